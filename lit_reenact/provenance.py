@@ -1,0 +1,48 @@
+"""What a file says about itself: every video made here carries a note that a machine made it."""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import PackageNotFoundError, version
+
+AI_GENERATED = "AI-generated"
+"""The words that every generated video carries in its ``comment`` tag."""
+
+
+def code_version() -> str:
+    """The installed version of lit_reenact, or "unknown" when it runs from files that were never installed."""
+    try:
+        return version("lit_reenact")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def ai_generated_tags(title: str, **facts: str) -> dict[str, str]:
+    """Metadata tags for a video that a network made.
+
+    Args:
+        title: what the video shows, in a few words.
+        **facts: what else the file should say (source, target, checkpoint ...); stored as JSON in ``description``.
+
+    Returns:
+        Tags for ``VideoWriter``: every common player shows ``title`` and ``comment``.
+    """
+    return {
+        "title": title,
+        "comment": f"{AI_GENERATED} video: the frames were synthesised by a neural network (lit_reenact {code_version()})",
+        "description": json.dumps({"generator": f"lit_reenact {code_version()}", **facts}, sort_keys=True),
+    }
+
+
+def recording_tags(title: str, **facts: str) -> dict[str, str]:
+    """Metadata tags for a re-encoded recording in which nothing was synthesised (a working clip)."""
+    return {
+        "title": title,
+        "comment": f"Re-encoded by lit_reenact {code_version()}; no frame was synthesised",
+        "description": json.dumps(facts, sort_keys=True),
+    }
+
+
+def is_ai_generated(tags: dict[str, str]) -> bool:
+    """Whether a video's tags (``video.read_tags``) say that a machine made it."""
+    return AI_GENERATED.lower() in tags.get("comment", "").lower()

@@ -1,0 +1,42 @@
+"""The temporal split of a clip: contiguous parts with a gap between them, so that nothing held out was seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lit_reenact.errors import ReenactError
+
+
+@dataclass(frozen=True)
+class Split:
+    """Frame ranges [start, stop) of a clip; between two of them one second is left out."""
+
+    train: range
+    validation: range
+    test: range
+
+
+def training_frames(frame_count: int, fraction: float = 0.7) -> int:
+    """How many frames at the start of a clip may be learned from."""
+    return round(frame_count * fraction)
+
+
+def temporal_split(frame_count: int, fps: float, fractions: tuple[float, float] = (0.7, 0.1), window: int = 11) -> Split:
+    """Split ``frame_count`` frames into train | validation | test by the first two fractions, the rest is for testing.
+
+    One second is dropped at each border, from the later part, so that neighbouring frames never stand on both sides.
+
+    Raises:
+        ReenactError: a part would hold fewer frames than one window.
+    """
+    gap = round(fps)
+    first = training_frames(frame_count, fractions[0])
+    second = round(frame_count * sum(fractions))
+    split = Split(range(first), range(first + gap, second), range(second + gap, frame_count))
+    for name in ("train", "validation", "test"):
+        if len(getattr(split, name)) < window:
+            raise ReenactError(
+                f"the clip's {frame_count} frames leave {max(0, len(getattr(split, name)))} for its {name} part, fewer than a window "
+                f"of {window}: use a longer video, or change the data module's fractions {fractions}"
+            )
+    return split
