@@ -1,0 +1,125 @@
+"""Expressions: a few handles with displacements, the skin between them as smooth as it can be."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from lit_reenact.face.handles import Shape
+from lit_reenact.face.laplacian import interpolate, interpolation_kernel
+from lit_reenact.face.lower_face import CLOSE_FOLLOWS, CLOSE_HELD, JAW, LIPS, MOUTH_CORNERS
+from lit_reenact.face.topology import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, mirror_vertices
+from lit_reenact.face.upper_face import BLINK_HELD, BLINK_LOWER_LID, BLINK_UPPER_FOLDS, EYES_AND_BROWS, NOSE_AND_CHEEKS
+
+JAW_HINGE = (-20.0, -70.0)
+"""y and z (mm, head axes) of the axis through both jaw joints."""
+
+JAW_ANGLE = 13.0
+"""Degrees by which the jaw turns when it is fully open: 29 mm at the chin."""
+
+UPPER_LIP_SHARE = 0.25
+"""Part of the open jaw's gap that the upper lip bridges in mouthClose."""
+
+LARGEST = 1.2
+"""Largest sensible coefficient: some faces go beyond the full expression of the mean face."""
+
+Displacements = dict[int, Tensor]
+"""Of each handle, float64 (3,) mm in head axes."""
+
+
+def expression_blendshapes(mean: Tensor, skin: Tensor, eyeballs: Tensor) -> tuple[Tensor, tuple[str, ...], Tensor]:
+    """All expressions over the mean face, in alphabetical order.
+
+    ``mouthClose`` undoes the gap of ``jawOpen``: it makes sense only up to the value of ``jawOpen``.
+
+    Args:
+        mean: float64 (V, 3) the neutral face, symmetric, mm in head axes.
+        skin: int64 (F, 3) the triangles without the fills, so that nothing spreads from lip to lip or from lid to lid.
+        eyeballs: float64 (2, 3) centres of the left and the right eyeball.
+
+    Returns:
+        basis float64 (K, V, 3), names, bounds float64 (K, 2).
+    """
+    kernel = cache(lambda reach: interpolation_kernel(mean, skin, reach))
+    fields: dict[str, Tensor] = {}
+
+    def add(name: str, kind: str, handles: Displacements, reach: float) -> None:
+        fields.update(_fields(name, kind, handles, kernel(reach)))
+
+    for shape in (*EYES_AND_BROWS, *NOSE_AND_CHEEKS, *MOUTH_CORNERS, *LIPS):
+        add(shape.name, shape.kind, _in_head_axes(shape), shape.reach)
+    add("eyeBlink", "pair", _blink(mean, eyeballs[1]), reach=15.0)
+    add("jawOpen", "symmetric", _open_jaw(mean), reach=40.0)
+    add("jawForward", "symmetric", {i: weight * mean.new_tensor([0.0, 0.5, 8.0]) for i, weight in JAW.items()}, reach=40.0)
+    add("jawLeft-jawRight", "sideways", {i: weight * mean.new_tensor([9.0, 0.0, 0.0]) for i, weight in JAW.items()}, reach=40.0)
+    add("mouthClose", "symmetric", _close_lips(mean, fields["jawOpen"]), reach=20.0)
+
+    names = tuple(sorted(fields))
+    bounds = [[-LARGEST if "-" in name else 0.0, LARGEST] for name in names]
+    return torch.stack([fields[name] for name in names]), names, torch.tensor(bounds)
+
+
+def _fields(name: str, kind: str, handles: Displacements, kernel: Tensor) -> dict[str, Tensor]:
+    """The displacement fields (V, 3), by name, that the handles of the right side give; ``kind`` as in ``Shape``."""
+    if kind == "pair":
+        right = _solve(handles, kernel)
+        return {f"{name}Left": _mirrored(right), f"{name}Right": right}
+    side = 1.0 if kind == "symmetric" else -1.0  # sideways: what moves forward on one side moves back on the other
+    mirror = mirror_vertices()
+    others = {int(mirror[i]): side * _reflected(move) for i, move in handles.items()}
+    field = _solve(others | handles, kernel)
+    return {name: (field + side * _mirrored(field)) / 2}
+
+
+def _solve(handles: Displacements, kernel: Tensor) -> Tensor:
+    return interpolate(kernel, torch.tensor(list(handles)), torch.stack(list(handles.values())))
+
+
+def _reflected(moves: Tensor) -> Tensor:
+    """Displacements (..., 3) in the mirror."""
+    return moves * moves.new_tensor([-1.0, 1.0, 1.0])
+
+
+def _mirrored(field: Tensor) -> Tensor:
+    """A field (V, 3) of the whole face in the mirror."""
+    return _reflected(field[mirror_vertices()])
+
+
+def _in_head_axes(shape: Shape) -> Displacements:
+    """The moves of a table: outward is -x on the right side, unless they are given to the left already."""
+    moves = {i: torch.tensor(move, dtype=torch.float64) for i, move in shape.moves.items()}
+    return moves if shape.kind == "sideways" else {i: _reflected(move) for i, move in moves.items()}
+
+
+def _blink(mean: Tensor, eyeball: Tensor) -> Displacements:
+    """The right eye closed: the lower lid rises a little, the upper one comes down onto it around the eyeball."""
+    handles = {i: _reflected(mean.new_tensor(move)) for i, move in BLINK_LOWER_LID.items()}
+    handles |= {i: mean.new_zeros(3) for i in BLINK_HELD}
+    for upper, lower in list(zip(RIGHT_UPPER_LID, RIGHT_LOWER_LID, strict=True))[1:-1]:
+        ray = mean[lower] + handles[lower] - eyeball
+        distance = (mean[lower] - eyeball).norm()  # as far in front of the eyeball as the open lower lid
+        meeting = eyeball + ray / ray.norm() * distance
+        handles |= {lower: meeting - mean[lower], upper: meeting - mean[upper]}
+    for row, part in BLINK_UPPER_FOLDS:
+        handles |= {fold: part * handles[rim] for fold, rim in zip(row, RIGHT_UPPER_LID[1:-1], strict=True)}
+    return handles
+
+
+def _open_jaw(mean: Tensor) -> Displacements:
+    """The jaw turned about its hinge, each point as far as it goes with the bone."""
+    angle = torch.deg2rad(mean.new_tensor(JAW_ANGLE))
+    turn = torch.stack([torch.stack([angle.cos(), -angle.sin()]), torch.stack([angle.sin(), angle.cos()])])
+    arm = mean[:, 1:] - mean.new_tensor(JAW_HINGE)
+    moves = torch.nn.functional.pad(arm @ turn.T - arm, (1, 0))  # nothing along x, the hinge's axis
+    return {i: weight * moves[i] for i, weight in JAW.items()}
+
+
+def _close_lips(mean: Tensor, jaw_open: Tensor) -> Displacements:
+    """The lips together while the jaw is open: added to ``jawOpen``, it brings their rims as near as they are at rest."""
+    handles = {i: mean.new_zeros(3) for i in CLOSE_HELD}
+    for upper, lower in list(zip(UPPER_LIP_RIM, LOWER_LIP_RIM, strict=True))[1:6]:  # the right half and the middle
+        gap = jaw_open[upper] - jaw_open[lower]
+        handles |= {upper: -UPPER_LIP_SHARE * gap, lower: (1 - UPPER_LIP_SHARE) * gap}
+    return handles | {i: part * handles[rim] for i, (rim, part) in CLOSE_FOLLOWS.items()}

@@ -1,0 +1,124 @@
+"""The triangles of the 468 FaceMesh points, their regions and their mirror image.
+
+MediaPipe ships the mesh as a set of edges (``FACEMESH_TESSELATION``); triangles, holes and orientation follow from it.
+"Right" is the subject's right: the points with the smaller numbers.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import runpy
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lit_reenact.errors import ReenactError
+
+VERTEX_COUNT = 468
+
+SKIN, EYE_LEFT, EYE_RIGHT, MOUTH = 0, 1, 2, 3
+"""Values of ``FaceModel.region``: skin, and the fills of the three holes in it."""
+
+MIDLINE = (0, 1, 2, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 94, 151, 152, 164, 168, 175, 195, 197, 199, 200)
+"""Points on the plane of symmetry."""
+
+RIGHT_UPPER_LID = (33, 246, 161, 160, 159, 158, 157, 173, 133)
+RIGHT_LOWER_LID = (33, 7, 163, 144, 145, 153, 154, 155, 133)
+"""The rim of the right eye from the outer to the inner corner; points of equal rank face each other."""
+
+UPPER_LIP_RIM = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
+LOWER_LIP_RIM = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
+"""The inner rim of the lips from the right to the left corner; points of equal rank face each other."""
+
+Triangle = tuple[int, int, int]
+
+
+def mirror_vertices() -> Tensor:
+    """int64 (468,): the point on the other side of the face (itself on the midline).
+
+    FaceMesh numbers the points of the right half first (all below 248) and those of the left half in the same order.
+    """
+    mirror = torch.arange(VERTEX_COUNT)
+    right = torch.tensor([i for i in range(248) if i not in MIDLINE])
+    left = torch.arange(248, VERTEX_COUNT)
+    mirror[right], mirror[left] = left, right
+    return mirror
+
+
+def mirrored(points: tuple[int, ...]) -> tuple[int, ...]:
+    """The same points on the other side of the face."""
+    mirror = mirror_vertices()
+    return tuple(int(mirror[i]) for i in points)
+
+
+def build_topology() -> tuple[Tensor, Tensor]:
+    """All triangles, oriented counter-clockwise seen from outside, and their regions.
+
+    Returns:
+        faces int64 (898, 3): 852 of skin, then 14 of the left eye, 14 of the right eye, 18 of the mouth.
+        region uint8 (898,): SKIN, EYE_LEFT, EYE_RIGHT or MOUTH.
+    """
+    skin = _oriented(_skin_triangles(_edges()))
+    fills = {
+        EYE_LEFT: _strip(mirrored(RIGHT_UPPER_LID), mirrored(RIGHT_LOWER_LID), from_left=True),
+        EYE_RIGHT: _strip(RIGHT_UPPER_LID, RIGHT_LOWER_LID, from_left=False),
+        MOUTH: _strip(UPPER_LIP_RIM, LOWER_LIP_RIM, from_left=False),
+    }
+    triangles = skin + [t for fill in fills.values() for t in fill]
+    region = [SKIN] * len(skin) + [name for name, fill in fills.items() for _ in fill]
+    return torch.tensor(triangles), torch.tensor(region, dtype=torch.uint8)
+
+
+def _edges() -> set[frozenset[int]]:
+    """The edges of FaceMesh, read from MediaPipe's file alone: importing the package takes seconds."""
+    package = importlib.util.find_spec("mediapipe")
+    if package is None or package.origin is None:
+        raise ReenactError(
+            "MediaPipe, whose FaceMesh gives the face model its triangles, is not installed: install this project's pins"
+        )
+    connections = runpy.run_path(str(Path(package.origin).parent / "python" / "solutions" / "face_mesh_connections.py"))
+    return {frozenset(edge) for edge in connections["FACEMESH_TESSELATION"]}
+
+
+def _skin_triangles(edges: set[frozenset[int]]) -> list[Triangle]:
+    """The 3-cycles of the edges, less those around a point of degree 3 (all their edges already lie in two triangles)."""
+    neighbours: dict[int, set[int]] = {}
+    for a, b in edges:
+        neighbours.setdefault(a, set()).add(b)
+        neighbours.setdefault(b, set()).add(a)
+    around = {edge: set.intersection(*(neighbours[v] for v in edge)) for edge in edges}
+    cycles = sorted({tuple(sorted((*edge, c))) for edge, third in around.items() for c in third})
+    return [(a, b, c) for a, b, c in cycles if not all(len(around[frozenset(e)]) == 3 for e in ((a, b), (b, c), (a, c)))]
+
+
+def _oriented(triangles: list[Triangle]) -> list[Triangle]:
+    """Turn the triangles so that neighbours run along their common edge in opposite directions, and all face outward."""
+    by_edge: dict[frozenset[int], list[int]] = {}
+    for number, (a, b, c) in enumerate(triangles):
+        for edge in ((a, b), (b, c), (c, a)):
+            by_edge.setdefault(frozenset(edge), []).append(number)
+    # The mouth's upper rim runs from right to left along the skin's border, so the skin lies above: outward for this one.
+    first = next(iter(by_edge[frozenset((82, 13))]))
+    (third,) = set(triangles[first]) - {82, 13}
+    result: dict[int, Triangle] = {first: (82, 13, third)}
+    open_ends = [first]
+    while open_ends:
+        a, b, c = result[open_ends.pop()]
+        for start, end in ((a, b), (b, c), (c, a)):
+            for number in by_edge[frozenset((start, end))]:
+                if number not in result:
+                    (third,) = set(triangles[number]) - {start, end}
+                    result[number] = (end, start, third)
+                    open_ends.append(number)
+    return [result[number] for number in range(len(triangles))]
+
+
+def _strip(upper: tuple[int, ...], lower: tuple[int, ...], *, from_left: bool) -> list[Triangle]:
+    """Fill the hole between two rims that share their corners; ``from_left``: they start at the hole's left end."""
+    triangles: list[Triangle] = []
+    for (u0, u1), (l0, l1) in zip(pairwise(upper), pairwise(lower), strict=True):
+        # Right to left in the subject's sense is left to right in the picture: lower, then upper, is counter-clockwise.
+        triangles += [t for t in ((u0, l0, l1), (u0, l1, u1)) if len(set(t)) == 3]
+    return [(a, c, b) for a, b, c in triangles] if from_left else triangles
