@@ -1,0 +1,5 @@
+"""Deep Video Portraits: full head reenactment of portrait videos with PyTorch Lightning."""
+
+from __future__ import annotations
+
+from lit_reenact import _torchvision as _torchvision  # first of all: torchmetrics, lpips and lightning need it

@@ -1,0 +1,37 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+import lit_reenact  # noqa: F401  (first: it keeps torchvision importable)
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Small tensors on many threads are slower than on one, above all beside other processes."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The folder of real clips: ``$LIT_REENACT_SHARED``, else ``../shared`` beside the repository; skips where it is missing."""
+    folder = Path(os.environ.get("LIT_REENACT_SHARED", REPOSITORY.parent / "shared"))
+    if not (folder / "videos").is_dir():
+        pytest.skip(f"the real clips are not here: no folder {folder / 'videos'} (set LIT_REENACT_SHARED)")
+    return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked ``gpu`` are skipped, with the reason, where there is no CUDA device."""
+    if torch.cuda.is_available():
+        return
+    for item in items:
+        if "gpu" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="no CUDA device here"))
