@@ -1,0 +1,1 @@
+"""Landmarks of a working clip to a ``Track``: template, pose and expression, gaze, light and reflectance."""

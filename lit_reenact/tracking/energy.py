@@ -1,0 +1,96 @@
+"""The terms of the tracking energy and the derivatives of the projection: pure functions over a batch of frames.
+
+    E(X) = w_land E_land(X) + w_reg E_reg(X)
+
+as in the paper (Kim et al. 2018, section 3, after Garrido et al. 2016 and Thies et al. 2016), without its photometric term,
+for light and reflectance are solved apart from the shape (``photometric``). Residuals are measured in units of 1 % of the
+outer-eye distance as the camera sees it, so that no weight depends on the size of the image or of the face.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lit_reenact.geometry import flip
+from lit_reenact.schema import Camera
+
+OUTER_EYE_CORNERS = (263, 33)
+"""FaceMesh landmarks of the left and the right outer eye corner."""
+
+
+def length(vectors: Tensor) -> Tensor:
+    """Euclidean length of vectors (..., C): (...)."""
+    return vectors.square().sum(-1).sqrt()
+
+
+def outer_eye_distance(points: Tensor) -> Tensor:
+    """Distance of the outer eye corners of FaceMesh points (..., L, C), over all C coordinates: (...)."""
+    left, right = OUTER_EYE_CORNERS
+    return length(points[..., left, :] - points[..., right, :])
+
+
+def residual_unit(neutral: Tensor, translation: Tensor, camera: Camera) -> Tensor:
+    """Pixels per 1 % of the outer-eye distance of a head (L, 3) at places (T, 3): (T,). Turning the head leaves it alone."""
+    return camera.focal / translation[:, 2] * outer_eye_distance(neutral) / 100
+
+
+def deform(neutral: Tensor, basis: Tensor, expression: Tensor) -> Tensor:
+    """Points (L, 3) and shapes (K, L, 3) under coefficients (T, K): (T, L, 3), head axes, mm."""
+    return neutral + (expression @ basis.flatten(1)).view(-1, *neutral.shape)
+
+
+def place(points: Tensor, rotation: Tensor, translation: Tensor) -> tuple[Tensor, Tensor]:
+    """Head points (T, L, 3) under rotation matrices (T, 3, 3): turned (T, L, 3) in head axes, and placed in the camera."""
+    turned = points @ rotation.transpose(-1, -2)
+    return turned, turned * flip(points) + translation[:, None]
+
+
+def project_landmarks(points: Tensor, camera: Camera) -> Tensor:
+    """Camera points (T, L, 3) to pixels (T, L, 2)."""
+    return camera.focal * points[..., :2] / points[..., 2:] + points.new_tensor([camera.width / 2, camera.height / 2])
+
+
+def projection_jacobian(points: Tensor, camera: Camera) -> Tensor:
+    """Derivative of the pixel by the camera point: (T, L, 3) to (T, L, 2, 3)."""
+    x, y, z = points.unbind(-1)
+    zero = torch.zeros_like(x)
+    rows = torch.stack([torch.stack([z, zero, -x], -1), torch.stack([zero, z, -y], -1)], -2)
+    return camera.focal * rows / (z * z)[..., None, None]
+
+
+def pose_jacobian(turned: Tensor, by_point: Tensor, translation: Tensor) -> Tensor:
+    """Derivative of the pixel by the pose: (T, L, 2, 6).
+
+    Args:
+        turned: (T, L, 3) rotated points in head axes.
+        by_point: (T, L, 2, 3) from ``projection_jacobian``.
+        translation: (T, 3); its step is counted in units of the depth, so that all columns are of similar length.
+
+    The first three columns are a turn w on top of the rotation, ``exp(w) R``; the last three the step of the translation.
+    """
+    by_turned = by_point * flip(turned)  # (T, L, 2, 3)
+    by_turn = torch.linalg.cross(turned[:, :, None].expand_as(by_turned), by_turned, dim=-1)
+    return torch.cat([by_turn, by_point * translation[:, None, None, 2:]], -1)
+
+
+def expression_jacobian(by_point: Tensor, rotation: Tensor, basis: Tensor) -> Tensor:
+    """Derivative of the pixel by coefficients: by_point (T, L, 2, 3), matrices (T, 3, 3), shapes (K, L, 3) to (T, L, 2, K)."""
+    by_head = (by_point * flip(basis)) @ rotation[:, None]  # (T, L, 2, 3)
+    per_landmark = by_head.permute(1, 0, 2, 3).flatten(1, 2) @ basis.permute(1, 2, 0)  # (L, T * 2, K)
+    return per_landmark.view(basis.shape[1], -1, 2, len(basis)).permute(1, 0, 2, 3)
+
+
+def landmark_energy(residual: Tensor, weight: Tensor) -> Tensor:
+    """E_land: squared residuals (T, L, 2) under weights (T, L) or (L,), summed over the landmarks: (T,)."""
+    return (weight * residual.square().sum(-1)).sum(-1)
+
+
+def prior_energy(expression: Tensor, weight: Tensor) -> Tensor:
+    """E_reg: squared coefficients (T, K) under weights (K,), summed: (T,). Coefficients rest at 0."""
+    return (weight * expression.square()).sum(-1)
+
+
+def geman_mcclure_weight(residual: Tensor, scale: float) -> Tensor:
+    """Weights of iteratively reweighted least squares for the loss r^2 / (1 + (r / scale)^2): (T, L, 2) to (T, L), in (0, 1]."""
+    return (1 + residual.square().sum(-1) / scale**2) ** -2

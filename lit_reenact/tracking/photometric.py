@@ -1,0 +1,170 @@
+"""Light and reflectance of the skin, from the pixels under a tracked mesh: colour = albedo x irradiance (matt skin).
+
+Each is linear given the other, so they are solved in turn. What they share only as a product is decided by convention: over the
+skin of the training frames the mean irradiance is 1 in each colour.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, grid_sample, interpolate
+
+from lit_reenact.face import FaceModel, vertex_normals
+from lit_reenact.face.topology import SKIN
+from lit_reenact.geometry import head_to_camera, project
+from lit_reenact.rendering.rasterizer import rasterize
+from lit_reenact.rendering.shading import LAMBERT, irradiance, spherical_harmonics
+from lit_reenact.schema import Camera
+
+FACING_LIMIT = 0.25
+"""Cosine between normal and view below which skin is seen too flatly to be believed."""
+
+OCCLUSION_MARGIN = 3.0
+"""How far (mm) a point may lie behind the nearest surface and still count as visible."""
+
+
+@dataclass(frozen=True)
+class SkinPoints:
+    """N points on the skin: the triangle each lies in, and its place there.
+
+    Attributes:
+        corners: int64 (N, 3) vertices.
+        barycentric: (N, 3).
+    """
+
+    corners: Tensor
+    barycentric: Tensor
+
+    def __call__(self, attributes: Tensor) -> Tensor:
+        """Vertex attributes (T, V, C) at the points: (T, N, C)."""
+        return (attributes[:, self.corners] * self.barycentric[..., None]).sum(2)
+
+    def __getitem__(self, points: slice | Tensor) -> SkinPoints:
+        return SkinPoints(self.corners[points], self.barycentric[points])
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What T frames show at N skin points.
+
+    Attributes:
+        colour: (T, N, 3) in [0, 1].
+        normal: (T, N, 3) unit normals in camera axes.
+        weight: (T, N) cosine between normal and view; 0 where the point is hidden, turned away or outside the image.
+    """
+
+    colour: Tensor
+    normal: Tensor
+    weight: Tensor
+
+    def __getitem__(self, points: Tensor) -> Samples:
+        """The samples of some of the points."""
+        return Samples(self.colour[:, points], self.normal[:, points], self.weight[:, points])
+
+    def pooled(self) -> Samples:
+        """All frames as one: T is 1, N is T times as large."""
+        return Samples(*(getattr(self, name).flatten(0, 1)[None] for name in ("colour", "normal", "weight")))
+
+
+def skin_texels(model: FaceModel, size: int) -> tuple[Tensor, SkinPoints]:
+    """The texels of a square texture that lie on skin: their flat indices int64 (N,), and the skin points."""
+    layout = torch.cat([model.uv * size, torch.full_like(model.uv[:, :1], 1000.0)], -1)[None]  # flat, at one depth
+    skin = model.faces[model.region == SKIN]
+    fragments = rasterize(layout, skin, size, size, cull_backfaces=False)
+    texels = (fragments.triangle.flatten() >= 0).nonzero().squeeze(-1)
+    return texels, SkinPoints(skin[fragments.triangle.flatten()[texels]], fragments.barycentric.flatten(0, 2)[texels])
+
+
+def sample_skin(
+    model: FaceModel, points: SkinPoints, mesh: Tensor, rotation: Tensor, translation: Tensor, camera: Camera, frames: Tensor
+) -> Samples:
+    """Look up skin points in frames.
+
+    Args:
+        model: brings the triangles.
+        points: N on the skin.
+        mesh: (T, V, 3) in head axes.
+        rotation: (T, 3) axis-angle of the head.
+        translation: (T, 3) of the head, mm.
+        camera: of the frames.
+        frames: uint8 (T, H, W, 3).
+    """
+    placed = head_to_camera(mesh, rotation, translation)
+    skin = model.faces[model.region == SKIN]
+    normals = head_to_camera(vertex_normals(mesh, skin), rotation, torch.zeros_like(translation))
+    place, normal = points(placed), torch.nn.functional.normalize(points(normals), dim=-1)
+    facing = -(normal * torch.nn.functional.normalize(place, dim=-1)).sum(-1)
+    seen = project(place, camera)
+    grid = seen[..., :2] / seen.new_tensor([camera.width, camera.height]) * 2 - 1
+    images = frames.permute(0, 3, 1, 2).float() / 255
+    colour = grid_sample(images, grid[:, :, None], align_corners=False, padding_mode="border")[..., 0].transpose(1, 2)
+
+    surface = rasterize(project(placed, camera), model.faces, camera.height, camera.width).depth
+    x = seen[..., 0].long().clamp(0, camera.width - 1)
+    y = seen[..., 1].long().clamp(0, camera.height - 1)
+    front = surface.flatten(1).gather(1, y * camera.width + x)
+    visible = (facing > FACING_LIMIT) & (seen[..., 2] < front + OCCLUSION_MARGIN) & (grid.abs() < 1).all(-1)
+    return Samples(colour, normal, facing * visible)
+
+
+def fit_light(samples: Samples, albedo: Tensor, ridge: float, usual: Tensor | None = None) -> Tensor:
+    """The light of each frame by ridge regression: (T, 27).
+
+    Args:
+        samples: of T frames and N points.
+        albedo: (N, 3) of the points.
+        ridge: how firmly the light is held towards ``usual``, against the mean squared albedo.
+        usual: (1, 27); without it all harmonics but the constant one are held towards 0.
+    """
+    harmonics = spherical_harmonics(samples.normal) * albedo.new_tensor(LAMBERT)  # (T, N, 9)
+    design = harmonics[:, None] * albedo.T[:, :, None]  # (T, 3, N, 9)
+    weight = samples.weight / samples.weight.sum(1, keepdim=True).clamp_min(1e-6)
+    weighted = (design * weight[:, None, :, None]).transpose(-1, -2)
+    level = (weight[:, None] * albedo.T.square()).sum(-1)[..., None]  # (T, 3, 1)
+    penalty = (level * ridge).expand(-1, -1, 9).clone()
+    centre = torch.zeros_like(penalty)
+    if usual is None:
+        penalty[..., 0] = 0
+    else:
+        centre = usual.view(1, 9, 3).transpose(1, 2).expand_as(penalty)
+    normal = weighted @ design + torch.diag_embed(penalty + 1e-9)  # (T, 3, 9, 9)
+    right = (weighted @ samples.colour.transpose(1, 2)[..., None]).squeeze(-1) + penalty * centre  # (T, 3, 9)
+    light: Tensor = torch.linalg.solve(normal, right)  # (T, 3, 9)
+    return light.transpose(1, 2).flatten(1)
+
+
+def fit_albedo(samples: Samples, light: Tensor) -> tuple[Tensor, Tensor]:
+    """The reflectance of each point as the weighted median of its colour over its irradiance in all frames.
+
+    Returns:
+        albedo (N, 3), and how much was seen of each point: summed weight (N,).
+    """
+    lit = irradiance(samples.normal, light)
+    ratio = samples.colour / lit.clamp_min(0.1)
+    ordered, order = ratio.sort(dim=0)  # (T, N, 3)
+    weight = samples.weight[..., None].expand_as(ratio).gather(0, order).cumsum(0)
+    middle = (weight < weight[-1] / 2).sum(0, keepdim=True).clamp_max(len(ratio) - 1)
+    return ordered.gather(0, middle)[0], samples.weight.sum(0)
+
+
+def normalise(samples: Samples, light: Tensor) -> Tensor:
+    """Light (1, 27) scaled so that the mean irradiance of the samples is 1 in each colour."""
+    weight = samples.weight[..., None]
+    lit = irradiance(samples.normal, light.expand(len(samples.normal), -1))
+    mean = (lit * weight).sum((0, 1)) / weight.sum().clamp_min(1e-6)
+    return (light.view(1, 9, 3) / mean.clamp_min(1e-6)).flatten(1)
+
+
+def fill_holes(texture: Tensor, weight: Tensor) -> Tensor:
+    """A texture (3, S, S) in which texels of weight (S, S) 0 take a smooth continuation of the others (pull-push)."""
+    weight = weight.clamp(0, 1)
+    if weight.shape[-1] == 1:
+        return texture
+    total = avg_pool2d(weight[None], 2)[0]
+    coarse = avg_pool2d((texture * weight)[None], 2)[0] / total.clamp_min(1e-6)
+    coarse = fill_holes(coarse, (total * 4).clamp(0, 1))
+    spread = interpolate(coarse[None], size=weight.shape, mode="bilinear", align_corners=False)[0]
+    return texture * weight + spread * (1 - weight)

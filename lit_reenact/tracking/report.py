@@ -1,0 +1,201 @@
+"""A page that shows a person at a glance whether a clip was tracked well; needs no other file and no network."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")  # before pyplot: no display is needed
+import numpy as np
+import torch
+from matplotlib import pyplot
+from PIL import Image
+from torch import Tensor
+
+from lit_reenact.face import FaceModel, load_face_model
+from lit_reenact.geometry import axis_angle_to_matrix, head_to_camera, matrix_to_euler, project
+from lit_reenact.rendering.conditioning import ConditioningRenderer
+from lit_reenact.schema import FaceParameters, Track
+from lit_reenact.tracking.smoothing import runs
+from lit_reenact.tracking.trackfile import CLIP_NAME
+from lit_reenact.video import FrameReader
+
+REPORT_NAME = "report.html"
+SHEET_NAME = "report.png"
+SHOWN_FRAMES = 8
+
+STYLE = (
+    "body{font:15px/1.5 sans-serif;max-width:1180px;margin:2em auto;padding:0 1em}"
+    "img,svg{max-width:100%;height:auto}td{padding:0 1em 0 0}"
+)
+
+
+def write_report(track: Track, folder: Path) -> Path:
+    """Write ``folder/report.html`` and the picture sheet ``folder/report.png`` of a track whose clip lies in the folder.
+
+    Returns:
+        The path of the page.
+    """
+    model = load_face_model(track.info.face_model)
+    sheet = picture_sheet(track, model, FrameReader(folder / CLIP_NAME), shown_frames(track.valid))
+    _replace(folder / SHEET_NAME, _png(sheet))
+    page = _page(track, _png(sheet), _svg(draw_curves(track, model)))
+    _replace(folder / REPORT_NAME, page.encode())
+    return folder / REPORT_NAME
+
+
+def shown_frames(valid: Tensor) -> Tensor:
+    """Numbers of up to ``SHOWN_FRAMES`` valid frames, spread over the clip."""
+    usable = valid.nonzero()[:, 0]
+    return usable[torch.linspace(0, len(usable) - 1, min(SHOWN_FRAMES, len(usable))).round().long()]
+
+
+def picture_sheet(track: Track, model: FaceModel, reader: FrameReader, numbers: Tensor) -> Tensor:
+    """One column a frame: the frame, the mesh over it, then its three conditioning images: uint8 (5 H, N W, 3)."""
+    frames = reader.read(numbers.tolist())
+    parameters = track.parameters[numbers]
+    conditioning = ConditioningRenderer(model, track.actor, track.camera)(parameters).cpu()
+    images = conditioning.view(len(numbers), 3, 3, *frames.shape[1:3]).permute(1, 0, 3, 4, 2)  # (3, N, H, W, 3)
+    overlay = torch.stack([draw_mesh(f, p) for f, p in zip(frames, edges_in_pixels(track, model, parameters), strict=True)])
+    rows = torch.cat([frames[None], overlay[None], images])  # (5, N, H, W, 3)
+    return rows.permute(0, 2, 1, 3, 4).flatten(2, 3).flatten(0, 1)
+
+
+def edges_in_pixels(track: Track, model: FaceModel, parameters: FaceParameters) -> Tensor:
+    """Both ends of every edge of the mesh in the clip's pixels: (T, E, 2, 2)."""
+    mesh = model.mesh(track.actor, parameters)
+    points = project(head_to_camera(mesh, parameters.rotation, parameters.translation), track.camera)[..., :2]
+    sides = torch.cat([model.faces[:, [0, 1]], model.faces[:, [1, 2]], model.faces[:, [2, 0]]]).sort(1).values
+    pairs = torch.unique(sides, dim=0)
+    return points[:, pairs]
+
+
+def draw_mesh(frame: Tensor, edges: Tensor) -> Tensor:
+    """A frame uint8 (H, W, 3) with edges (E, 2, 2) drawn over it as fine green lines."""
+    along = torch.linspace(0, 1, 24)[:, None, None]
+    points = (edges[:, 0] * (1 - along) + edges[:, 1] * along).flatten(0, 1).floor().long()  # (24 E, 2)
+    height, width = frame.shape[:2]
+    inside = ((points >= 0) & (points < torch.tensor([width, height]))).all(-1)
+    x, y = points[inside].unbind(-1)
+    drawn = frame.clone()
+    drawn[y, x] = (0.5 * frame[y, x] + 0.5 * torch.tensor([0.0, 255.0, 80.0])).to(torch.uint8)
+    return drawn
+
+
+def curves(track: Track, model: FaceModel) -> list[tuple[str, dict[str, Tensor]]]:
+    """What the page plots: (unit, {name: (T,)}) for each picture."""
+    pose = torch.rad2deg(matrix_to_euler(axis_angle_to_matrix(track.parameters.rotation)))
+    gaze = torch.rad2deg(track.parameters.gaze)
+
+    def coefficient(name: str) -> dict[str, Tensor]:
+        names = model.expression_names
+        return {name: track.parameters.expression[:, names.index(name)]} if name in names else {}
+
+    return [
+        ("landmark error, % of the outer-eye distance", {"error": track.error}),
+        ("head, degrees", dict(zip(("yaw", "pitch", "roll"), pose.unbind(-1), strict=True))),
+        ("mouth", coefficient("jawOpen") | coefficient("mouthSmileLeft") | coefficient("mouthSmileRight")),
+        ("blinks", coefficient("eyeBlinkLeft") | coefficient("eyeBlinkRight")),
+        ("gaze, degrees", {"yaw left": gaze[:, 0], "yaw right": gaze[:, 2], "pitch left": gaze[:, 1], "pitch right": gaze[:, 3]}),
+    ]
+
+
+def draw_curves(track: Track, model: FaceModel) -> Any:
+    """The figure with all curves over the seconds of the clip; what was held out of learning is shaded."""
+    panels = curves(track, model)
+    seconds = np.arange(len(track)) / _fps(track)
+    figure, axes = pyplot.subplots(len(panels), 1, figsize=(11, 2.0 * len(panels)), sharex=True, constrained_layout=True)
+    for axis, (unit, series) in zip(axes, panels, strict=True):
+        for name, values in series.items():
+            axis.plot(seconds, values.numpy(), linewidth=0.9, label=name)
+        axis.axvspan(track.info.actor_frames / _fps(track), seconds[-1], color="0.93", zorder=0)
+        for start, stop in runs(~track.valid):
+            axis.axvspan(seconds[start], seconds[stop - 1], color="#f6c6c6", zorder=0)
+        axis.set_ylabel(unit, fontsize=8)
+        axis.legend(loc="upper right", fontsize=7, ncols=4)
+    axes[-1].set_xlabel("seconds (grey: held out of everything that is learned; red: left out of training)")
+    return figure
+
+
+def failures(track: Track) -> list[str]:
+    """A sentence for each run of frames that is not fit for training, and for those that fit badly."""
+    sentences = []
+    for start, stop in runs(~track.valid):
+        unseen = not bool(track.landmarks.found[start:stop].any())
+        why = "no face was seen" if unseen else "the face was seen only in part, or leaves the picture"
+        sentences.append(f"frames {start}-{stop - 1} are left out of training: {why}")
+    usual = float(track.error.nanmedian())
+    for start, stop in runs(track.error > max(3 * usual, 3.0)):
+        worst = float(track.error[start:stop].max())
+        sentences.append(f"frames {start}-{stop - 1} fit badly: landmark error up to {worst:.1f} %, {usual:.1f} % as a rule")
+    return sentences
+
+
+def summary(track: Track) -> list[tuple[str, str]]:
+    """Name and value of the figures on top of the page."""
+    pose = torch.rad2deg(matrix_to_euler(axis_angle_to_matrix(track.parameters.rotation)))
+    angles = zip(("yaw", "pitch", "roll"), pose.amin(0).tolist(), pose.amax(0).tolist(), strict=True)
+    reach = ", ".join(f"{name} {low:.0f} to {high:.0f}°" for name, low, high in angles)
+    return [
+        ("source", track.info.source),
+        ("frames", f"{len(track)} at {_fps(track):.4g} per second"),
+        ("learned from", f"the first {track.info.actor_frames} frames"),
+        ("fit for training", f"{int(track.valid.sum())} frames"),
+        ("landmark error", f"{float(track.error.nanmean()):.2f} % of the outer-eye distance on average"),
+        ("head", reach),
+        ("face model", f"{track.info.face_model} ({track.info.face_model_hash})"),
+    ]
+
+
+def _page(track: Track, sheet: bytes, figure: str) -> str:
+    title = html.escape(f"Track of {track.info.source}")
+    rows = "".join(f"<tr><td>{html.escape(name)}</td><td>{html.escape(value)}</td></tr>" for name, value in summary(track))
+    picture = base64.b64encode(sheet).decode()
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
+        f"<h1>{title}</h1><table>{rows}</table>"
+        f"{_list('Notes', track.info.notes)}{_list('Frames to look at', failures(track))}"
+        "<h2>What the network will see</h2>"
+        "<p>From top to bottom: the frame, the fitted mesh, diffuse colour, correspondence, eyes.</p>"
+        f'<img alt="frames, mesh and conditioning images" src="data:image/png;base64,{picture}">'
+        f"<h2>Over time</h2>{figure}</html>"
+    )
+
+
+def _list(title: str, sentences: Sequence[str]) -> str:
+    return f"<h2>{title}</h2><ul>{''.join(f'<li>{html.escape(s)}</li>' for s in sentences)}</ul>" if sentences else ""
+
+
+def _fps(track: Track) -> float:
+    top, _, bottom = track.info.fps.partition("/")
+    return float(top) / float(bottom or 1)
+
+
+def _png(image: Tensor) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image.numpy()).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _svg(figure: Any) -> str:
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg")
+    pyplot.close(figure)
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,228 @@
+"""Gauss-Newton over a batch of frames: pose and expression from landmarks. No frame knows of another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lit_reenact.geometry import axis_angle_to_matrix, flip
+from lit_reenact.schema import Camera
+from lit_reenact.tracking import energy
+
+POSE = 6
+"""Leading unknowns of a frame: a turn and a step, three each."""
+
+POSE_DAMPING = 1e-2
+"""Added to the curvature of the pose, far below any that landmarks give it."""
+
+SWEEPS = 10
+"""Of the bounded solver; more change the landmarks by less than a hundredth of a pixel."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A number of iterations under the same weights.
+
+    Attributes:
+        iterations: Gauss-Newton steps.
+        robust_scale: residual, in % of the outer-eye distance, at which a landmark begins to lose its say; inf trusts all.
+        pose: whether the pose may move; otherwise the expression alone does.
+    """
+
+    iterations: int
+    robust_scale: float
+    pose: bool = True
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What all frames share.
+
+    Attributes:
+        neutral: (L, 3) landmarks of the neutral head, mm.
+        basis: (K, L, 3) what each expression adds to them at coefficient 1.
+        bounds: (K, 2) lowest and highest coefficient.
+        landmark_weight: (L,) say of each landmark, 1 on average.
+        prior_weight: (K,) weight of each squared coefficient, against squared residuals in % of the outer-eye distance.
+        ties: pairs (a, b) of coefficients with a <= b, such as mouthClose <= jawOpen.
+        camera: of the working clip.
+    """
+
+    neutral: Tensor
+    basis: Tensor
+    bounds: Tensor
+    landmark_weight: Tensor
+    prior_weight: Tensor
+    ties: tuple[tuple[int, int], ...]
+    camera: Camera
+
+
+@dataclass(frozen=True)
+class State:
+    """The unknowns of T frames: rotation matrices (T, 3, 3), translations (T, 3) mm, coefficients (T, K)."""
+
+    rotation: Tensor
+    translation: Tensor
+    expression: Tensor
+
+    def __getitem__(self, frames: slice | Tensor) -> State:
+        return State(self.rotation[frames], self.translation[frames], self.expression[frames])
+
+
+def rigid_alignment(points: Tensor, reference: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The similarity that takes ``reference`` to ``points``: ``points = scale R reference + offset`` (Umeyama 1991).
+
+    Args:
+        points: (T, L, 3).
+        reference: (L, 3) or (T, L, 3).
+        weight: (L,) say of each point.
+
+    Returns:
+        R (T, 3, 3), scale (T,), offset (T, 3).
+    """
+    share = (weight / weight.sum())[:, None]
+    middle, reference_middle = (points * share).sum(-2), (reference * share).sum(-2)
+    centred, reference_centred = points - middle[..., None, :], reference - reference_middle[..., None, :]
+    u, s, vh = torch.linalg.svd((centred * share).transpose(-1, -2) @ reference_centred)
+    sign = torch.ones_like(s)
+    sign[..., 2] = torch.det(u @ vh)
+    rotation = (u * sign[..., None, :]) @ vh
+    scale = (s * sign).sum(-1) / (reference_centred.square() * share).sum((-1, -2))
+    offset = middle - scale[..., None] * (rotation @ reference_middle[..., None]).squeeze(-1)
+    return rotation, scale, offset
+
+
+def initial_state(problem: Problem, points: Tensor) -> State:
+    """Pose of a rigid head by closed form, from landmarks with depth (T, L, 3) in pixels; the expression is 0."""
+    camera = problem.camera
+    rotation, scale, offset = rigid_alignment(points * flip(points), problem.neutral, problem.landmark_weight)
+    depth = camera.focal / scale
+    place = offset * flip(offset) - offset.new_tensor([camera.width / 2, camera.height / 2, 0])
+    translation = torch.stack([place[:, 0] / scale, place[:, 1] / scale, depth], -1)
+    return State(rotation, translation, points.new_zeros(len(points), len(problem.basis)))
+
+
+def residuals(problem: Problem, state: State, observed: Tensor) -> Tensor:
+    """What is seen minus what is projected, (T, L, 2), in % of the outer-eye distance."""
+    _, placed = energy.place(energy.deform(problem.neutral, problem.basis, state.expression), state.rotation, state.translation)
+    unit = energy.residual_unit(problem.neutral, state.translation, problem.camera)
+    return (observed - energy.project_landmarks(placed, problem.camera)) / unit[:, None, None]
+
+
+def jacobian(problem: Problem, state: State) -> Tensor:
+    """Derivative of the projected landmarks, in % of the outer-eye distance, by pose and coefficients: (T, L, 2, 6 + K)."""
+    points = energy.deform(problem.neutral, problem.basis, state.expression)
+    turned, placed = energy.place(points, state.rotation, state.translation)
+    unit = energy.residual_unit(problem.neutral, state.translation, problem.camera)
+    by_point = energy.projection_jacobian(placed, problem.camera) / unit[:, None, None, None]
+    by_pose = energy.pose_jacobian(turned, by_point, state.translation)
+    return torch.cat([by_pose, energy.expression_jacobian(by_point, state.rotation, problem.basis)], -1)
+
+
+def normal_equations(problem: Problem, state: State, observed: Tensor, robust_scale: float) -> tuple[Tensor, Tensor]:
+    """Curvature (T, 6 + K, 6 + K) and downhill slope (T, 6 + K) of the energy at ``state``."""
+    residual = residuals(problem, state, observed)
+    weight = problem.landmark_weight * energy.geman_mcclure_weight(residual, robust_scale)
+    derivative = jacobian(problem, state).flatten(1, 2)  # (T, 2L, 6 + K)
+    weighted = (derivative * weight.repeat_interleave(2, dim=1)[..., None]).transpose(-1, -2)
+    curvature, slope = weighted @ derivative, (weighted @ residual.flatten(1)[..., None]).squeeze(-1)
+    diagonal = curvature.diagonal(dim1=-1, dim2=-2)
+    diagonal[:, :POSE] += POSE_DAMPING
+    diagonal[:, POSE:] += problem.prior_weight
+    slope[:, POSE:] -= problem.prior_weight * state.expression
+    return curvature, slope
+
+
+def step(problem: Problem, state: State, curvature: Tensor, slope: Tensor, pose: bool) -> State:
+    """The minimum of the quadratic model of the energy, with the coefficients within their bounds and ties.
+
+    The pose, which has none, is eliminated (Schur complement), and put back once the coefficients are known.
+    """
+    shape_shape, shape_slope = curvature[:, POSE:, POSE:], slope[:, POSE:]
+    if not pose:
+        return State(state.rotation, state.translation, bounded_minimum(problem, state.expression, shape_shape, shape_slope))
+    factor = torch.linalg.cholesky(curvature[:, :POSE, :POSE])
+    solved = torch.cholesky_solve(torch.cat([curvature[:, :POSE, POSE:], slope[:, :POSE, None]], -1), factor)  # (T, 6, K + 1)
+    coupling = curvature[:, POSE:, :POSE] @ solved
+    shape_shape, shape_slope = shape_shape - coupling[..., :-1], shape_slope - coupling[..., -1]
+    expression = bounded_minimum(problem, state.expression, shape_shape, shape_slope)
+    change = solved[..., -1] - (solved[..., :-1] @ (expression - state.expression)[..., None]).squeeze(-1)
+    return State(
+        rotation=axis_angle_to_matrix(change[:, :3]) @ state.rotation,
+        translation=state.translation + change[:, 3:] * state.translation[:, 2:],
+        expression=expression,
+    )
+
+
+def bounded_minimum(problem: Problem, start: Tensor, curvature: Tensor, slope: Tensor, sweeps: int = SWEEPS) -> Tensor:
+    """Projected Gauss-Seidel: minimise over x within bounds and ties ``(x - start) (curvature (x - start) / 2 - slope)``.
+
+    One coefficient after another moves to its own best place, in all frames at once. Clamping the unbounded minimum instead
+    would be far off, since neighbouring shapes outbid each other with opposite signs.
+
+    Args:
+        problem: brings bounds and ties.
+        start: (T, K).
+        curvature: (T, K, K), positive definite.
+        slope: (T, K) downhill at ``start``.
+        sweeps: over all coefficients.
+
+    Returns:
+        (T, K).
+    """
+    rows = curvature.permute(1, 2, 0).contiguous()  # (K, K, T)
+    downhill, x = slope.T.contiguous(), start.T.contiguous()
+    bounds = problem.bounds.tolist()
+    above = dict(problem.ties)
+    below = {upper: lower for lower, upper in problem.ties}
+    for _ in range(sweeps):
+        for k, (low, high) in enumerate(bounds):
+            best = (x[k] + downhill[k] / rows[k, k]).clamp_(low, high)
+            if k in above:
+                best = torch.minimum(best, x[above[k]])
+            if k in below:
+                best = torch.maximum(best, x[below[k]])
+            downhill.addcmul_(rows[k], best - x[k], value=-1)
+            x[k] = best
+    return x.T.contiguous()
+
+
+def admissible(problem: Problem, expression: Tensor) -> Tensor:
+    """Coefficients (T, K) clamped to their bounds and ties."""
+    low, high = problem.bounds.unbind(-1)
+    clamped = torch.maximum(torch.minimum(expression, high), low)
+    for lower, upper in problem.ties:
+        clamped[:, lower] = torch.minimum(clamped[:, lower], clamped[:, upper])
+    return clamped
+
+
+def solve(problem: Problem, observed: Tensor, state: State, stages: tuple[Stage, ...], chunk: int = 64) -> State:
+    """Run the stages over all frames.
+
+    Args:
+        problem: what the frames share.
+        observed: (T, L, 2) landmarks in pixels, finite.
+        state: where to start.
+        stages: what to do, in order.
+        chunk: frames whose derivatives are held in memory at once; never changes the result.
+    """
+    if not len(observed):
+        return state
+    for stage in stages:
+        for _ in range(stage.iterations):
+            parts = [
+                normal_equations(problem, state[start : start + chunk], observed[start : start + chunk], stage.robust_scale)
+                for start in range(0, len(observed), chunk)
+            ]
+            curvature, slope = (torch.cat(part) for part in zip(*parts, strict=True))
+            state = step(problem, state, curvature, slope, stage.pose)
+    return state
+
+
+def landmark_error(problem: Problem, state: State, observed: Tensor) -> Tensor:
+    """Mean distance over the landmarks in % of the outer-eye distance: (T,)."""
+    if not len(observed):
+        return observed.new_zeros(0)
+    return energy.length(residuals(problem, state, observed)).mean(-1)

@@ -1,0 +1,122 @@
+"""The neutral head of a person: the median of their own landmarks over frames with a closed mouth and open eyes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from lit_reenact.errors import ReenactError
+from lit_reenact.face import FaceModel
+from lit_reenact.face.topology import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, mirrored
+from lit_reenact.tracking.energy import length, outer_eye_distance
+from lit_reenact.tracking.solver import rigid_alignment
+
+DEPTH_SCALE = 0.8
+"""MediaPipe's z is about a quarter too deep."""
+
+TEMPLATE_FRAMES = 200
+"""Frames that are averaged at most; more change nothing."""
+
+
+def gap(points: Tensor, upper: tuple[int, ...], lower: tuple[int, ...]) -> Tensor:
+    """Mean distance between two rims of FaceMesh points (T, L, C) that share their corners: (T,)."""
+    return length(points[:, list(upper[1:-1])] - points[:, list(lower[1:-1])]).mean(-1)
+
+
+def opening(points: Tensor, upper: tuple[int, ...], lower: tuple[int, ...]) -> Tensor:
+    """Mean gap between two rims of FaceMesh points (T, L, C) over their width: (T,)."""
+    return gap(points, upper, lower) / length(points[:, upper[0]] - points[:, upper[-1]])
+
+
+def eye_openings(points: Tensor) -> Tensor:
+    """Opening of the left and the right eye in landmarks (T, L, C): (T, 2)."""
+    left = opening(points, mirrored(RIGHT_UPPER_LID), mirrored(RIGHT_LOWER_LID))
+    return torch.stack([left, opening(points, RIGHT_UPPER_LID, RIGHT_LOWER_LID)], -1)
+
+
+def mouth_opening(points: Tensor) -> Tensor:
+    """Mean gap of the inner lips over the distance of the outer eye corners in landmarks (T, L, C): (T,)."""
+    return gap(points, UPPER_LIP_RIM, LOWER_LIP_RIM) / outer_eye_distance(points)
+
+
+def neutral_frames(points: Tensor) -> Tensor:
+    """The frames nearest to a neutral face: indices, at least a tenth of (T, 468, 3) and at most ``TEMPLATE_FRAMES``.
+
+    Ranked by the person's own usual values: the mouth as closed as it gets, its width and the eyes as they mostly are.
+    """
+    width = length(points[:, UPPER_LIP_RIM[0]] - points[:, UPPER_LIP_RIM[-1]]) / outer_eye_distance(points)
+    eyes, mouth = eye_openings(points).mean(-1), mouth_opening(points)
+    usual_eyes = eyes.quantile(0.6)
+    oddness = [(mouth - mouth.quantile(0.05)).clamp_min(0), (width - width.median()).abs(), (eyes - usual_eyes).abs() / 2]
+    count = min(max(len(points) // 10, 10), TEMPLATE_FRAMES, len(points))
+    return torch.stack(oddness).sum(0).argsort(stable=True)[:count]
+
+
+def make_frontal(template: Tensor, mirror: Tensor) -> Tensor:
+    """Turn a head (L, 3) so that it faces its own mirror image; ``mirror``: int64 (L,) the landmark on the other side.
+
+    A face is nearly symmetric, so a head whose mirror image lies on itself has no yaw, roll or sideways offset: what is left of
+    them in a template is the usual pose of the frames that it was made of.
+    """
+    weight = template.new_ones(len(template))
+    for _ in range(5):
+        symmetric = (template + template[mirror] * template.new_tensor([-1.0, 1.0, 1.0])) / 2
+        rotation, _, _ = rigid_alignment(symmetric[None], template, weight)
+        template = template @ rotation[0].T
+        template = template - template.new_tensor([1.0, 0.0, 0.0]) * template.mean(0)
+    return template
+
+
+def subject_template(points: Tensor, model: FaceModel) -> Tensor:
+    """The neutral landmarks of a person in head axes and real size, from landmarks (T, 468, 3) in pixels: (468, 3) mm.
+
+    Every frame is laid over the current template by a similarity, and their median becomes the next; then the template is
+    laid over the model's mean face, from which it takes its size, and made frontal.
+
+    Raises:
+        ReenactError: there is no frame to learn from.
+    """
+    if not len(points):
+        raise ReenactError("no face was seen in the training part of the clip: use a video that shows the face from the start")
+    mean = model.vertices[model.landmark_vertices]
+    chosen = neutral_frames(points)
+    heads = points[chosen] * points.new_tensor([1.0, -1.0, -DEPTH_SCALE])  # head axes, pixels
+    weight = points.new_ones(len(mean))
+    template = mean
+    for _ in range(4):
+        rotation, scale, offset = rigid_alignment(heads, template, weight)
+        aligned = ((heads - offset[:, None]) @ rotation) / scale[:, None, None]
+        template = aligned.median(0).values
+    mirror = landmark_mirror(model)
+    for _ in range(2):
+        rotation, scale, offset = rigid_alignment(template[None], mean, weight)
+        template = ((template - offset) @ rotation[0]) / scale
+        template = make_frontal(template, mirror)
+    return template
+
+
+def landmark_mirror(model: FaceModel) -> Tensor:
+    """int64 (468,): the landmark on the other side of the face."""
+    landmark_of = torch.full((len(model.vertices),), -1)
+    landmark_of[model.landmark_vertices] = torch.arange(len(model.landmark_vertices))
+    return landmark_of[model.mirror_vertices[model.landmark_vertices]]
+
+
+def fit_identity(template: Tensor, model: FaceModel, strength: float) -> tuple[Tensor, Tensor]:
+    """The person in the model's identity basis, and the whole neutral mesh.
+
+    Args:
+        template: (468, 3) mm.
+        model: of V vertices.
+        strength: weight of the squared coefficients, in units of their prior deviation, against squared mm.
+
+    Returns:
+        identity (K,), and neutral (V, 3): the landmarks are the template's own, other vertices follow the identity.
+    """
+    basis = model.identity_basis[:, model.landmark_vertices].flatten(1)  # (K, 3 * 468)
+    difference = (template - model.vertices[model.landmark_vertices]).flatten()
+    normal = basis @ basis.T + torch.diag(strength / model.identity_scale.square())
+    identity = torch.linalg.solve(normal, basis @ difference)
+    neutral = model.vertices + (identity @ model.identity_basis.flatten(1)).view(-1, 3)
+    neutral[model.landmark_vertices] = template
+    return identity, neutral

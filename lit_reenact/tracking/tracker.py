@@ -1,0 +1,128 @@
+"""Video to ``Track``, stage by stage: working clip and landmarks, shape, gaze, appearance, report."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from lit_reenact.errors import ReenactError
+from lit_reenact.face import load_face_model
+from lit_reenact.geometry import matrix_to_axis_angle
+from lit_reenact.prepare import Prepared, prepare
+from lit_reenact.schema import Actor, Camera, FaceParameters, Track, TrackInfo
+from lit_reenact.split import training_frames
+from lit_reenact.tracking.appearance import TrackedSkin, fit_appearance, held_frames
+from lit_reenact.tracking.gaze import fit_gaze
+from lit_reenact.tracking.report import REPORT_NAME, write_report
+from lit_reenact.tracking.settings import TrackerSettings
+from lit_reenact.tracking.shape import fit_shape
+from lit_reenact.tracking.smoothing import Timing
+from lit_reenact.tracking.trackfile import CLIP_NAME, load_track, save_track
+from lit_reenact.video import FrameReader, sha256
+
+__all__ = ["TrackerSettings", "track", "track_video"]
+
+
+def track(prepared: Prepared, settings: TrackerSettings, progress: bool = True) -> Track:
+    """Fit the face model to a working clip.
+
+    Everything about the person is learned from the first part of the clip alone; pose, expression, gaze and light are fitted
+    in every frame.
+
+    Args:
+        prepared: the clip and its landmarks.
+        settings: see there.
+        progress: whether to show a progress bar.
+
+    Raises:
+        ReenactError: no face in the part of the clip to learn from.
+    """
+    model = load_face_model(settings.face_model)
+    reader = FrameReader(prepared.clip)
+    height, width = reader.read([0]).shape[1:3]
+    camera = Camera(focal=settings.focal_factor * width, width=width, height=height)
+    points = prepared.landmarks.points
+    actor_frames = training_frames(len(points), settings.actor_fraction)
+    seen = points.isfinite().flatten(1).all(1)
+    if not seen[:actor_frames].any():
+        raise ReenactError(
+            f"{prepared.info.path}: no face in the first {actor_frames} of {len(points)} frames, from which the person "
+            "is learned: cut the video so that it begins with the face"
+        )
+    held = held_frames(reader, settings.held_difference)
+    timing = Timing(seen, prepared.valid, held, float(prepared.info.fps), actor_frames)
+
+    shape = fit_shape(points, timing, model, camera, settings)
+    eyeballs, offset, gaze = fit_gaze(points, shape, timing, model, camera, settings)
+    skin = TrackedSkin(model, camera, shape, reader)
+    label = f"{prepared.info.path.name}: fitting the light" if progress else None
+    reflectance, illumination = fit_appearance(skin, timing, settings, label)
+
+    parameters = FaceParameters(
+        rotation=matrix_to_axis_angle(shape.rotation),
+        translation=shape.translation,
+        identity=shape.identity.expand(len(points), -1).clone(),
+        expression=shape.expression,
+        illumination=illumination,
+        gaze=gaze,
+    )
+    actor = Actor(shape.neutral, shape.identity, reflectance, eyeballs, offset)
+    info = TrackInfo(
+        source=prepared.info.path.name,
+        source_sha256=prepared.source_sha256,
+        clip_sha256=sha256(prepared.clip),
+        fps=str(prepared.info.fps),
+        crop=prepared.crop,
+        face_model=model.name,
+        face_model_hash=model.hash,
+        actor_frames=actor_frames,
+        settings=asdict(settings),
+        notes=prepared.notes,
+    )
+    return Track(parameters, actor, camera, prepared.valid, shape.error, prepared.landmarks, info)
+
+
+def track_video(
+    source: Path, folder: Path, settings: TrackerSettings | None = None, size: int = 256, progress: bool = True
+) -> Track:
+    """Prepare and track a video: ``folder`` gets clip.mp4, track.safetensors and report.html.
+
+    A folder that already holds the track of the same video under the same settings is left as it is.
+
+    Args:
+        source: any video with a face.
+        folder: made if it is missing.
+        settings: of the tracker.
+        size: side of the working clip in pixels.
+        progress: whether to show progress bars.
+
+    Raises:
+        ReenactError: as ``prepare`` and ``track``.
+    """
+    settings = settings or TrackerSettings()
+    wanted = {**asdict(settings), "size": size}
+    done = finished_track(Path(source), folder, wanted)
+    if done is not None:
+        return done
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ReenactError(f"{folder} cannot be made ({error.strerror}): choose another output folder") from error
+    prepared = prepare(Path(source), folder / CLIP_NAME, size=size, progress=progress)
+    made = track(prepared, settings, progress)
+    made = replace(made, info=replace(made.info, settings=wanted))
+    write_report(made, folder)
+    save_track(made, folder)  # last: a folder with a track is finished
+    return made
+
+
+def finished_track(source: Path, folder: Path, settings: dict[str, float | int | str | bool]) -> Track | None:
+    """The track in ``folder`` if it is whole and of this video under these settings, otherwise None."""
+    if not source.is_file() or not (folder / CLIP_NAME).is_file() or not (folder / REPORT_NAME).is_file():
+        return None
+    try:
+        track = load_track(folder)
+    except ReenactError:
+        return None
+    same = track.info.settings == settings and track.info.source_sha256 == sha256(source)
+    return track if same and track.info.clip_sha256 == sha256(folder / CLIP_NAME) else None

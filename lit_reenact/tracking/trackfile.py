@@ -1,0 +1,126 @@
+"""The track file: one .safetensors with a JSON block in its metadata. Nothing in it is ever executed (no pickle)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from lit_reenact.errors import ReenactError
+from lit_reenact.face import load_face_model
+from lit_reenact.schema import SCHEMA_VERSION, Actor, Camera, CropBox, FaceParameters, Landmarks, Track, TrackInfo
+
+TRACK_NAME = "track.safetensors"
+CLIP_NAME = "clip.mp4"
+AGAIN = "run `lit-reenact track` on its video again"
+
+
+def save_track(track: Track, folder: Path) -> Path:
+    """Write ``folder/track.safetensors`` under a temporary name, then rename it. Returns its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = _tensors(track)
+    block = {
+        "schema": SCHEMA_VERSION,
+        "frames": len(track),
+        "camera": asdict(track.camera),
+        "info": asdict(track.info),
+        "digest": _digest(tensors),
+    }
+    path = folder / TRACK_NAME
+    temporary = folder / f".{TRACK_NAME}.{os.getpid()}"
+    try:
+        save_file(tensors, temporary, metadata={"track": json.dumps(block)})
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def load_track(path: Path) -> Track:
+    """Read a track file, or the one in a folder.
+
+    Raises:
+        ReenactError: there is no such file, it is damaged, of another schema version, or made with another face model.
+    """
+    path = path / TRACK_NAME if path.is_dir() else path
+    if not path.is_file():
+        raise ReenactError(f"{path}: no such track; make one with `lit-reenact track VIDEO -o DIR`")
+    block, tensors = _read(path)
+    if block.get("schema") != SCHEMA_VERSION:
+        raise ReenactError(
+            f"{path} has track schema {block.get('schema')}, this version of lit-reenact reads schema {SCHEMA_VERSION}: {AGAIN}"
+        )
+    try:
+        intact = block["digest"] == _digest(tensors)
+        track = _track(block, tensors)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ReenactError(f"{path} is damaged ({error}): {AGAIN}") from error
+    if not intact:
+        raise ReenactError(f"{path} is damaged (its contents do not match their checksum): {AGAIN}")
+    _check_face_model(path, track.info)
+    return track
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            block = json.loads((file.metadata() or {})["track"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise ReenactError(f"{path} is damaged or no track file of lit-reenact: {AGAIN}") from error
+    if not isinstance(block, dict):
+        raise ReenactError(f"{path} is damaged or no track file of lit-reenact: {AGAIN}")
+    return block, tensors
+
+
+def _check_face_model(path: Path, info: TrackInfo) -> None:
+    try:
+        model = load_face_model(info.face_model)
+    except ReenactError as error:
+        raise ReenactError(f"{path} was made with a face model that is not here ({error}): {AGAIN}") from error
+    if model.hash != info.face_model_hash:
+        raise ReenactError(
+            f"{path} was made with another version of the face model {info.face_model!r} "
+            f"(hash {info.face_model_hash}, here {model.hash}): {AGAIN}"
+        )
+
+
+def _tensors(track: Track) -> dict[str, Tensor]:
+    parts: dict[str, FaceParameters | Actor | Landmarks]
+    parts = {"parameters": track.parameters, "actor": track.actor, "landmarks": track.landmarks}
+    named = {f"{name}.{f.name}": getattr(part, f.name) for name, part in parts.items() for f in fields(part)}
+    named |= {"valid": track.valid, "error": track.error}
+    return {name: value.detach().cpu().contiguous().clone() for name, value in sorted(named.items())}
+
+
+def _track(block: dict[str, Any], tensors: dict[str, Tensor]) -> Track:
+    info = dict(block["info"])
+    info["crop"] = CropBox(**info["crop"])
+    info["notes"] = tuple(info["notes"])
+    return Track(
+        parameters=FaceParameters(**{f.name: tensors[f"parameters.{f.name}"] for f in fields(FaceParameters)}),
+        actor=Actor(**{f.name: tensors[f"actor.{f.name}"] for f in fields(Actor)}),
+        camera=Camera(**block["camera"]),
+        valid=tensors["valid"],
+        error=tensors["error"],
+        landmarks=Landmarks(**{f.name: tensors[f"landmarks.{f.name}"] for f in fields(Landmarks)}),
+        info=TrackInfo(**info),
+    )
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    """SHA-256 over names, shapes and values, to tell a damaged file from a whole one."""
+    total = hashlib.sha256()
+    for name in sorted(tensors):
+        value = tensors[name]
+        total.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        total.update(value.contiguous().view(torch.uint8).numpy().tobytes() if value.numel() else b"")
+    return total.hexdigest()
