@@ -1,0 +1,102 @@
+"""What training minimises.
+
+Sign conventions: every function returns a loss, so smaller is better and descent minimises it. Logits are positive where
+the discriminator takes a patch for real. ``prediction`` and ``target`` are images in [-1, 1].
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, Self, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lit_reenact.errors import ReenactError
+
+LpipsBackbone = Literal["auto", "alex", "squeeze", "vgg", "untrained"]
+
+
+def discriminator_adversarial(real: Tensor, fake: Tensor) -> Tensor:
+    """Minus the mean log-likelihood of calling real real and fake fake, from logits (B, 1, h, w) of both; log 2 when undecided.
+
+    Half of the paper's E_cGAN, whose two terms are summed: half the speed against the generator, as in pix2pix.
+    """
+    return 0.5 * (F.softplus(-real).mean() + F.softplus(fake).mean())
+
+
+def generator_adversarial(fake: Tensor) -> Tensor:
+    """Minus the mean log-likelihood of the generated frames being called real, from logits (B, 1, h, w): the form of the
+    generator's objective whose gradient does not vanish (Goodfellow et al. 2014).
+    """
+    return F.softplus(-fake).mean()
+
+
+def l1(prediction: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute difference of two batches of images, in [0, 2]."""
+    return F.l1_loss(prediction, target)
+
+
+class Lpips(nn.Module):
+    """Learned perceptual distance of image pairs (Zhang et al. 2018), frozen.
+
+    Its network moves with this module but is neither in its parameters nor in its state: nothing trains it, no checkpoint
+    stores it, and all processes build the same one.
+
+    Args:
+        backbone: ``alex``, ``squeeze`` or ``vgg`` (torchvision downloads ImageNet weights where it has none), ``untrained``
+            (a fixed random ``alex`` that needs no download), or ``auto``: ``alex`` if its weights are on this machine
+            already, else ``untrained``.
+
+    Raises:
+        ReenactError: the backbone's weights cannot be downloaded.
+    """
+
+    def __init__(self, backbone: LpipsBackbone = "auto") -> None:
+        super().__init__()
+        if backbone not in get_args(LpipsBackbone):
+            raise ValueError(f"lpips backbone is {backbone!r}, but must be one of {get_args(LpipsBackbone)}")
+        if backbone == "auto":
+            backbone = "alex" if _is_downloaded("alexnet") else "untrained"
+        self.backbone = backbone
+        self._hidden = [_build_lpips(backbone)]  # a list keeps a module out of parameters() and state_dict()
+
+    @property
+    def name(self) -> str:
+        """What its values are called in logs and tables."""
+        return "lpips_untrained" if self.backbone == "untrained" else "lpips"
+
+    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Distance (B,) of each pair of images (B, 3, H, W) in [-1, 1]; 0 for equal images, with no upper bound."""
+        distance: Tensor = self._hidden[0](prediction, target)
+        return distance.flatten()
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        self._hidden[0]._apply(fn)  # type: ignore[no-untyped-call]
+        return super()._apply(fn, recurse)  # type: ignore[no-untyped-call,no-any-return]
+
+
+def _build_lpips(backbone: str) -> nn.Module:
+    import lpips
+
+    untrained = backbone == "untrained"
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torchvision's deprecation of the arguments that lpips uses
+        torch.manual_seed(0)
+        try:
+            network: nn.Module = lpips.LPIPS(net="alex" if untrained else backbone, pnet_rand=untrained, verbose=False)
+        except OSError as error:
+            raise ReenactError(
+                f"the ImageNet weights of lpips_backbone {backbone!r} cannot be downloaded ({error}): use 'untrained' or 'auto'"
+            ) from error
+    return network.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+
+def _is_downloaded(network: str) -> bool:
+    from torchvision.models import get_model_weights  # type: ignore[import-untyped]
+
+    url: str = get_model_weights(network).DEFAULT.url
+    return (Path(torch.hub.get_dir()) / "checkpoints" / Path(url).name).is_file()

@@ -1,0 +1,134 @@
+"""Training of the generator against the discriminator: manual optimisation, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from torch import Tensor
+from torch.optim import Adam, Optimizer
+
+from lit_reenact import losses
+from lit_reenact.networks.blocks import Norm
+from lit_reenact.networks.discriminator import PatchDiscriminator
+from lit_reenact.networks.generator import Generator, Head
+from lit_reenact.schema import CONDITIONING_CHANNELS, Window
+
+
+class ReenactModule(LightningModule):
+    """Generator and conditional PatchGAN of Deep Video Portraits, with the losses adversarial + L1 + LPIPS.
+
+    Every loss is logged as ``loss/NAME`` without its weight. A weight of 0 leaves the part out altogether: it is neither
+    built nor run. ``batch_step`` counts the batches trained on (``global_step`` counts the steps of both optimizers).
+
+    Args:
+        window, image_size, channels, levels, max_channels, norm, dropout, head: of the ``Generator``.
+        discriminator_channels, discriminator_layers: of the ``PatchDiscriminator``.
+        lambda_adversarial, lambda_l1, lambda_lpips: weights of the losses in the generator's objective.
+        lpips_backbone: of ``losses.Lpips``; an untrained one is logged as ``loss/lpips_untrained``.
+        learning_rate, beta1: of Adam, for both networks; constant over the training.
+    """
+
+    def __init__(
+        self,
+        window: int = 11,
+        image_size: int = 256,
+        channels: int = 64,
+        levels: int = 8,
+        max_channels: int = 512,
+        norm: Norm = "batch",
+        dropout: float = 0.5,
+        head: Head = "residual",
+        discriminator_channels: int = 64,
+        discriminator_layers: int = 3,
+        lambda_adversarial: float = 1.0,
+        lambda_l1: float = 100.0,
+        lambda_lpips: float = 0.0,
+        lpips_backbone: losses.LpipsBackbone = "auto",
+        learning_rate: float = 2e-4,
+        beta1: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.automatic_optimization = False
+        self.lambda_adversarial = lambda_adversarial
+        self.lambda_l1 = lambda_l1
+        self.lambda_lpips = lambda_lpips
+        self.lpips_backbone = lpips_backbone
+        self.learning_rate = learning_rate
+        self.beta1 = beta1
+        self.batch_step = 0
+        self.generator = Generator(window, image_size, channels, levels, max_channels, norm, dropout, head)
+        if lambda_adversarial:
+            in_channels = CONDITIONING_CHANNELS * window + 3
+            self.discriminator = PatchDiscriminator(in_channels, discriminator_channels, discriminator_layers, norm)
+
+    def forward(self, conditioning: Tensor) -> Tensor:
+        """Conditioning images (B, 9 * window, H, W) in [-1, 1] to frames (B, 3, H, W) in (-1, 1)."""
+        frame: Tensor = self.generator(conditioning)
+        return frame
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        networks = [self.generator, self.discriminator] if self.lambda_adversarial else [self.generator]
+        betas = (self.beta1, 0.999)
+        return [Adam(network.parameters(), lr=self.learning_rate, betas=betas, fused=True) for network in networks]
+
+    def setup(self, stage: str) -> None:
+        """Take the mean training frame from the data module, unless a checkpoint brought one; build what only training needs."""
+        if self.generator.head == "residual" and not self.generator.mean_frame.any():
+            self.generator.set_mean_frame(self.trainer.datamodule.mean_frame())  # type: ignore[attr-defined]
+        if self.lambda_lpips and stage == "fit":
+            self.lpips = losses.Lpips(self.lpips_backbone)
+
+    def training_step(self, batch: Window, batch_idx: int) -> None:
+        optimizers = self._optimizers()
+        fake = self.forward(batch.conditioning)
+        terms = self._losses(batch, fake)
+        # One backward pass for both networks: DDP waits in every pass for the gradients of all its parameters, so a pass over one
+        # network alone would need find_unused_parameters, toggled or not. Each loss reaches its own network only (see _losses).
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        self.manual_backward(torch.stack([weight * loss for weight, loss in terms.values()]).sum())
+        for optimizer in optimizers:
+            optimizer.step()
+        self.batch_step += 1
+        self.log_dict({f"loss/{name}": loss.detach() for name, (_, loss) in terms.items()})
+        self.log("batch_step", float(self.batch_step))
+
+    def validation_step(self, batch: Window, batch_idx: int) -> Tensor:
+        """The generated frames, which callbacks receive as ``outputs`` and compare with ``batch.frame``."""
+        return self.forward(batch.conditioning)
+
+    def test_step(self, batch: Window, batch_idx: int) -> Tensor:
+        """As ``validation_step``."""
+        return self.forward(batch.conditioning)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["batch_step"] = self.batch_step
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.batch_step = checkpoint["batch_step"]
+
+    def _losses(self, batch: Window, fake: Tensor) -> dict[str, tuple[float, Tensor]]:
+        """Name to weight and value of every loss that has a weight, of both networks."""
+        terms: dict[str, tuple[float, Tensor]] = {}
+        if self.lambda_adversarial:
+            seen = self.discriminator.look(batch.conditioning)
+            logits_real = self.discriminator.judge(seen, batch.frame)
+            logits_fake = self.discriminator.judge(seen, fake.detach())
+            terms["discriminator"] = 1.0, losses.discriminator_adversarial(real=logits_real, fake=logits_fake)
+            with self.toggled_optimizer(self._optimizers()[0]):  # the discriminator's weights are constants for the generator
+                logits = self.discriminator.judge(seen.detach(), fake)
+            terms["generator_adversarial"] = self.lambda_adversarial, losses.generator_adversarial(fake=logits)
+        if self.lambda_l1:
+            terms["l1"] = self.lambda_l1, losses.l1(prediction=fake, target=batch.frame)
+        if self.lambda_lpips:
+            terms[self.lpips.name] = self.lambda_lpips, self.lpips(prediction=fake, target=batch.frame).mean()
+        return terms
+
+    def _optimizers(self) -> list[LightningOptimizer]:
+        """The generator's, then the discriminator's if there is one (Lightning hands over a single one without a list)."""
+        optimizers = self.optimizers()
+        return optimizers if isinstance(optimizers, list) else [optimizers]

@@ -1,0 +1,1 @@
+"""The two networks of the renderer: tensors in, tensors out."""

@@ -1,0 +1,55 @@
+"""The conditional PatchGAN: which patches of a frame look real, given the conditioning images of its window."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from lit_reenact.networks.blocks import DownStep, Norm, initialize, normalization
+
+
+class PatchDiscriminator(nn.Module):
+    """Convolutions of stride 2, then two of stride 1 (Isola et al. 2017; three layers see patches of 70x70 pixels).
+
+    The first convolution runs over the stacked window and frame, written as the sum of one over each: the same function,
+    but the generator's gradient then passes through 3 channels instead of through all of them.
+
+    Args:
+        in_channels: of the window and the frame together, 9 * window + 3.
+        channels: of the first layer; each layer doubles them, up to 8 times.
+        layers: number of stride-2 convolutions.
+        norm: as in the generator.
+    """
+
+    def __init__(self, in_channels: int, channels: int = 64, layers: int = 3, norm: Norm = "batch") -> None:
+        super().__init__()
+        self.from_conditioning = nn.Conv2d(in_channels - 3, channels, kernel_size=4, stride=2, padding=1)
+        self.from_frame = nn.Conv2d(3, channels, kernel_size=4, stride=2, padding=1, bias=False)
+        widths = [channels * min(2**layer, 8) for layer in range(layers + 1)]
+        steps = [DownStep(a, b, norm) for a, b in pairwise(widths[:-1])]
+        self.patches = nn.Sequential(
+            nn.LeakyReLU(0.2, inplace=True),
+            *steps,
+            nn.Conv2d(widths[-2], widths[-1], kernel_size=4, padding=1, bias=norm == "none"),
+            normalization(norm, widths[-1]),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.Conv2d(widths[-1], 1, kernel_size=4, padding=1),
+        )
+        self.apply(initialize)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, conditioning: Tensor, frame: Tensor) -> Tensor:
+        """Window (B, 9 * window, H, W) and frame (B, 3, H, W) to logits float32 (B, 1, h, w): positive where it looks real."""
+        return self.judge(self.look(conditioning), frame)
+
+    def look(self, conditioning: Tensor) -> Tensor:
+        """What the first convolution makes of a window: (B, C, H/2, W/2), to judge several frames against."""
+        seen: Tensor = self.from_conditioning(conditioning.contiguous(memory_format=torch.channels_last))
+        return seen
+
+    def judge(self, seen: Tensor, frame: Tensor) -> Tensor:
+        """Logits of frames (B, 3, H, W) against windows that were looked at already; see ``forward``."""
+        logits: Tensor = self.patches(seen + self.from_frame(frame))
+        return logits.float()

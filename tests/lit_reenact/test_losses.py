@@ -1,0 +1,111 @@
+"""Losses against values worked by hand and against the definitions they stand for."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from lit_reenact import losses
+
+
+def test_an_undecided_discriminator_costs_log_2() -> None:
+    logits = torch.zeros(2, 1, 6, 6)
+    assert losses.discriminator_adversarial(real=logits, fake=logits).item() == pytest.approx(math.log(2))
+    assert losses.generator_adversarial(fake=logits).item() == pytest.approx(math.log(2))
+
+
+def test_the_adversarial_losses_are_cross_entropies() -> None:
+    real, fake = torch.randn(2, 1, 6, 6) * 3, torch.randn(2, 1, 6, 6) * 3
+    one, zero = torch.ones_like(real), torch.zeros_like(real)
+    expected = (F.binary_cross_entropy(real.sigmoid(), one) + F.binary_cross_entropy(fake.sigmoid(), zero)) / 2
+    assert torch.allclose(losses.discriminator_adversarial(real=real, fake=fake), expected, atol=1e-5)
+    assert torch.allclose(losses.generator_adversarial(fake=fake), F.binary_cross_entropy(fake.sigmoid(), one), atol=1e-5)
+
+
+def test_the_players_want_opposite_logits() -> None:
+    fake = torch.zeros(1, 1, 2, 2, requires_grad=True)
+    (of_discriminator,) = torch.autograd.grad(losses.discriminator_adversarial(real=fake.detach(), fake=fake), fake)
+    (of_generator,) = torch.autograd.grad(losses.generator_adversarial(fake=fake), fake)
+    assert (of_discriminator > 0).all()  # descent lowers the logits
+    assert (of_generator < 0).all()  # descent raises them
+
+
+def test_l1_of_black_and_white_is_the_width_of_the_range() -> None:
+    assert losses.l1(prediction=torch.ones(1, 3, 4, 4), target=-torch.ones(1, 3, 4, 4)).item() == 2
+
+
+@pytest.fixture
+def lpips() -> losses.Lpips:
+    return losses.Lpips("untrained")
+
+
+def test_lpips_of_each_pair_is_0_for_equal_images_and_grows_with_the_difference(lpips: losses.Lpips) -> None:
+    target = torch.rand(3, 3, 64, 64) * 2 - 1
+    noise = torch.randn_like(target)
+    distances = lpips(prediction=target + torch.tensor([0.0, 0.05, 0.5]).view(3, 1, 1, 1) * noise, target=target)
+    assert distances.shape == (3,)
+    assert distances[0] == 0
+    assert 0 < distances[1] < distances[2]
+
+
+def test_untrained_lpips_says_so_and_is_the_same_network_every_time(lpips: losses.Lpips) -> None:
+    torch.manual_seed(torch.randint(1000, ()).item())  # type: ignore[arg-type]
+    before = torch.get_rng_state()
+    again = losses.Lpips("untrained")
+    assert torch.equal(before, torch.get_rng_state())  # building it disturbs nobody's random numbers
+    images = torch.rand(2, 2, 3, 64, 64)
+    assert lpips.name == "lpips_untrained"
+    assert torch.equal(lpips(*images), again(*images))
+
+
+def test_lpips_is_frozen_and_leaves_no_trace_in_its_owner(lpips: losses.Lpips) -> None:
+    owner = nn.Sequential(lpips).train()
+    assert not list(owner.parameters())
+    assert not owner.state_dict()
+    image = torch.rand(1, 3, 64, 64, requires_grad=True)
+    loss = lpips(image, torch.zeros_like(image)).sum()
+    loss.backward()
+    assert image.grad is not None
+    assert image.grad.abs().sum() > 0
+
+
+def test_lpips_moves_with_its_owner(lpips: losses.Lpips) -> None:
+    owner = nn.Sequential(lpips).double()
+    image = torch.rand(1, 3, 64, 64, dtype=torch.float64)
+    assert lpips(image, 1 - image).dtype == torch.float64
+    owner.to("meta")
+    assert lpips(image.to("meta"), image.to("meta")).device.type == "meta"
+
+
+def test_auto_never_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *_, **__: pytest.fail("it tried to download"))
+    assert losses.Lpips("auto").name == "lpips_untrained"
+
+
+def test_auto_takes_the_trained_network_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from torchvision.models import AlexNet_Weights, alexnet
+
+    file = tmp_path / "checkpoints" / Path(AlexNet_Weights.DEFAULT.url).name
+    file.parent.mkdir()
+    torch.save(alexnet().state_dict(), file)  # stands in for the real one: the right name and the right shapes
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *_, **__: pytest.fail("it tried to download"))
+    assert losses.Lpips("auto").name == "lpips"
+
+
+def test_an_unreachable_download_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from lit_reenact.errors import ReenactError
+
+    def unreachable(*_: object, **__: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", unreachable)
+    with pytest.raises(ReenactError, match=r"no network.*'untrained'"):
+        losses.Lpips("squeeze")

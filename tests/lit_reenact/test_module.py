@@ -1,0 +1,221 @@
+"""The training step: whose gradient reaches whom, what is counted, saved and logged, and that two processes stay equal."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer, seed_everything
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from lit_reenact.module import ReenactModule
+from lit_reenact.schema import Window
+
+SMALL: dict[str, Any] = {"window": 3, "image_size": 32, "channels": 8, "levels": 5, "discriminator_channels": 8}
+
+
+class Windows(LightningDataModule):
+    """Random windows over a grey mean frame."""
+
+    def __init__(self, count: int = 6, batch_size: int = 2) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        self.windows = [
+            Window(
+                torch.rand(27, 32, 32, generator=generator) * 2 - 1,
+                torch.rand(3, 32, 32, generator=generator) * 2 - 1,
+                torch.tensor(index),
+            )
+            for index in range(count)
+        ]
+        self.batch_size = batch_size
+
+    def mean_frame(self) -> Tensor:
+        return torch.full((3, 32, 32), 0.25)
+
+    def train_dataloader(self) -> DataLoader[Window]:
+        return DataLoader(self.windows, batch_size=self.batch_size)  # type: ignore[arg-type]
+
+    def val_dataloader(self) -> DataLoader[Window]:
+        return self.train_dataloader()
+
+    test_dataloader = val_dataloader
+
+
+class Recorder(Callback):
+    """Keeps what every batch logged, and what validation handed to callbacks."""
+
+    def __init__(self) -> None:
+        self.logged: list[dict[str, float]] = []
+        self.outputs: list[Tensor] = []
+
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        self.logged.append({name: float(value) for name, value in trainer.logged_metrics.items()})
+
+    def on_validation_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *_: Any) -> None:
+        self.outputs.append(outputs)
+
+
+def _trainer(**settings: Any) -> Trainer:
+    defaults: dict[str, Any] = {
+        "accelerator": "cpu",
+        "devices": 1,
+        "max_epochs": 1,
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    }
+    return Trainer(**(defaults | settings))
+
+
+def _fit(module: ReenactModule, **settings: Any) -> tuple[Trainer, Recorder]:
+    recorder = Recorder()
+    trainer = _trainer(callbacks=[recorder], **settings)
+    trainer.fit(module, Windows())
+    return trainer, recorder
+
+
+def test_every_loss_is_logged_by_name_and_without_its_weight() -> None:
+    module = ReenactModule(**SMALL, lambda_l1=7.0, lambda_lpips=3.0, lpips_backbone="untrained", learning_rate=0.0, norm="none")
+    _, recorder = _fit(module)
+    expected = {"loss/discriminator", "loss/generator_adversarial", "loss/l1", "loss/lpips_untrained", "batch_step"}
+    assert set(recorder.logged[0]) == expected
+    batch = next(iter(Windows().train_dataloader()))
+    # Nothing was learned, and the residual head starts at the mean frame.
+    assert recorder.logged[0]["loss/l1"] == pytest.approx((batch.frame - 0.25).abs().mean().item(), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("weights", "logged"),
+    [
+        ({"lambda_adversarial": 0.0}, {"loss/l1"}),
+        ({"lambda_l1": 0.0}, {"loss/discriminator", "loss/generator_adversarial"}),
+        ({}, {"loss/discriminator", "loss/generator_adversarial", "loss/l1"}),
+    ],
+)
+def test_a_weight_of_0_leaves_its_part_out(weights: dict[str, float], logged: set[str]) -> None:
+    module = ReenactModule(**SMALL, **weights)
+    trainer, recorder = _fit(module)
+    assert set(recorder.logged[0]) == logged | {"batch_step"}
+    assert hasattr(module, "discriminator") == ("loss/discriminator" in logged)
+    assert len(trainer.optimizers) == 1 + hasattr(module, "discriminator")
+
+
+def test_each_network_descends_its_own_loss_alone() -> None:
+    """The gradients of one training step, against those of each loss taken by itself."""
+    seed_everything(0, verbose=False)
+    module = ReenactModule(**SMALL, learning_rate=0.0, norm="none", dropout=0.0, lambda_adversarial=0.5, lambda_l1=10.0)
+    _fit(module, max_steps=2)  # two optimizers, one batch; a learning rate of 0 keeps the weights as they were
+    conditioning, frame, _ = next(iter(Windows().train_dataloader()))
+    fake = module(conditioning)
+
+    logits = module.discriminator(conditioning, fake)
+    of_generator = 0.5 * F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits)) + 10 * (fake - frame).abs().mean()
+    for parameter, gradient in zip(
+        module.generator.parameters(), torch.autograd.grad(of_generator, list(module.generator.parameters())), strict=True
+    ):
+        assert parameter.grad is not None
+        assert torch.allclose(parameter.grad, gradient, rtol=1e-3, atol=1e-7)
+
+    real, made = module.discriminator(conditioning, frame), module.discriminator(conditioning, fake.detach())
+    of_discriminator = (
+        F.binary_cross_entropy_with_logits(real, torch.ones_like(real))
+        + F.binary_cross_entropy_with_logits(made, torch.zeros_like(made))
+    ) / 2
+    for parameter, gradient in zip(
+        module.discriminator.parameters(),
+        torch.autograd.grad(of_discriminator, list(module.discriminator.parameters())),
+        strict=True,
+    ):
+        assert parameter.grad is not None
+        assert torch.allclose(parameter.grad, gradient, rtol=1e-3, atol=1e-7)
+
+
+def test_both_networks_learn() -> None:
+    module = ReenactModule(**SMALL)
+    before = {name: value.clone() for name, value in module.named_parameters()}
+    _fit(module)
+    unchanged = [name for name, value in module.named_parameters() if torch.equal(value, before[name])]
+    assert not unchanged
+
+
+def test_batch_step_counts_batches_and_not_the_steps_of_the_optimizers() -> None:
+    module = ReenactModule(**SMALL)
+    trainer, recorder = _fit(module, max_epochs=2)
+    assert module.batch_step == 6
+    assert trainer.global_step == 12
+    assert [logged["batch_step"] for logged in recorder.logged] == [1, 2, 3, 4, 5, 6]
+
+
+def test_validation_hands_the_frames_to_the_callbacks() -> None:
+    module = ReenactModule(**SMALL)
+    _, recorder = _fit(module, num_sanity_val_steps=0)
+    assert len(recorder.outputs) == 3
+    assert recorder.outputs[0].shape == (2, 3, 32, 32)
+    assert not recorder.outputs[0].requires_grad
+
+
+def test_the_mean_frame_comes_from_the_data_module_unless_a_checkpoint_brought_one() -> None:
+    module = ReenactModule(**SMALL)
+    _fit(module, max_steps=2)
+    assert (module.generator.mean_frame == 0.25).all()
+    loaded = ReenactModule(**SMALL)
+    loaded.generator.set_mean_frame(torch.full((3, 32, 32), -0.5))
+    _fit(loaded, max_steps=2)
+    assert (loaded.generator.mean_frame == -0.5).all()
+
+
+def test_a_checkpoint_is_plain_and_resumes(tmp_path: Path) -> None:
+    module = ReenactModule(**SMALL, lambda_lpips=1.0, lpips_backbone="untrained")
+    trainer, _ = _fit(module)
+    path = tmp_path / "a.ckpt"
+    trainer.save_checkpoint(path)
+
+    checkpoint = torch.load(path, weights_only=True)
+    assert checkpoint["batch_step"] == 3
+    assert checkpoint["hyper_parameters"]["channels"] == 8
+    assert {name.split(".")[0] for name in checkpoint["state_dict"]} == {"generator", "discriminator"}
+
+    resumed = ReenactModule(**SMALL, lambda_lpips=1.0, lpips_backbone="untrained")
+    again = _trainer(max_epochs=2)
+    again.fit(resumed, Windows(), ckpt_path=path, weights_only=True)
+    assert resumed.batch_step == 6
+
+    loaded = ReenactModule.load_from_checkpoint(path, weights_only=True)
+    assert loaded.batch_step == 3
+    assert torch.equal(loaded.generator.to_frame.weight, module.generator.to_frame.weight)
+
+
+def test_one_window_can_be_learned_by_heart() -> None:
+    seed_everything(0, verbose=False)
+    module = ReenactModule(**SMALL, dropout=0.0, learning_rate=2e-3)
+    batch = next(iter(Windows(count=2).train_dataloader()))
+    ramp = torch.linspace(-0.8, 0.8, 32).expand(3, 32, 32)
+    smooth = Window(batch.conditioning, torch.stack([ramp, -ramp.mT]), batch.number)
+
+    class OneBatch(Windows):
+        def train_dataloader(self) -> DataLoader[Window]:
+            return DataLoader([smooth] * 150, batch_size=None)  # type: ignore[arg-type, list-item]
+
+    recorder = Recorder()
+    _trainer(callbacks=[recorder], limit_val_batches=0).fit(module, OneBatch())
+    l1 = [logged["loss/l1"] for logged in recorder.logged]
+    assert l1[-1] < 0.25 * l1[0]
+
+
+@pytest.mark.slow
+def test_two_processes_hold_the_same_weights() -> None:
+    """Plain DDP: without find_unused_parameters, a backward pass that leaves parameters out fails here."""
+    script = Path(__file__).with_name("train_on_two_ranks.py")
+    root = Path(__file__).parents[2]
+    environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+    result = subprocess.run([sys.executable, script], cwd=root, env=environment, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stderr[-3000:]
