@@ -22,9 +22,9 @@ def axis_angle_to_matrix(rotation: Tensor) -> Tensor:
     cosine = torch.where(small, 0.5 - angle2 / 24, (1 - torch.cos(angle)) / angle**2)
     x, y, z = rotation.unbind(-1)
     zero = torch.zeros_like(x)
-    skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).unflatten(-1, (3, 3))
-    eye = torch.eye(3, dtype=rotation.dtype, device=rotation.device)
-    return eye + sine * skew + cosine * (skew @ skew)
+    skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(*rotation.shape[:-1], 3, 3)
+    identity = torch.eye(3, dtype=rotation.dtype, device=rotation.device)
+    return identity + sine * skew + cosine * (skew @ skew)
 
 
 def matrix_to_axis_angle(matrix: Tensor) -> Tensor:

@@ -206,11 +206,11 @@ class Window(NamedTuple):
     Attributes:
         conditioning: (B, N_w * 9, H, W) the conditioning images of the window, oldest first, the current frame last.
         frame: (B, 3, H, W) the real frame that belongs to the last of them.
-        index: int64 (B,) number of that frame in the clip.
+        number: int64 (B,) of that frame in the clip.
 
     The loader hands over uint8; the data module makes float32 in [-1, 1] of it on the training device.
     """
 
     conditioning: Tensor
     frame: Tensor
-    index: Tensor
+    number: Tensor

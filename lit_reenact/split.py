@@ -34,9 +34,10 @@ def temporal_split(frame_count: int, fps: float, fractions: tuple[float, float] 
     second = round(frame_count * sum(fractions))
     split = Split(range(first), range(first + gap, second), range(second + gap, frame_count))
     for name in ("train", "validation", "test"):
-        if len(getattr(split, name)) < window:
+        frames = len(getattr(split, name))
+        if frames < window:
             raise ReenactError(
-                f"the clip's {frame_count} frames leave {max(0, len(getattr(split, name)))} for its {name} part, fewer than a window "
-                f"of {window}: use a longer video, or change the data module's fractions {fractions}"
+                f"the clip's {frame_count} frames leave {frames} for its {name} part, fewer than a window of {window}: "
+                f"use a longer video, or change the data module's fractions {fractions}"
             )
     return split

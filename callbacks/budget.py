@@ -1,0 +1,30 @@
+"""The end of a training, counted in batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lightning.pytorch import Callback, Trainer
+
+from lit_reenact.module import ReenactModule
+
+
+class BatchBudget(Callback):
+    """Stops after so many batches, over all epochs and resumes, with a last validation.
+
+    (Lightning's ``max_steps`` counts the steps of both optimizers, so it would stop at half of them.)
+    """
+
+    def __init__(self, max_batch_steps: int = 10_000) -> None:
+        """
+        Args:
+            max_batch_steps: batches to train on in all.
+        """
+        super().__init__()
+        self.max_batch_steps = max_batch_steps
+
+    def on_train_batch_end(  # type: ignore[override]
+        self, trainer: Trainer, pl_module: ReenactModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if pl_module.batch_step >= self.max_batch_steps:
+            trainer.should_stop = True

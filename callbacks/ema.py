@@ -1,0 +1,79 @@
+"""A running average of the generator's weights, which is what gets validated, tested and shipped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, Trainer
+from torch import Tensor
+
+from lit_reenact.module import ReenactModule
+
+
+class ExponentialMovingAverage(Callback):
+    """Averages the weights and the float buffers of the generator (of nothing else) after every batch.
+
+    After ``n`` batches the average keeps ``min(decay, (1 + n) / (10 + n))`` of itself, so that a short run is not held back
+    by its random start. Validation and test run on the average. Checkpoints hold it as ``checkpoint["generator_ema"]``, a
+    state of the generator.
+    """
+
+    def __init__(self, decay: float = 0.999) -> None:
+        """
+        Args:
+            decay: what the average keeps of itself in each batch, once warmed up.
+        """
+        super().__init__()
+        self.decay = decay
+        self.average: dict[str, Tensor] | None = None
+        self.trained: dict[str, Tensor] | None = None  # the training weights, while the average stands in for them
+
+    def on_fit_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+        start = self.average or pl_module.generator.state_dict()
+        self.average = {name: value.to(pl_module.device, copy=True) for name, value in start.items()}
+
+    @torch.no_grad()
+    def on_train_batch_end(  # type: ignore[override]
+        self, trainer: Trainer, pl_module: ReenactModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        assert self.average is not None
+        keep = min(self.decay, (1 + pl_module.batch_step) / (10 + pl_module.batch_step))
+        for name, value in pl_module.generator.state_dict().items():
+            if value.is_floating_point():
+                self.average[name].lerp_(value, 1 - keep)
+            else:
+                self.average[name].copy_(value)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+        self._put_average(pl_module)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+        self._put_trained(pl_module)
+
+    def on_test_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+        self._put_average(pl_module)
+
+    def on_test_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+        self._put_trained(pl_module)
+
+    def on_exception(self, trainer: Trainer, pl_module: ReenactModule, exception: BaseException) -> None:  # type: ignore[override]
+        """An interrupted validation must not leave the average in place of the weights that are saved for resuming."""
+        self._put_trained(pl_module)
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: ReenactModule, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
+        if self.average is not None:
+            checkpoint["generator_ema"] = self.average
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: ReenactModule, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
+        self.average = checkpoint.get("generator_ema")
+
+    def _put_average(self, module: ReenactModule) -> None:
+        if self.average is not None:
+            self.trained = {name: value.clone() for name, value in module.generator.state_dict().items()}
+            module.generator.load_state_dict(self.average)
+
+    def _put_trained(self, module: ReenactModule) -> None:
+        if self.trained is not None:
+            module.generator.load_state_dict(self.trained)
+            self.trained = None

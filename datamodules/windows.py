@@ -1,0 +1,96 @@
+"""Windows of conditioning images with the real frame that belongs to the last of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+from torch.utils.data import Dataset
+
+from lit_reenact.schema import Window
+from lit_reenact.video import FrameReader
+
+KEEP_BYTES = 256 * 2**20
+"""How much memory a process may spend on decoded frames: 5,000 frames of 128 pixels or 1,300 of 256."""
+
+
+def window_indices(index: int, start: int, window: int) -> list[int]:
+    """The frames of the window that ends at ``index``, oldest first; ``start`` stands in for every frame before it."""
+    return [max(start, frame) for frame in range(index - window + 1, index + 1)]
+
+
+class ClipFrames:
+    """The frames of a working clip at one size; each is decoded once, as long as the decoded ones fit into ``keep_bytes``.
+
+    It may be handed to loader workers: ``FrameReader`` opens the clip in each of them.
+    """
+
+    def __init__(self, clip: Path, size: int, keep_bytes: int = KEEP_BYTES) -> None:
+        self.reader = FrameReader(clip)
+        self.size = size
+        self.keep = keep_bytes // (3 * size * size)
+        self.kept: dict[int, Tensor] = {}
+
+    def __getitem__(self, index: int) -> Tensor:
+        """Frame ``index``: uint8 (3, size, size)."""
+        frame = self.kept.get(index)
+        if frame is None:
+            frame = self._resize(self.reader.read([index]))[0]
+            if len(self.kept) < self.keep:
+                self.kept[index] = frame
+        return frame
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "kept": {}}
+
+    def _resize(self, frames: Tensor) -> Tensor:
+        """(N, H, W, 3) to (N, 3, size, size), averaging over areas."""
+        frames = frames.permute(0, 3, 1, 2)
+        if frames.shape[-1] == self.size:
+            return frames.contiguous()
+        return interpolate(frames.float(), size=(self.size, self.size), mode="area").round().to(torch.uint8)
+
+
+class WindowDataset(Dataset[Window]):
+    """The windows of one part of a clip: those that end in the part and hold no frame without a face.
+
+    No window reaches beyond the start of its part: the first frame is repeated there.
+    """
+
+    def __init__(self, conditioning: Path, frames: ClipFrames, part: range, valid: Tensor, window: int) -> None:
+        """
+        Args:
+            conditioning: ``.npy`` file of the clip's conditioning images, uint8 (T, 9, S, S).
+            frames: the clip.
+            part: the frames of the part.
+            valid: bool (T,), the frames in which a face is known.
+            window: frames in a window.
+        """
+        self.conditioning = conditioning
+        self.frames = frames
+        self.part = part
+        self.window = window
+        self.indices = [index for index in part if valid[window_indices(index, part.start, window)].all()]
+        self._images: np.ndarray[Any, Any] | None = None  # a memory map, opened in the process that reads
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, item: int) -> Window:
+        """The ``item``-th window, uint8 and without the batch axis."""
+        index = self.indices[item]
+        if self._images is None:
+            self._images = np.load(self.conditioning, mmap_mode="r")
+        images = self._images[window_indices(index, self.part.start, self.window)]  # (N_w, 9, S, S), copied
+        return Window(
+            conditioning=torch.from_numpy(images).flatten(0, 1),  # (N_w * 9, S, S)
+            frame=self.frames[index],
+            number=torch.tensor(index),
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_images": None}

@@ -1,0 +1,247 @@
+"""``lit-reenact fit | validate | test``: LightningCLI, one folder a run, and errors in one sentence."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentError, set_parsing_settings
+from lightning.pytorch import Trainer
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities import rank_zero_only
+
+from lit_reenact.errors import ReenactError
+from lit_reenact.loggers import make_loggers
+from lit_reenact.module import ReenactModule
+from lit_reenact.run_folder import RunFolder
+
+DATA = "datamodules.TrackDataModule"
+PROGRESS = "callbacks.BatchProgressBar"
+CALLBACKS = {
+    "ema": "callbacks.ExponentialMovingAverage",
+    "metrics": "callbacks.FrameMetrics",
+    "video": "callbacks.ReenactmentVideo",
+    "budget": "callbacks.BatchBudget",
+    "checkpoint": "callbacks.BatchStepCheckpoint",
+}
+"""The callbacks of every run by their key in the configuration; more can stand in ``trainer.callbacks``."""
+
+TRAINER_DEFAULTS = {
+    "max_epochs": -1,  # the budget ends a run
+    "check_val_every_n_epoch": None,  # val_check_interval counts batches over all epochs
+    "val_check_interval": 500,
+    "num_sanity_val_steps": 0,
+    "log_every_n_steps": 10,
+    "enable_model_summary": False,
+}
+
+_say = rank_zero_only(print)
+
+EMBEDDED = "embedded-"
+"""``data.track: embedded-NAME`` stands for the track of an embedded clip, which is made when it is needed."""
+
+
+class ReenactCLI(LightningCLI):
+    """LightningCLI with this project's callbacks and run folder; it instantiates and runs nothing.
+
+    Attributes:
+        run_folder: of the run that the arguments describe.
+        plain_config: every setting, as plain values.
+    """
+
+    run_folder: RunFolder
+    plain_config: dict[str, Any]
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        super().parse_arguments(parser, args)
+        self.config.name = self.config.name or _configuration_name(args)
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument("--name", type=str | None, default=None, help="of the run (default: that of its configuration file)")
+        parser.add_argument("--output", type=str, default="outputs", help="the run is written to OUTPUT/NAME/seed-SEED")
+        for key, class_path in CALLBACKS.items():
+            parser.add_lightning_class_args(_import(class_path), key)
+
+    def before_instantiate_classes(self) -> None:
+        config = self.config
+        _refuse_contradictions(config)
+        self.run_folder = RunFolder(Path(config.output) / config.name / f"seed-{config.seed_everything}")
+        self.plain_config = yaml.safe_load(self.parser.dump(config, skip_unset=False))
+        track = config.data.track
+        if track.startswith(EMBEDDED):
+            from lit_reenact.demo.clips import ensure_embedded_track
+
+            config.data.track = str(ensure_embedded_track(track.removeprefix(EMBEDDED), Path(config.output) / "embedded"))
+
+    def instantiate_trainer(self, **settings: Any) -> Trainer:
+        callbacks = list(self.config_init.trainer.callbacks or [])
+        if self.config_init.trainer.enable_progress_bar is not False:
+            callbacks.append(_import(PROGRESS)())
+        return super().instantiate_trainer(callbacks=callbacks, default_root_dir=self.run_folder.path, logger=False, **settings)
+
+
+def run_fit(arguments: Sequence[str]) -> RunFolder:
+    """Train until the budget is spent; the same arguments again resume where the run stopped.
+
+    Args:
+        arguments: of the command line after ``lit-reenact fit``.
+
+    Raises:
+        ReenactError: an unknown or contradictory setting, unusable data, or a folder with a run of another configuration.
+        KeyboardInterrupt: the user stopped the training; the last checkpoint is written.
+    """
+    cli = _parse(arguments, "fit")
+    run, budget = cli.run_folder, cli.config.budget.max_batch_steps
+    cli.datamodule.check()
+    done = run.batch_step()
+    run.claim(cli.plain_config)
+    if done >= budget:
+        _say(f"{run.path} is trained already: {done} of {budget} batch steps.")
+    else:
+        if done:
+            _say(f"Resuming {run.path} at batch step {done} of {budget}.")
+        _train(cli, resume=run.last if done else None)
+    _say(f"Wrote {run.path}: checkpoints/ (best and last), videos/, metrics/, wandb/ (`wandb sync` uploads it), config.yaml.")
+    _say(f"Next: {_reenact_command(cli.datamodule.folder, run.best)}")
+    return run
+
+
+def run_validate(arguments: Sequence[str]) -> dict[str, float]:
+    """Measure the best checkpoint of a run on the validation part; the arguments are those of its training."""
+    return _measure(arguments, "validate")
+
+
+def run_test(arguments: Sequence[str]) -> dict[str, float]:
+    """Measure the best checkpoint of a run on the test part; the arguments are those of its training."""
+    return _measure(arguments, "test")
+
+
+def _parse(arguments: Sequence[str], command: str) -> ReenactCLI:
+    set_parsing_settings(omegaconf_absolute_to_relative_paths=True)
+    options = {
+        "prog": f"lit-reenact {command}",
+        "description": "",
+        # omegaconf+ resolves ${...} after all files and options are read: an override reaches every place that refers to it
+        "parser_mode": "omegaconf+",
+        "allow_abbrev": False,
+        "exit_on_error": False,
+    }
+    try:
+        with _quiet():
+            return ReenactCLI(
+                model_class=ReenactModule,
+                datamodule_class=_import(DATA),
+                save_config_callback=None,
+                trainer_defaults=TRAINER_DEFAULTS,
+                seed_everything_default=0,
+                parser_kwargs=options,
+                args=[_long_option(word) for word in arguments],
+                run=False,
+                auto_configure_optimizers=False,
+                load_from_checkpoint_support=False,
+            )
+    except (ArgumentError, ValueError) as error:
+        raise ReenactError(" ".join(str(error).split())) from error
+
+
+def _train(cli: ReenactCLI, resume: Path | None) -> None:
+    cli.trainer.loggers = make_loggers(cli.run_folder.path, f"{cli.config.name} seed {cli.config.seed_everything}")
+    try:
+        with _quiet():
+            cli.trainer.fit(cli.model, datamodule=cli.datamodule, ckpt_path=resume, weights_only=True)
+    except SystemExit as error:
+        if not cli.trainer.interrupted:
+            raise
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # Lightning had switched Ctrl-C off for its shutdown
+        step = cli.model.batch_step
+        where = f"at batch step {step}, saved in {cli.run_folder.last}" if step else "before the first batch"
+        _say(f"Stopped {where}: the same command goes on there.")
+        raise KeyboardInterrupt from error
+    finally:
+        _finish_wandb()
+
+
+def _measure(arguments: Sequence[str], command: str) -> dict[str, float]:
+    cli = _parse(arguments, command)
+    cli.datamodule.check()
+    checkpoint = cli.run_folder.best
+    if not checkpoint.is_file():
+        raise ReenactError(f"{checkpoint}: no such checkpoint; run `lit-reenact fit` with the same arguments first")
+    run = getattr(cli.trainer, command)
+    with _quiet():
+        (metrics,) = run(cli.model, datamodule=cli.datamodule, ckpt_path=checkpoint, weights_only=True, verbose=False)
+    means = {name: value for name, value in metrics.items() if "/" in name}
+    for name, value in means.items():
+        _say(f"{name:22} {value:8.4f}")
+    part = {"validate": "validation", "test": "test"}[command]
+    _say(f"These are means over the frames of the {part} part of {cli.datamodule.folder}, made by {checkpoint}.")
+    _say(f"Next: {_reenact_command(cli.datamodule.folder, checkpoint)}")
+    return means
+
+
+def _reenact_command(target: Path, checkpoint: Path) -> str:
+    return f"lit-reenact reenact --source SOURCE_TRACK --target {target} --checkpoint {checkpoint} -o out.mp4"
+
+
+def _long_option(word: str) -> str:
+    """``--track`` is short for ``--data.track``."""
+    return f"--data.track{word.removeprefix('--track')}" if word == "--track" or word.startswith("--track=") else word
+
+
+def _configuration_name(arguments: Sequence[str]) -> str:
+    """The stem of the last configuration file among the arguments."""
+    words = [part for word in arguments for part in (word.split("=", 1) if word.startswith("--config=") else [word])]
+    files = [value for option, value in pairwise(words) if option in ("--config", "-c")]
+    return Path(files[-1]).stem if files else "run"
+
+
+def _import(class_path: str) -> Any:
+    module, name = class_path.rsplit(".", 1)
+    return getattr(import_module(module), name)
+
+
+def _refuse_contradictions(config: Any) -> None:
+    for key in ("window", "image_size"):
+        model, data = config.model[key], config.data[key]
+        if model != data:
+            raise ReenactError(f"model.{key} is {model}, but data.{key} is {data}: give both the same value")
+    if config.trainer.max_steps != -1:
+        raise ReenactError("trainer.max_steps counts the steps of both optimizers: set budget.max_batch_steps instead")
+
+
+def _finish_wandb() -> None:
+    import wandb
+
+    if wandb.run is not None:
+        wandb.finish()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the notes of Lightning that do not concern the user of this command."""
+    loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        for note in (
+            "LightningCLI's args parameter",
+            ".*does not have many workers",
+            ".*The number of training batches",
+            ".*treespec, LeafSpec",
+            ".*resuming from a checkpoint that ended before the epoch ended",
+        ):
+            warnings.filterwarnings("ignore", message=note)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

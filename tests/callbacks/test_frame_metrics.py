@@ -1,0 +1,61 @@
+"""The logged values against the same measured by hand, frame by frame."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from callbacks import FrameMetrics
+from callbacks.frame_metrics import face_mask
+from lit_reenact.losses import Lpips
+from lit_reenact.metrics import ssim
+from lit_reenact.video import FrameReader
+from tests.factories import make_data, make_module, make_trainer
+
+
+@pytest.fixture(scope="module")
+def metrics() -> FrameMetrics:
+    return FrameMetrics("untrained")
+
+
+def test_validation_and_test_are_means_over_frames(track_folder: Path, tmp_path: Path, metrics: FrameMetrics) -> None:
+    data = make_data(track_folder, image_size=64, batch_size=7)  # 25 frames: the last batch is smaller
+    module = make_module(image_size=64)
+    trainer = make_trainer(tmp_path, metrics)
+    (logged,) = trainer.test(module, datamodule=data, verbose=False)
+
+    clip = FrameReader(track_folder / "clip.mp4").read(range(95, 120)).numpy().astype(np.float64) / 255
+    module.eval()
+    windows = [data.test_dataset[item] for item in range(25)]
+    conditioning = torch.stack([window.conditioning for window in windows]).float() / 127.5 - 1
+    with torch.inference_mode():
+        made = (module(conditioning).permute(0, 2, 3, 1).double().numpy() + 1) / 2
+    pairs = list(zip(made, clip, strict=True))
+    face = torch.stack([window.conditioning[-6:-3] for window in windows]).numpy().any(1)
+    assert logged["test/psnr"] == pytest.approx(np.mean([-10 * np.log10(((a - b) ** 2).mean()) for a, b in pairs]), rel=1e-4)
+    by_frame = [ssim(torch.tensor(a.transpose(2, 0, 1))[None], torch.tensor(b.transpose(2, 0, 1))[None]) for a, b in pairs]
+    assert logged["test/ssim"] == pytest.approx(float(torch.cat(by_frame).mean()), abs=1e-4)
+    errors = [255 * np.abs(a - b)[mask].mean() for (a, b), mask in zip(pairs, face, strict=True)]
+    assert logged["test/face_l1"] == pytest.approx(np.mean(errors), rel=1e-4)
+    assert logged["test/lpips_untrained"] > 0
+
+    (again,) = trainer.validate(module, datamodule=data, verbose=False)
+    assert {name.removeprefix("val/") for name in again if "/" in name} == {"psnr", "ssim", "lpips_untrained", "face_l1"}
+
+
+def test_the_name_tells_whether_lpips_was_trained(metrics: FrameMetrics) -> None:
+    assert Lpips("untrained").name == "lpips_untrained"
+    assert "lpips_untrained" in metrics.means
+    assert "lpips" not in metrics.means
+
+
+def test_the_face_is_where_the_current_frame_has_a_correspondence() -> None:
+    windows = torch.full((2, 27, 4, 4), -1.0)
+    windows[0, 18 + 4, 1, 2] = -0.99  # green of the correspondence of the last frame
+    windows[1, 9 + 4, 1, 2] = 1.0  # of the frame before
+    windows[1, 18 + 2, 3, 3] = 1.0  # diffuse colour of the last one
+    mask = face_mask(windows)
+    assert mask.nonzero().tolist() == [[0, 1, 2]]

@@ -1,0 +1,46 @@
+"""The video is playable, tagged, and shows what it says."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import torch
+
+from callbacks import BatchBudget, ReenactmentVideo
+from callbacks.reenactment_video import side_by_side
+from lit_reenact.provenance import is_ai_generated
+from lit_reenact.video import iterate_frames, probe, read_tags
+from tests.factories import make_data, make_module, make_trainer
+
+
+def test_every_validation_writes_a_tagged_video_of_the_held_out_frames(track_folder: Path, tmp_path: Path) -> None:
+    data = make_data(track_folder)
+    trainer = make_trainer(tmp_path, ReenactmentVideo(max_frames=10), BatchBudget(4), val_check_interval=2)
+    trainer.fit(make_module(), datamodule=data)
+    videos = sorted((tmp_path / "videos").iterdir())
+    assert [video.name for video in videos] == ["step-000002.mp4", "step-000004.mp4"]
+    info = probe(videos[-1])
+    assert (info.width, info.height, info.frame_count, info.fps) == (96, 32, 10, Fraction(5))
+    assert is_ai_generated(read_tags(videos[-1]))
+    shown = torch.stack([torch.from_numpy(frame) for frame in iterate_frames(videos[-1])])
+    real = torch.stack([data.val_dataset[item].frame for item in range(10)]).permute(0, 2, 3, 1)
+    assert (shown[:, :, 64:].float() - real.float()).abs().mean() < 8  # H.264 of small noisy frames
+
+
+def test_validations_are_skipped_and_plain_validation_writes_nothing(track_folder: Path, tmp_path: Path) -> None:
+    data, module = make_data(track_folder), make_module()
+    trainer = make_trainer(tmp_path, ReenactmentVideo(every_n_validations=2), BatchBudget(3), val_check_interval=1)
+    trainer.fit(module, datamodule=data)
+    assert [video.name for video in (tmp_path / "videos").iterdir()] == ["step-000002.mp4"]
+    make_trainer(tmp_path / "other", ReenactmentVideo()).validate(module, datamodule=data, verbose=False)
+    assert not (tmp_path / "other").exists()
+
+
+def test_the_pictures_stand_side_by_side_in_order() -> None:
+    conditioning = torch.full((1, 18, 2, 2), -1.0)
+    conditioning[0, 9:12] = 0.0  # diffuse colour of the last frame
+    conditioning[0, 15:18, 0, 0] = 1.0  # its eyes
+    row = side_by_side(conditioning, output=torch.full((1, 3, 2, 2), -1.0), target=torch.full((1, 3, 2, 2), 1.0))
+    assert row.dtype == torch.uint8
+    assert row[0, :, :, 0].tolist() == [[255, 128, 0, 0, 255, 255], [128, 128, 0, 0, 255, 255]]

@@ -1,0 +1,140 @@
+"""A small synthetic track with its clip, made without a tracker: what the clip shows is known exactly."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch import Callback, Trainer
+from torch import Tensor
+
+from datamodules import TrackDataModule
+from lit_reenact.face import load_face_model
+from lit_reenact.face.model import FaceModel
+from lit_reenact.module import ReenactModule
+from lit_reenact.provenance import recording_tags
+from lit_reenact.rendering.conditioning import ConditioningRenderer
+from lit_reenact.schema import LANDMARK_COUNT, Actor, Camera, CropBox, FaceParameters, Landmarks, Track, TrackInfo
+from lit_reenact.tracking.trackfile import CLIP_NAME, save_track
+from lit_reenact.video import VideoWriter, sha256
+
+
+def smooth_noise(frames: int, channels: int, scale: float, generator: torch.Generator) -> Tensor:
+    """(frames, channels) sums of slow sine waves of random phase, about ``scale`` in size."""
+    time = torch.arange(frames)[:, None, None] / 10
+    frequency = 0.5 + 1.5 * torch.rand(3, channels, generator=generator)
+    phase = 2 * math.pi * torch.rand(3, channels, generator=generator)
+    return scale * torch.sin(frequency * time + phase).mean(1)
+
+
+def make_parameters(model: FaceModel, frames: int, seed: int = 0) -> FaceParameters:
+    """A head that turns, talks and looks around smoothly, about 0.6 of the image wide (see ``make_track`` for the camera)."""
+    generator = torch.Generator().manual_seed(seed)
+    noise = lambda channels, scale: smooth_noise(frames, channels, scale, generator)  # noqa: E731
+    illumination = noise(27, 0.05)
+    illumination[:, :3] += 2.8  # an even light that shows about 0.8 of the albedo
+    low, high = model.expression_bounds.unbind(-1)
+    return FaceParameters(
+        rotation=noise(3, 0.4),
+        translation=torch.tensor([0.0, 0.0, 1100.0]) + noise(3, 15.0),
+        identity=torch.zeros(frames, len(model.identity_scale)),
+        expression=noise(len(low), 0.5).clamp(low, high),
+        illumination=illumination,
+        gaze=noise(4, 0.3),
+    )
+
+
+def make_actor(model: FaceModel, seed: int = 0) -> Actor:
+    """The mean face with a blotchy skin."""
+    generator = torch.Generator().manual_seed(seed)
+    blotches = torch.rand(1, 3, 6, 6, generator=generator)
+    skin = torch.tensor([0.8, 0.6, 0.5])[:, None, None]
+    reflectance = skin + 0.2 * (torch.nn.functional.interpolate(blotches, size=(64, 64), mode="bilinear")[0] - 0.5)
+    return Actor(
+        neutral=model.vertices.clone(),
+        identity=torch.zeros(len(model.identity_scale)),
+        reflectance=reflectance,
+        eyeballs=model.eyeballs.clone(),
+        gaze_offset=torch.zeros(4),
+    )
+
+
+def make_track(folder: Path, frames: int = 120, size: int = 64, fps: Fraction = Fraction(5), seed: int = 0) -> Track:
+    """Write ``folder/clip.mp4`` and ``folder/track.safetensors``.
+
+    The clip shows the diffuse face of the track's own conditioning images over a textured background. The slow frame rate
+    makes the second between the parts of a split short: 120 frames are enough for fractions (0.5, 0.25) and short windows.
+    """
+    model = load_face_model("builtin")
+    camera = Camera(focal=4.5 * size, width=size, height=size)
+    actor, parameters = make_actor(model, seed), make_parameters(model, frames, seed)
+    clip = folder / CLIP_NAME
+    _write_clip(clip, ConditioningRenderer(model, actor, camera, size)(parameters), fps, seed)
+    info = TrackInfo(
+        source="synthetic.mp4",
+        source_sha256="0" * 64,
+        clip_sha256=sha256(clip),
+        fps=str(fps),
+        crop=CropBox(0, 0, size),
+        face_model=model.name,
+        face_model_hash=model.hash,
+        actor_frames=frames // 2,
+        settings={},
+    )
+    track = Track(
+        parameters=parameters,
+        actor=actor,
+        camera=camera,
+        valid=torch.ones(frames, dtype=torch.bool),
+        error=torch.zeros(frames),
+        landmarks=Landmarks(torch.zeros(frames, LANDMARK_COUNT, 3), torch.ones(frames, dtype=torch.bool)),
+        info=info,
+    )
+    save_track(track, folder)
+    return track
+
+
+@pytest.fixture(scope="session")
+def track_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``make_track`` with its defaults; not to be changed."""
+    folder = tmp_path_factory.mktemp("synthetic")
+    make_track(folder)
+    return folder
+
+
+def make_data(folder: Path, **settings: Any) -> TrackDataModule:
+    """The windows of a ``make_track`` folder: 60 for training, 25 for validation, 25 for testing; of 3 frames and 32 pixels."""
+    return TrackDataModule(
+        str(folder), **{"image_size": 32, "window": 3, "batch_size": 4, "workers": 0, "fractions": (0.5, 0.25), **settings}
+    )
+
+
+def make_module(**settings: Any) -> ReenactModule:
+    """Networks that train in milliseconds, for ``make_data``."""
+    tiny = {"window": 3, "image_size": 32, "channels": 4, "levels": 3, "max_channels": 8, "discriminator_channels": 4}
+    return ReenactModule(**{**tiny, "discriminator_layers": 1, **settings})
+
+
+def make_trainer(folder: Path, *callbacks: Callback, **settings: Any) -> Trainer:
+    """A silent CPU trainer whose run folder is ``folder`` and whose ``val_check_interval`` counts batches over all epochs."""
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "num_sanity_val_steps": 0}
+    counted = {"max_epochs": -1, "check_val_every_n_epoch": None, "val_check_interval": 1000}
+    return Trainer(
+        default_root_dir=folder, callbacks=list(callbacks), accelerator="cpu", devices=1, **{**quiet, **counted, **settings}
+    )
+
+
+def _write_clip(clip: Path, conditioning: Tensor, fps: Fraction, seed: int) -> None:
+    size = conditioning.shape[-1]
+    texture = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(seed + 1))
+    background = torch.nn.functional.interpolate(texture, size=(size, size), mode="bilinear")[0] * 200  # (3, size, size)
+    picture = torch.maximum(conditioning[:, 0:3], conditioning[:, 6:9])  # face and eyes
+    shown = (conditioning[:, 3:9] > 0).any(1, keepdim=True)
+    images = torch.where(shown, picture, background.to(torch.uint8)).permute(0, 2, 3, 1)
+    with VideoWriter(clip, fps, tags=recording_tags("synthetic clip")) as video:
+        for image in images:
+            video.write(image)

@@ -1,0 +1,185 @@
+"""The commands fit, validate and test: runs, resumes, refusals."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+
+from lit_reenact import fit
+from lit_reenact.cli import main
+from lit_reenact.errors import ReenactError
+from tests.factories import make_track
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+CONFIG = REPOSITORY / "configs" / "debug.yaml"
+
+
+@pytest.fixture(scope="module")
+def track_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("fit") / "track"
+    make_track(folder)
+    return folder
+
+
+@pytest.fixture
+def arguments(track_folder: Path, tmp_path: Path) -> Callable[..., list[str]]:
+    """The command line of a small run in ``tmp_path``, with more options."""
+    base = ["--config", str(CONFIG), "--track", str(track_folder), "--output", str(tmp_path), "--trainer.accelerator=cpu"]
+    return lambda *options: [
+        *base,
+        "--data.fractions=[0.5,0.25]",
+        "--model.image_size=32",
+        "--trainer.log_every_n_steps=1",
+        *options,
+    ]
+
+
+@pytest.fixture(autouse=True)
+def _without_wandb(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its background process takes seconds to start."""
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+
+
+def test_a_run_writes_its_folder_and_says_what_comes_next(
+    arguments: Callable[..., list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = fit.run_fit(arguments("--budget.max_batch_steps=3"))
+    assert run.path == tmp_path / "debug" / "seed-0"
+    assert {path.name for path in run.path.iterdir()} == {"checkpoints", "config.yaml", "metrics", "videos", "wandb-id.txt"}
+    assert run.batch_step() == 3
+    (log,) = run.metrics
+    rows = list(csv.DictReader(log.open()))
+    assert [row["batch_step"] for row in rows if row["loss/l1"]] == ["1.0", "2.0", "3.0"]
+    assert [row["batch_step"] for row in rows if row["val/face_l1"]] == ["3.0"]
+    settings = yaml.safe_load(run.config.read_text())
+    assert (settings["model"]["image_size"], settings["data"]["image_size"]) == (32, 32)
+    said = capsys.readouterr().out
+    assert str(run.path) in said
+    assert f"Next: lit-reenact reenact --source SOURCE_TRACK --target {arguments()[3]} --checkpoint {run.best}" in said
+
+
+def test_the_same_command_resumes_and_then_has_nothing_to_do(
+    arguments: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    fit.run_fit(arguments("--budget.max_batch_steps=2"))
+    run = fit.run_fit(arguments("--budget.max_batch_steps=5"))
+    assert "at batch step 2 of 5" in capsys.readouterr().out
+    steps = [[row["batch_step"] for row in csv.DictReader(log.open()) if row["loss/l1"]] for log in run.metrics]
+    assert steps == [["1.0", "2.0"], ["3.0", "4.0", "5.0"]]
+    written = run.last.stat().st_mtime_ns
+    fit.run_fit(arguments("--budget.max_batch_steps=5"))
+    assert "trained already: 5 of 5" in capsys.readouterr().out
+    assert run.last.stat().st_mtime_ns == written
+
+
+def test_another_configuration_in_the_same_folder_is_refused(arguments: Callable[..., list[str]]) -> None:
+    run = fit.run_fit(arguments())
+    before = run.config.read_text()
+    with pytest.raises(ReenactError, match=r"model\.channels = 8, this command has 9"):
+        fit.run_fit(arguments("--model.channels=9"))
+    assert run.config.read_text() == before
+    other = fit.run_fit(arguments("--model.channels=9", "--name=wider", "--seed_everything=3"))
+    assert other.path.parts[-2:] == ("wider", "seed-3")
+
+
+def test_another_clip_behind_the_same_track_folder_is_refused(
+    arguments: Callable[..., list[str]], track_folder: Path, tmp_path: Path
+) -> None:
+    own = ["--track", shutil.copytree(track_folder, tmp_path / "own")]
+    fit.run_fit(arguments(*map(str, own)))
+    shutil.rmtree(tmp_path / "own")
+    make_track(tmp_path / "own", seed=1)
+    with pytest.raises(ReenactError, match="another working clip"):
+        fit.run_fit(arguments(*map(str, own), "--budget.max_batch_steps=2"))
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ("--model.lamda_l1=10", "model.lamda_l1"),
+        ("--data.batch_size=many", "data.batch_size"),
+        ("--model.levels=9", "image_size 32 is not a multiple"),
+        ("--data.window=5", "model.window is 3, but data.window is 5"),
+        ("--trainer.max_steps=5", "budget.max_batch_steps"),
+        ("--track=nowhere", "nowhere: no such track"),
+        ("--config=nowhere.yaml", "nowhere.yaml"),
+    ],
+)
+def test_bad_settings_are_one_sentence_and_exit_code_2(
+    arguments: Callable[..., list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, sentence: str
+) -> None:
+    assert main(["fit", *arguments(option)]) == 2
+    said = capsys.readouterr()
+    assert sentence in said.err
+    assert len(said.err.strip().splitlines()) == 1
+    assert not said.out
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_key_in_a_file_is_refused(
+    arguments: Callable[..., list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine.yaml").write_text("model:\n  windov: 5\n")
+    assert main(["fit", *arguments("--config", str(tmp_path / "mine.yaml"))]) == 2
+    assert "windov" in capsys.readouterr().err
+
+
+def test_the_run_is_named_after_its_last_configuration_file() -> None:
+    assert fit._configuration_name(["--config", "configs/paper.yaml", "--config=mine/other.yaml", "--track", "x"]) == "other"
+    assert fit._configuration_name(["--track", "x"]) == "run"
+
+
+def test_validate_and_test_measure_the_best_checkpoint(
+    arguments: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(ReenactError, match="fit"):
+        fit.run_test(arguments())
+    run = fit.run_fit(arguments())
+    (logged,) = [row["val/face_l1"] for row in csv.DictReader(run.metrics[0].open()) if row["val/face_l1"]]
+    capsys.readouterr()
+    assert fit.run_validate(arguments())["val/face_l1"] == pytest.approx(float(logged), rel=1e-4)
+    assert set(fit.run_test(arguments())) == {"test/psnr", "test/ssim", "test/lpips_untrained", "test/face_l1"}
+    assert "test/psnr" in capsys.readouterr().out
+
+
+def test_wandb_is_offline_without_an_account_and_keeps_its_id(
+    arguments: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("WANDB_API_KEY", "WANDB_MODE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("NETRC", os.devnull)
+    run = fit.run_fit(arguments())
+    fit.run_fit(arguments("--budget.max_batch_steps=2"))
+    folders = list((run.path / "wandb").glob("offline-run-*"))
+    assert {folder.name.rsplit("-", 1)[1] for folder in folders} == {(run.path / "wandb-id.txt").read_text()}
+    assert list((run.path / "wandb").glob("offline-run-*/files/media/videos/val/*.mp4"))
+
+
+@pytest.mark.slow
+def test_ctrl_c_saves_and_the_same_command_goes_on(arguments: Callable[..., list[str]], tmp_path: Path) -> None:
+    words = arguments("--budget.max_batch_steps=100000", "--trainer.val_check_interval=100000")
+    command = [sys.executable, "-m", "lit_reenact.cli", "fit", *words]
+    process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    log = tmp_path / "debug" / "seed-0" / "metrics" / "version_0" / "metrics.csv"
+    deadline = time.monotonic() + 120
+    while not log.is_file() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    saved = torch.load(tmp_path / "debug" / "seed-0" / "checkpoints" / "last.ckpt", weights_only=True)["batch_step"]
+    assert f"Stopped at batch step {saved}" in out
+    assert "the same command goes on" in out
+    run = fit.run_fit(arguments(f"--budget.max_batch_steps={saved + 2}", "--trainer.val_check_interval=100000"))
+    assert run.batch_step() == saved + 2
