@@ -1,0 +1,94 @@
+"""What a network has to beat: frames made from the training frames without learning anything.
+
+Both baselines see the same training frames as the network and nothing else, and answer any ``FaceParameters`` with frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from lit_reenact.face.model import FaceModel
+from lit_reenact.geometry import gaze_direction, head_to_camera, project
+from lit_reenact.schema import Actor, Camera, FaceParameters
+
+ReadFrames = Callable[[list[int]], Tensor]
+"""Frame numbers to the frames of a clip, uint8 (N, H, W, 3)."""
+
+IRIS_WEIGHT = 20.0
+"""How many face landmarks one iris counts for: gaze shows in few landmarks but in a visible share of the picture."""
+
+_BATCH = 64
+
+
+class MeanFrame:
+    """The mean of the training frames, whatever the parameters say.
+
+    Args:
+        read: gives frames of the clip by their numbers.
+        training: int64 (N,) numbers of the valid training frames.
+    """
+
+    def __init__(self, read: ReadFrames, training: Tensor) -> None:
+        total = torch.zeros((), dtype=torch.float64)
+        for frames in _read_in_batches(read, training):
+            total = total + frames.double().sum(0)
+        self.frame = (total / len(training)).round().to(torch.uint8)
+
+    def frames(self, parameters: FaceParameters) -> Iterator[Tensor]:
+        """As many frames as there are parameters, uint8 (H, W, 3) each."""
+        for _ in range(len(parameters)):
+            yield self.frame
+
+
+class NearestFrame:
+    """For every frame the training frame whose tracked face looks most alike.
+
+    Alike is judged where it is seen: by the mean squared distance, in pixels, between the projected landmarks of the two
+    meshes (which weighs rotation, translation, identity and expression by what they move in the picture) plus the irises.
+    Light is left out: it moves nothing.
+
+    Args:
+        read: gives frames of the clip by their numbers.
+        training: int64 (N,) numbers of the valid training frames.
+        parameters: of the whole clip.
+        model: the face model of the track.
+        actor: the person.
+        camera: of the clip.
+    """
+
+    def __init__(
+        self, read: ReadFrames, training: Tensor, parameters: FaceParameters, model: FaceModel, actor: Actor, camera: Camera
+    ) -> None:
+        self._read, self._training = read, training
+        self._model, self._actor, self._camera = model, actor, camera
+        self._features = self.features(parameters[training])
+
+    def features(self, parameters: FaceParameters) -> Tensor:
+        """What is compared, (T, F): the squared Euclidean distance of two rows is the weighted mean squared distance in px^2."""
+        vertices = self._model.mesh(self._actor, parameters)[:, self._model.landmark_vertices]
+        directions = gaze_direction(parameters.gaze.reshape(-1, 2, 2))
+        irises = self._actor.eyeballs + self._model.eye_radius * directions  # (T, 2, 3)
+        points = torch.cat([vertices, irises], 1)
+        pixels = project(head_to_camera(points, parameters.rotation, parameters.translation), self._camera)[..., :2]
+        weight = torch.ones(points.shape[1])
+        weight[-2:] = IRIS_WEIGHT
+        return (pixels * (weight / weight.sum()).sqrt()[:, None]).flatten(1)
+
+    def numbers(self, parameters: FaceParameters) -> Tensor:
+        """Numbers of the nearest training frames, int64 (T,)."""
+        nearest = torch.cdist(self.features(parameters), self._features, compute_mode="donot_use_mm_for_euclid_dist").argmin(1)
+        return self._training[nearest]
+
+    def frames(self, parameters: FaceParameters) -> Iterator[Tensor]:
+        """As many frames as there are parameters, uint8 (H, W, 3) each."""
+        for frames in _read_in_batches(self._read, self.numbers(parameters)):
+            yield from frames
+
+
+def _read_in_batches(read: ReadFrames, numbers: Tensor) -> Iterator[Tensor]:
+    wanted = numbers.tolist()
+    for start in range(0, len(wanted), _BATCH):
+        yield read(wanted[start : start + _BATCH])

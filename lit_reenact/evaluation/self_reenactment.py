@@ -1,0 +1,78 @@
+"""The target driven by its own held-out motion: the one case in which every output has a real frame to be compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lit_reenact.evaluation.baselines import MeanFrame, NearestFrame
+from lit_reenact.evaluation.heldout import compare
+from lit_reenact.face import load_face_model
+from lit_reenact.networks.generator import Generator
+from lit_reenact.reenactment import TrackedClip, conditioning_picture, resize_frames, target_renderer, write_self_reenactment
+from lit_reenact.split import Split, temporal_split
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The model and the baselines on the test part of a clip, N frames.
+
+    Attributes:
+        frames: their numbers in the clip.
+        measured: how many of them show a known face and count in the metrics.
+        metrics: method to metric to mean value; the model comes first.
+        real: the clip's frames, uint8 (N, H, W, 3).
+        conditioning: pictures of what the network saw last, the same.
+        made: the model's frames, the same.
+    """
+
+    frames: range
+    measured: int
+    metrics: dict[str, dict[str, float]]
+    real: Tensor
+    conditioning: Tensor
+    made: Tensor
+
+
+def evaluate_held_out(target: TrackedClip, generator: Generator, video: Path, progress: bool = True, **facts: str) -> HeldOut:
+    """Synthesise the test part, write it as a video, and measure the model and both baselines against the real frames.
+
+    Frames in which no face is known are in the video but not in the metrics.
+
+    Raises:
+        ReenactError: the clip is too short to have a test part.
+    """
+    track, size = target.track, generator.image_size
+    split = temporal_split(len(track), float(target.fps), window=generator.window)
+    made = write_self_reenactment(target, split.test, generator, video, progress, **facts)
+    parameters = track.parameters[split.test.start : split.test.stop]
+    renderer = target_renderer(track, generator)
+    faces = renderer.regions(parameters)["face"].cpu()
+    real = target.read(split.test, size)
+    known = track.valid[split.test.start : split.test.stop]
+    outputs = {"model": made, **_baseline_frames(target, split, size)}
+    return HeldOut(
+        frames=split.test,
+        measured=int(known.sum()),
+        metrics=compare({name: frames[known] for name, frames in outputs.items()}, real[known], faces[known]),
+        real=real,
+        conditioning=conditioning_picture(renderer(parameters).cpu()),
+        made=made,
+    )
+
+
+def _baseline_frames(target: TrackedClip, split: Split, size: int) -> dict[str, Tensor]:
+    """The frames of both baselines for the test part, uint8 (N, size, size, 3) by name."""
+    track = target.track
+
+    def read(numbers: list[int]) -> Tensor:
+        return resize_frames(target.frames.read(numbers), size)
+
+    training = torch.tensor([frame for frame in split.train if track.valid[frame]])
+    nearest = NearestFrame(read, training, track.parameters, load_face_model(track.info.face_model), track.actor, track.camera)
+    wanted = track.parameters[split.test.start : split.test.stop]
+    frames = {"nearest frame": nearest.frames(wanted), "mean frame": MeanFrame(read, training).frames(wanted)}
+    return {name: torch.stack(list(made)) for name, made in frames.items()}

@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import base64
+import io
+import re
+from dataclasses import replace
+from fractions import Fraction
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from lit_reenact.evaluation.motion import Motion, motion_fidelity
+from lit_reenact.evaluation.pictures import contact_sheet
+from lit_reenact.evaluation.report import EMBEDDED_BYTES, Moment, Report, write_report
+from lit_reenact.evaluation.training_log import read_training_log
+from lit_reenact.video import VideoWriter
+
+EVIL = '<script>alert("x")</script>&'
+VOID = {"meta", "link", "img", "br"}
+LOG = """batch_step,epoch,loss/l1,step,val/psnr
+10,0,0.5,9,
+20,0,0.4,19,
+,0,,19,25.5
+30,0,0.3,29,
+,0,,29,26.5
+"""
+
+
+class Checker(HTMLParser):
+    """Collects references and text, and checks that every element that opens also closes, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.references: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.references += [value or "" for name, value in attributes if name in ("src", "href", "srcset", "poster", "data")]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Report:
+    frame = torch.randint(0, 256, (16, 16, 3), dtype=torch.uint8)
+    driving = Motion(*torch.randn(7, 50))
+    output = replace(driving, yaw=driving.yaw * 0.9)
+    log = tmp_path / "metrics.csv"
+    log.write_text(LOG)
+    clip = tmp_path / "reenactment.mp4"
+    with VideoWriter(clip, Fraction(30), tags={"title": "test"}) as writer:
+        for _ in range(3):
+            writer.write(np.zeros((32, 32, 3), np.uint8))
+    values = {"face_l1": 5.0, "l1": 4.0, "psnr": 29.0, "ssim": 0.9, "lpips_untrained": 0.1}
+    return Report(
+        title=EVIL,
+        reenactment=[Moment(EVIL, {EVIL: frame, "output": frame})],
+        self_reenactment=[Moment("0.1 s", {"input": frame, "output": frame})],
+        metrics={"model": values, "nearest frame": {**values, "ssim": 0.95}, "mean frame": values},
+        test_frames=50,
+        fidelity=motion_fidelity(output, driving),
+        driving=driving,
+        output=output,
+        fps=30.0,
+        training_logs=[log],
+        videos={"reenactment": clip},
+        facts={EVIL: EVIL},
+    )
+
+
+def checked(path: Path) -> tuple[str, Checker]:
+    source = path.read_text(encoding="utf-8")
+    checker = Checker()
+    checker.feed(source)
+    checker.close()
+    assert checker.open == []
+    return source, checker
+
+
+def test_the_page_is_one_well_formed_file_that_asks_for_nothing_outside(report: Report, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    write_report(folder / "report.html", report)
+    source, page = checked(folder / "report.html")
+    assert [file.name for file in folder.iterdir()] == ["report.html"]
+    assert page.references
+    assert all(reference.startswith("data:") for reference in page.references)
+    assert "http" not in re.sub(r"base64,[A-Za-z0-9+/=]+", "", source)
+    assert "@import" not in source
+    assert "url(" not in source
+
+
+def test_every_text_of_the_user_is_escaped(report: Report, tmp_path: Path) -> None:
+    write_report(tmp_path / "report.html", report)
+    _, page = checked(tmp_path / "report.html")
+    assert "script" not in page.tags
+    assert page.text.count(EVIL) == 6  # title and heading, moment and picture, fact and value
+
+
+def test_it_says_what_it_is_and_does_not_flatter_the_model(report: Report, tmp_path: Path) -> None:
+    write_report(tmp_path / "report.html", report)
+    _, page = checked(tmp_path / "report.html")
+    assert "AI-generated" in page.text
+    assert "made by a neural network" in page.text
+    assert "does not beat the best baseline in Face L1, PSNR and SSIM" in page.text
+
+
+def test_pictures_survive_the_page(report: Report, tmp_path: Path) -> None:
+    write_report(tmp_path / "report.html", report)
+    _, page = checked(tmp_path / "report.html")
+    first = next(reference for reference in page.references if reference.startswith("data:image/png"))
+    picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(first.split(",")[1]))))
+    assert np.array_equal(picture, report.reenactment[0].pictures[EVIL].numpy())
+
+
+def test_a_large_video_is_linked_by_its_name_instead(report: Report, tmp_path: Path) -> None:
+    large = tmp_path / "a large#one.mp4"
+    large.write_bytes(b"\0" * (EMBEDDED_BYTES + 1))
+    write_report(tmp_path / "report.html", replace(report, videos={"reenactment": large}))
+    _, page = checked(tmp_path / "report.html")
+    assert "a%20large%23one.mp4" in page.references
+    assert "video" not in page.tags
+
+
+def test_a_run_without_a_log_is_told(report: Report, tmp_path: Path) -> None:
+    write_report(tmp_path / "report.html", replace(report, training_logs=[]))
+    assert "No training log" in checked(tmp_path / "report.html")[1].text
+
+
+def test_validation_rows_belong_to_the_batch_step_before_them(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.csv", tmp_path / "b.csv"
+    first.write_text(LOG)
+    second.write_text("batch_step,loss/l1\n40,0.25\n")
+    curves = read_training_log([first, second])
+    assert curves == {"loss/l1": ([10, 20, 30, 40], [0.5, 0.4, 0.3, 0.25]), "val/psnr": ([20, 30], [25.5, 26.5])}
+
+
+def test_contact_sheet_shows_every_picture_once(tmp_path: Path) -> None:
+    colours = torch.arange(6, dtype=torch.uint8)[:, None, None, None].expand(6, 8, 8, 3) * 20 + 30
+    contact_sheet({"driving": colours[:3], "output": list(colours[3:])}, tmp_path / "sheet.png", cell=20)
+    sheet = np.asarray(Image.open(tmp_path / "sheet.png"))
+    for value in (30, 50, 70, 90, 110, 130):
+        assert (sheet == value).all(-1).sum() >= 20 * 20
+    with pytest.raises(ValueError, match="unequal"):
+        contact_sheet({"driving": colours[:3], "output": colours[3:5]}, tmp_path / "sheet.png")

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import pytest
+
+from lit_reenact.evaluation.table import metrics_table, verdict
+
+MODEL = {"face_l1": 9.5, "psnr": 28.0, "ssim": 0.9, "lpips_untrained": 0.1}
+WORSE = {"face_l1": 10.5, "psnr": 27.0, "ssim": 0.8, "lpips_untrained": 0.2}
+
+
+def test_best_is_by_value_not_by_text_and_downward_where_less_is_better() -> None:
+    table = metrics_table({"model": MODEL, "mean frame": WORSE})
+    assert table.count('<td class="best">') == 4
+    assert '<td class="best">9.50</td>' in table
+    assert "<td>10.50</td>" in table
+
+
+def test_methods_are_escaped_and_metrics_that_one_lacks_are_left_out() -> None:
+    table = metrics_table({"<b>": MODEL, "mean frame": {"psnr": 20.0}})
+    assert "&lt;b&gt;" in table
+    assert "SSIM" not in table
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [
+        (WORSE, "beats every baseline in Face L1, PSNR and SSIM."),
+        ({**WORSE, "ssim": 0.9}, "beats every baseline in Face L1 and PSNR, but not in SSIM."),  # a tie is no win
+        ({"face_l1": 1.0, "psnr": 40.0, "ssim": 0.99}, "does not beat the best baseline in Face L1, PSNR and SSIM"),
+    ],
+)
+def test_the_verdict_is_honest(other: dict[str, float], words: str) -> None:
+    sentence = verdict({"model": MODEL, "nearest frame": other}, 60)
+    assert sentence.startswith("On 60 held-out frames the model ")
+    assert words in sentence
