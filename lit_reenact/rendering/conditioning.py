@@ -108,7 +108,8 @@ class ConditioningRenderer:
         right = (region.flatten()[pixels] == EYE_RIGHT).long()
         centres = self.actor.eyeballs.expand(len(parameters), -1, -1)  # (T, 2, 3)
         centres = head_to_camera(centres, parameters.rotation, parameters.translation)
-        gaze = gaze_direction(parameters.gaze.reshape(len(parameters), 2, 2))  # (T, 2, 3)
+        seen = parameters.gaze - self.actor.gaze_offset  # (T, 4), where the eyes of this very person then are
+        gaze = gaze_direction(seen.reshape(len(parameters), 2, 2))  # (T, 2, 3)
         gaze = head_to_camera(gaze, parameters.rotation, torch.zeros_like(parameters.translation))
         iris = self._iris_coverage(position, centres[frame, right], gaze[frame, right])[:, None]
         return (1 - iris) * iris.new_tensor(EYE_WHITE) + iris * iris.new_tensor(IRIS)

@@ -268,3 +268,13 @@ def test_the_gpu_draws_what_the_cpu_draws(model: FaceModel, renderer: Conditioni
     cpu, gpu = renderer(parameters), renderer.to("cuda")(parameters.to("cuda"))
     assert gpu.is_cuda
     assert ((cpu.int() - gpu.cpu().int()).abs() > 2).double().mean() < 1e-3
+
+
+def test_calibrated_gaze_is_drawn_where_the_eyes_of_this_person_are(model: FaceModel, actor: Actor) -> None:
+    """A person whose eyes were measured at -0.2 when looking ahead has the offset 0.2; gaze 0 shows their eyes at -0.2."""
+    offset = torch.tensor([0.2, 0.0, 0.2, 0.0])
+    calibrated = ConditioningRenderer(model, replace(actor, gaze_offset=offset), CAMERA)
+    plain = ConditioningRenderer(model, actor, CAMERA)
+    rest = at_rest(model)
+    assert torch.equal(calibrated(rest.replace(gaze=torch.zeros(1, 4))), plain(rest.replace(gaze=-offset[None])))
+    assert not torch.equal(calibrated(rest), plain(rest))

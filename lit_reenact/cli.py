@@ -1,0 +1,183 @@
+"""The command ``lit-reenact``: arguments in, the functions of the package, one sentence when the input is bad."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from lit_reenact.errors import ReenactError
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+DESCRIPTION = """Deep Video Portraits as an experiment framework: track two videos, train a network on the target, and
+give the target the source's head pose, expression and gaze.
+
+  lit-reenact demo                                        the whole way on two embedded clips, in minutes on a CPU
+  lit-reenact doctor                                      is this machine ready, and is my video?
+  lit-reenact track target.mp4 source.mp4 -o tracks       fit the face model to videos
+  lit-reenact fit --config configs/paper.yaml --track tracks/target
+  lit-reenact reenact --source tracks/source --target tracks/target --checkpoint CKPT -o out.mp4
+
+Every video that it writes says in its metadata that it was AI-generated. Use it on people who agreed to it."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of every command but fit, validate and test, which LightningCLI parses."""
+    parser = argparse.ArgumentParser("lit-reenact", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    doctor = commands.add_parser("doctor", help="check this machine and, if given, videos")
+    doctor.add_argument("videos", nargs="*", type=Path, metavar="VIDEO")
+    doctor.set_defaults(run=_doctor)
+
+    track = commands.add_parser("track", help="fit the face model to videos: VIDEO... -o DIR writes DIR/NAME/track.safetensors")
+    track.add_argument("videos", nargs="+", type=Path, metavar="VIDEO")
+    track.add_argument("-o", "--output", type=Path, default=Path("outputs/tracks"), metavar="DIR", help="default: %(default)s")
+    track.add_argument("--size", type=int, default=256, help="side of the square working clip in pixels (default: %(default)s)")
+    track.set_defaults(run=_track)
+
+    for name, what in (
+        ("fit", "train a generator"),
+        ("validate", "measure on the validation part"),
+        ("test", "measure on the test part"),
+    ):
+        commands.add_parser(name, help=f"{what} (LightningCLI; `lit-reenact {name} --help` lists every setting)", add_help=False)
+
+    reenact = commands.add_parser("reenact", help="drive the target with the source and write a video")
+    reenact.add_argument(
+        "--source", type=Path, required=True, metavar="S", help="who drives: a track folder, or a video (tracked first)"
+    )
+    reenact.add_argument(
+        "--target", type=Path, required=True, metavar="T", help="who is driven: the track the checkpoint was trained on"
+    )
+    reenact.add_argument("--checkpoint", type=Path, required=True, metavar="C", help="written by `lit-reenact fit`")
+    reenact.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.mp4")
+    reenact.add_argument(
+        "--tracks",
+        type=Path,
+        default=Path("outputs/tracks"),
+        help="where videos given here are tracked to (default: %(default)s)",
+    )
+    reenact.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
+    reenact.set_defaults(run=_reenact)
+
+    demo = commands.add_parser(
+        "demo", help="prepare, track, train, test and reenact, on embedded clips or on --target A --source B"
+    )
+    demo.add_argument("--target", type=Path, metavar="A.mp4", help="who is driven (default: an embedded clip)")
+    demo.add_argument("--source", type=Path, metavar="B.mp4", help="who drives (default: another embedded clip)")
+    demo.add_argument("-o", "--output", type=Path, default=Path("outputs/demo"), metavar="DIR", help="default: %(default)s")
+    demo.add_argument("--retrain", action="store_true", help="train anew although the folder holds a trained network")
+    demo.add_argument("--steps", type=int, metavar="N", help="batch steps of training (default: those of configs/demo.yaml)")
+    demo.set_defaults(run=_demo)
+    return parser
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from lit_reenact.doctor import examine
+
+    return examine(arguments.videos)
+
+
+def _track(arguments: argparse.Namespace) -> int:
+    from lit_reenact.tracking.tracker import TrackerSettings, track_video
+
+    failed: list[str] = []
+    for number, video in enumerate(arguments.videos, 1):
+        folder = arguments.output / video.stem
+        print(f"[{number}/{len(arguments.videos)}] {video} -> {folder}", flush=True)
+        try:
+            track = track_video(video, folder, TrackerSettings(), size=arguments.size)
+        except ReenactError as error:
+            failed.append(str(error))
+            continue
+        for note in track.info.notes:
+            print(f"  note: {note}")
+        print(f"  {len(track)} frames, landmark error {float(track.error.nanmean()):.2f} % of the outer-eye distance on average")
+        print(f"  look at {folder / 'report.html'}")
+    if failed:
+        raise ReenactError("; ".join(failed))
+    first = arguments.output / arguments.videos[0].stem
+    print(f"Next: train on the target's track with `lit-reenact fit --config configs/paper.yaml --track {first}`")
+    return 0
+
+
+def _reenact(arguments: argparse.Namespace) -> int:
+    import torch
+
+    from lit_reenact.inference import load_generator
+    from lit_reenact.reenactment import TrackedClip, write_reenactment
+
+    device = arguments.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    source, target = (TrackedClip.load(_track_folder(path, arguments.tracks)) for path in (arguments.source, arguments.target))
+    generator = load_generator(arguments.checkpoint, device, target.track)
+    video, beside = write_reenactment(source, target, generator, arguments.output, checkpoint=arguments.checkpoint.name)
+    print(f"Wrote {video} ({len(source.track)} frames, with the source's audio) and {beside} (driving | conditioning | output).")
+    print("Both say in their metadata that they are AI-generated.")
+    return 0
+
+
+def _track_folder(path: Path, tracks: Path) -> Path:
+    """The folder of a track that is named by its folder, its file, or the video to be tracked first."""
+    from lit_reenact.tracking.tracker import TrackerSettings, track_video
+
+    if path.is_dir():
+        return path
+    if path.suffix == ".safetensors":
+        return path.parent
+    folder = tracks / path.stem
+    track_video(path, folder, TrackerSettings())
+    return folder
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from lit_reenact.demo.run import run_demo
+
+    if (arguments.target is None) != (arguments.source is None):
+        raise ReenactError("--target and --source go together: give both for your own videos, or neither for the embedded clips")
+    run_demo(arguments.output, arguments.target, arguments.source, retrain=arguments.retrain, steps=arguments.steps)
+    return 0
+
+
+def _lightning(command: str, arguments: list[str]) -> int:
+    from lit_reenact import fit
+
+    {"fit": fit.run_fit, "validate": fit.run_validate, "test": fit.run_test}[command](arguments)
+    return 0
+
+
+def _sentence(error: OSError) -> str:
+    name = error.filename or "a file"
+    if error.errno == errno.ENOSPC:
+        return f"{name}: the disk is full; free some space and run the same command again"
+    return f"{name} cannot be read or written ({error.strerror or error}): choose another place or mend its permissions"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 2 bad input (one sentence on stderr), 130 interrupted."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if words and words[0] in ("fit", "validate", "test"):
+            return _lightning(words[0], words[1:])
+        arguments = build_parser().parse_args(words)
+        code: int = arguments.run(arguments)
+        return code
+    except ReenactError as error:
+        print(f"lit-reenact: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except OSError as error:
+        print(f"lit-reenact: {_sentence(error)}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("lit-reenact: interrupted; the same command goes on where this one stopped", file=sys.stderr)
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

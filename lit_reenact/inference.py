@@ -1,0 +1,105 @@
+"""Parameters and a trained generator to frames: streaming, in constant memory, for any length of video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lit_reenact.errors import ReenactError
+from lit_reenact.module import ReenactModule
+from lit_reenact.networks.generator import Generator
+from lit_reenact.rendering.conditioning import ConditioningRenderer
+from lit_reenact.schema import FaceParameters, Track
+
+
+def load_generator(checkpoint: Path, device: torch.device | str = "cpu", target: Track | None = None) -> Generator:
+    """The generator of a training checkpoint, with its averaged weights where it has them, ready to run.
+
+    Args:
+        checkpoint: written by ``lit-reenact fit``.
+        device: where it shall run.
+        target: if given, the generator must have been trained on this track's clip.
+
+    Raises:
+        ReenactError: no such file, not a checkpoint of this project, weights that do not fit its own settings, or another target.
+    """
+    state = _read_checkpoint(checkpoint)
+    trained_on = state.get("TrackDataModule", {})
+    if target is not None and trained_on.get("clip_sha256", target.info.clip_sha256) != target.info.clip_sha256:
+        raise ReenactError(
+            f"{checkpoint} was trained on {trained_on['source']}, not on {target.info.source}: give its own target"
+        )
+    try:
+        settings = {
+            name: value for name, value in state["hyper_parameters"].items() if not name.startswith("_")
+        }  # LightningCLI's own
+        generator = ReenactModule(**settings).generator
+        weights = state.get("generator_ema") or {
+            name.removeprefix("generator."): value for name, value in state["state_dict"].items() if name.startswith("generator.")
+        }
+        generator.load_state_dict(weights)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ReenactError(
+            f"{checkpoint} does not match the network that its settings describe ({reason}): train it again"
+        ) from error
+    return generator.eval().to(device)
+
+
+def _read_checkpoint(checkpoint: Path) -> dict[str, Any]:
+    if not checkpoint.is_file():
+        raise ReenactError(f"{checkpoint}: no such checkpoint; `lit-reenact fit` writes checkpoints/last.ckpt in its run folder")
+    try:
+        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load raises many kinds, all of which mean the same to the user
+        raise ReenactError(f"{checkpoint} is damaged or no checkpoint of lit_reenact: choose another, or train again") from error
+    if not isinstance(state, dict) or "state_dict" not in state or "hyper_parameters" not in state:
+        raise ReenactError(f"{checkpoint} is no checkpoint of lit_reenact: choose one that `lit-reenact fit` wrote")
+    return state
+
+
+def stack_windows(images: Tensor, window: int) -> Tensor:
+    """Every causal window of a run of images, the first image repeated before the start.
+
+    Args:
+        images: (window - 1 + T, 9, H, W), the last ``T`` of which get a window each.
+
+    Returns:
+        (T, window * 9, H, W), oldest image first.
+    """
+    frames = len(images) - window + 1
+    return torch.stack([images[k : k + window].flatten(0, 1) for k in range(frames)])
+
+
+@torch.inference_mode()
+def render_frames(
+    generator: Generator, renderer: ConditioningRenderer, parameters: FaceParameters, batch: int = 8
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Synthesise a frame for every one of ``parameters``, in order.
+
+    Yields:
+        Pairs of chunks: the frames, uint8 (N, H, W, 3), and their conditioning images, uint8 (N, 9, H, W); N <= batch.
+
+    Raises:
+        ReenactError: the renderer makes images of another size than the generator was trained on.
+    """
+    device = next(generator.parameters()).device
+    history: Tensor | None = None
+    for start in range(0, len(parameters), batch):
+        images = renderer(parameters[start : start + batch]).to(device)
+        if images.shape[-1] != generator.image_size:
+            raise ReenactError(
+                f"the generator makes frames of {generator.image_size} pixels, the conditioning images have {images.shape[-1]}"
+            )
+        if history is None:
+            history = images[:1].expand(generator.window - 1, -1, -1, -1)
+        run = torch.cat([history, images])
+        history = run[len(run) - generator.window + 1 :]
+        conditioning = stack_windows(run, generator.window).float() / 127.5 - 1
+        output = generator(conditioning)
+        frames = ((output + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+        yield frames.permute(0, 2, 3, 1).cpu(), images.cpu()

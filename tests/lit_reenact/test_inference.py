@@ -1,0 +1,111 @@
+"""Streaming synthesis against all windows built at once, and refusals of unusable checkpoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lit_reenact.errors import ReenactError
+from lit_reenact.face import load_face_model
+from lit_reenact.inference import load_generator, render_frames, stack_windows
+from lit_reenact.module import ReenactModule
+from lit_reenact.rendering.conditioning import ConditioningRenderer
+from lit_reenact.schema import Camera
+from tests.factories import make_actor, make_parameters
+
+SETTINGS: dict[str, Any] = {
+    "window": 3,
+    "image_size": 32,
+    "channels": 4,
+    "levels": 3,
+    "discriminator_channels": 4,
+    "norm": "instance",
+}
+
+
+@pytest.fixture
+def renderer() -> ConditioningRenderer:
+    model = load_face_model("builtin")
+    return ConditioningRenderer(model, make_actor(model), Camera(focal=144.0, width=32, height=32))
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> dict[str, Any]:
+    module = ReenactModule(**SETTINGS)
+    torch.nn.init.normal_(module.generator.to_frame.weight)
+    return {"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}
+
+
+def _load(checkpoint: object, tmp_path: Path) -> torch.nn.Module:
+    torch.save(checkpoint, tmp_path / "a.ckpt")
+    return load_generator(tmp_path / "a.ckpt")
+
+
+def test_windows_end_at_their_frame_and_repeat_the_first() -> None:
+    images = torch.arange(5).view(5, 1, 1, 1).expand(5, 9, 1, 1)
+    run = torch.cat([images[:1], images[:1], images])
+    windows = stack_windows(run, window=3)
+    assert windows[:, ::9, 0, 0].tolist() == [[0, 0, 0], [0, 0, 1], [0, 1, 2], [1, 2, 3], [2, 3, 4]]
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5, 50])
+def test_streaming_equals_all_windows_at_once(
+    batch: int, renderer: ConditioningRenderer, checkpoint: dict[str, Any], tmp_path: Path
+) -> None:
+    generator = _load(checkpoint, tmp_path)
+    parameters = make_parameters(load_face_model("builtin"), 12)
+    images = renderer(parameters)
+    windows = torch.stack([torch.cat([images[max(0, k)] for k in range(t - 2, t + 1)]) for t in range(12)])
+    with torch.inference_mode():
+        expected = ((generator(windows.float() / 127.5 - 1) + 1) * 127.5).permute(0, 2, 3, 1)
+    frames, conditioning = zip(*render_frames(generator, renderer, parameters, batch), strict=True)
+    assert torch.equal(torch.cat(conditioning), images)
+    assert (torch.cat(frames).float() - expected).abs().max() <= 0.51
+    assert torch.cat(frames).float().std() > 1
+
+
+def test_averaged_weights_are_preferred(checkpoint: dict[str, Any], tmp_path: Path) -> None:
+    averaged = {
+        name.removeprefix("generator."): 0.5 * value for name, value in checkpoint["state_dict"].items() if "generator." in name
+    }
+    weight = _load({**checkpoint, "generator_ema": averaged}, tmp_path).to_frame.weight
+    torch.testing.assert_close(weight, 0.5 * checkpoint["state_dict"]["generator.to_frame.weight"])
+
+
+def test_a_checkpoint_that_does_not_match_its_settings_is_refused(checkpoint: dict[str, Any], tmp_path: Path) -> None:
+    checkpoint["hyper_parameters"]["channels"] = 8
+    with pytest.raises(ReenactError, match=r"a\.ckpt does not match the network"):
+        _load(checkpoint, tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04 cut off"])
+def test_a_damaged_checkpoint_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.ckpt").write_bytes(content)
+    with pytest.raises(ReenactError, match=r"a\.ckpt is damaged or no checkpoint"):
+        load_generator(tmp_path / "a.ckpt")
+
+
+def test_a_foreign_or_missing_checkpoint_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReenactError, match="is no checkpoint of lit_reenact"):
+        _load({"weights": 1}, tmp_path)
+    with pytest.raises(ReenactError, match="no such checkpoint"):
+        load_generator(tmp_path / "missing.ckpt")
+
+
+def test_a_pickle_is_never_executed(tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Path.touch, (tmp_path / "executed",)
+
+    with pytest.raises(ReenactError, match="damaged or no checkpoint"):
+        _load({"state_dict": Bomb(), "hyper_parameters": {}}, tmp_path)
+    assert not (tmp_path / "executed").exists()
+
+
+def test_images_of_another_size_are_refused(checkpoint: dict[str, Any], renderer: ConditioningRenderer, tmp_path: Path) -> None:
+    larger = ConditioningRenderer(renderer.model, renderer.actor, renderer.camera, size=64)
+    with pytest.raises(ReenactError, match="frames of 32 pixels, the conditioning images have 64"):
+        next(render_frames(_load(checkpoint, tmp_path), larger, make_parameters(renderer.model, 2)))
