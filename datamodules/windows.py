@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 from torch.utils.data import Dataset
 
 from lit_reenact.schema import Window
-from lit_reenact.video import FrameReader
+from lit_reenact.video import FrameReader, resize_frames
 
 KEEP_BYTES = 256 * 2**20
 """How much memory a process may spend on decoded frames: 5,000 frames of 128 pixels or 1,300 of 256."""
@@ -39,20 +38,13 @@ class ClipFrames:
         """Frame ``index``: uint8 (3, size, size)."""
         frame = self.kept.get(index)
         if frame is None:
-            frame = self._resize(self.reader.read([index]))[0]
+            frame = resize_frames(self.reader.read([index]), self.size)[0].permute(2, 0, 1).contiguous()
             if len(self.kept) < self.keep:
                 self.kept[index] = frame
         return frame
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "kept": {}}
-
-    def _resize(self, frames: Tensor) -> Tensor:
-        """(N, H, W, 3) to (N, 3, size, size), averaging over areas."""
-        frames = frames.permute(0, 3, 1, 2)
-        if frames.shape[-1] == self.size:
-            return frames.contiguous()
-        return interpolate(frames.float(), size=(self.size, self.size), mode="area").round().to(torch.uint8)
 
 
 class WindowDataset(Dataset[Window]):

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 from tqdm import tqdm
 
 from lit_reenact.face import load_face_model
@@ -21,7 +20,7 @@ from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.schema import FaceParameters, Track
 from lit_reenact.tracking.trackfile import CLIP_NAME, load_track
 from lit_reenact.transfer import reenact
-from lit_reenact.video import FrameReader, VideoWriter
+from lit_reenact.video import FrameReader, VideoWriter, resize_frames
 
 
 @dataclass(frozen=True)
@@ -55,14 +54,6 @@ class TrackedClip:
         """Frames of the clip, uint8 (N, size, size, 3)."""
         wanted = list(frames if isinstance(frames, range) else range(len(self.track))[frames])
         return resize_frames(self.frames.read(wanted), size)
-
-
-def resize_frames(frames: Tensor, size: int) -> Tensor:
-    """uint8 (N, H, W, 3) to uint8 (N, size, size, 3), averaging over areas."""
-    if frames.shape[1:3] == (size, size):
-        return frames
-    resized = interpolate(frames.permute(0, 3, 1, 2).float(), size=(size, size), mode="area")
-    return resized.round().to(torch.uint8).permute(0, 2, 3, 1)
 
 
 def conditioning_picture(conditioning: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ import torch
 from av.video.reformatter import ColorRange
 from av.video.stream import VideoStream
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from lit_reenact.audio import Soundtrack
 from lit_reenact.errors import ReenactError
@@ -296,6 +297,14 @@ class VideoWriter:
         self._container.mux(self._stream.encode(None))
         if self._soundtrack is not None:
             self._soundtrack.mux_until(self.frame_count / self.fps)
+
+
+def resize_frames(frames: Tensor, size: int) -> Tensor:
+    """uint8 (N, H, W, 3) to uint8 (N, size, size, 3), averaging over areas."""
+    if frames.shape[1:3] == (size, size):
+        return frames
+    resized = interpolate(frames.permute(0, 3, 1, 2).float(), size=(size, size), mode="area")
+    return resized.round().to(torch.uint8).permute(0, 2, 3, 1)
 
 
 def read_tags(path: Path) -> dict[str, str]:

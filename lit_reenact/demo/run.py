@@ -29,14 +29,13 @@ from lit_reenact.reenactment import (
     TrackedClip,
     conditioning_picture,
     error_picture,
-    resize_frames,
     target_renderer,
     write_reenactment,
 )
 from lit_reenact.run_folder import RunFolder
 from lit_reenact.tracking.tracker import TrackerSettings, track_video
 from lit_reenact.transfer import reenact
-from lit_reenact.video import FrameReader
+from lit_reenact.video import FrameReader, resize_frames
 
 STEPS = 6
 COLUMNS = 8

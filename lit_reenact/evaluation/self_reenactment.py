@@ -12,8 +12,9 @@ from lit_reenact.evaluation.baselines import MeanFrame, NearestFrame
 from lit_reenact.evaluation.heldout import compare
 from lit_reenact.face import load_face_model
 from lit_reenact.networks.generator import Generator
-from lit_reenact.reenactment import TrackedClip, conditioning_picture, resize_frames, target_renderer, write_self_reenactment
+from lit_reenact.reenactment import TrackedClip, conditioning_picture, target_renderer, write_self_reenactment
 from lit_reenact.split import Split, temporal_split
+from lit_reenact.video import resize_frames
 
 
 @dataclass(frozen=True)

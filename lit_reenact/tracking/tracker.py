@@ -109,7 +109,11 @@ def track_video(
     except OSError as error:
         raise ReenactError(f"{folder} cannot be made ({error.strerror}): choose another output folder") from error
     prepared = prepare(Path(source), folder / CLIP_NAME, size=size, progress=progress)
-    made = track(prepared, settings, progress)
+    try:
+        made = track(prepared, settings, progress)
+    except ReenactError:
+        prepared.clip.unlink()  # what was refused leaves nothing behind
+        raise
     made = replace(made, info=replace(made.info, settings=wanted))
     write_report(made, folder)
     save_track(made, folder)  # last: a folder with a track is finished
