@@ -174,8 +174,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"lit-reenact: {_sentence(error)}", file=sys.stderr)
         return BAD_INPUT
-    except KeyboardInterrupt:
-        print("lit-reenact: interrupted; the same command goes on where this one stopped", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print(f"lit-reenact: {str(interrupt) or 'interrupted; the same command starts again'}", file=sys.stderr)
         return INTERRUPTED
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from lit_reenact.errors import ReenactError
-from lit_reenact.landmarks import detect
+from lit_reenact.landmarks import find_faces, follow
 from lit_reenact.losses import Lpips
 from lit_reenact.video import VideoInfo, iterate_frames, probe
 
@@ -99,7 +99,8 @@ def examine_video(path: Path) -> list[Finding]:
 def _examine_faces(path: Path, info: VideoInfo) -> list[Finding]:
     step = max(1, info.frame_count // SAMPLED_FRAMES)
     frames = (frame for number, frame in enumerate(iterate_frames(path)) if number % step == 0)
-    landmarks = detect(frames, total=None, progress=None)
+    faces = list(find_faces(frames, max_faces=3))
+    landmarks = follow(faces)
     if not landmarks.found.any():
         return [Finding("problem", "no face was found in the frames looked at: it cannot be tracked")]
     seen = landmarks.points[landmarks.found][..., :2]
@@ -107,6 +108,8 @@ def _examine_faces(path: Path, info: VideoInfo) -> list[Finding]:
     share = float(landmarks.found.float().mean())
     level = "ok" if share == 1 else "hint"
     findings = [Finding(level, f"a face in {100 * share:.0f} % of {len(landmarks)} frames looked at, {height:.0f} pixels high")]
+    if max(map(len, faces)) > 1:
+        findings.append(Finding("hint", f"{max(map(len, faces))} faces were seen: the largest would be followed"))
     if height < MINIMUM_FACE_PIXELS:
         findings.append(Finding("hint", f"the face is small: {MINIMUM_FACE_PIXELS} pixels or more keep gaze and lips readable"))
     return findings

@@ -163,8 +163,7 @@ def _train(cli: ReenactCLI, resume: Path | None) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # Lightning had switched Ctrl-C off for its shutdown
         step = cli.model.batch_step
         where = f"at batch step {step}, saved in {cli.run_folder.last}" if step else "before the first batch"
-        _say(f"Stopped {where}: the same command goes on there.")
-        raise KeyboardInterrupt from error
+        raise KeyboardInterrupt(f"stopped {where}; the same command goes on there") from error
     finally:
         _finish_wandb()
 

@@ -176,10 +176,10 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(arguments: Callable[..., list
     while not log.is_file() and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     saved = torch.load(tmp_path / "debug" / "seed-0" / "checkpoints" / "last.ckpt", weights_only=True)["batch_step"]
-    assert f"Stopped at batch step {saved}" in out
-    assert "the same command goes on" in out
+    assert f"lit-reenact: stopped at batch step {saved}, saved in " in err
+    assert "the same command goes on there" in err
     run = fit.run_fit(arguments(f"--budget.max_batch_steps={saved + 2}", "--trainer.val_check_interval=100000"))
     assert run.batch_step() == saved + 2
