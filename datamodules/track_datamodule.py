@@ -9,8 +9,9 @@ from pathlib import Path
 import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, RandomSampler, Sampler, WeightedRandomSampler
 
+from datamodules.balance import frame_weights
 from datamodules.conditioning_cache import cache_path, ensure_cache
 from datamodules.windows import ClipFrames, WindowDataset
 from lit_reenact.errors import ReenactError
@@ -36,6 +37,7 @@ class TrackDataModule(LightningDataModule):
         batch_size: int = 16,
         workers: int = 2,
         fractions: tuple[float, float] = (0.7, 0.1),
+        balance: bool = True,
     ) -> None:
         """
         Args:
@@ -45,6 +47,7 @@ class TrackDataModule(LightningDataModule):
             batch_size: windows in a batch (of each device).
             workers: processes that load batches; 0 loads in the training process.
             fractions: of the clip for training and validation; the rest is for testing.
+            balance: draw rare expressions, poses and looks more often (``balance.py``), instead of every frame once an epoch.
         """
         super().__init__()
         self.save_hyperparameters(logger=False)
@@ -54,6 +57,7 @@ class TrackDataModule(LightningDataModule):
         self.batch_size = batch_size
         self.workers = workers
         self.fractions = fractions
+        self.balance = balance
         self.clip = self.folder / CLIP_NAME
 
     def check(self) -> None:
@@ -135,8 +139,13 @@ class TrackDataModule(LightningDataModule):
         self.train_dataset, self.val_dataset, self.test_dataset = datasets.values()
 
     def train_dataloader(self) -> DataLoader[Window]:
-        """Shuffled batches; an incomplete last one is left out, unless it is the only one."""
-        return self._loader(self.train_dataset, shuffle=True, drop_last=len(self.train_dataset) >= self.batch_size)
+        """Batches in random order; an incomplete last one is left out, unless it is the only one."""
+        dataset = self.train_dataset
+        sampler: Sampler[int] = RandomSampler(dataset)
+        if self.balance:
+            weights = frame_weights(self.track, dataset.indices).tolist()
+            sampler = WeightedRandomSampler(weights, num_samples=len(dataset))
+        return self._loader(dataset, sampler, drop_last=len(dataset) >= self.batch_size)
 
     def val_dataloader(self) -> DataLoader[Window]:
         return self._loader(self.val_dataset)
@@ -144,11 +153,11 @@ class TrackDataModule(LightningDataModule):
     def test_dataloader(self) -> DataLoader[Window]:
         return self._loader(self.test_dataset)
 
-    def _loader(self, dataset: WindowDataset, shuffle: bool = False, drop_last: bool = False) -> DataLoader[Window]:
+    def _loader(self, dataset: WindowDataset, sampler: Sampler[int] | None = None, drop_last: bool = False) -> DataLoader[Window]:
         return DataLoader(
             dataset,
             self.batch_size,
-            shuffle=shuffle,
+            sampler=sampler,
             drop_last=drop_last,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,
@@ -177,5 +186,5 @@ class TrackDataModule(LightningDataModule):
 
 
 def _signed(images: Tensor) -> Tensor:
-    """In place after the one copy: a batch of windows is large, and on a CPU its memory is what takes the time."""
-    return images.float().div_(127.5).sub_(1)
+    """One copy, in the layout that the networks want: on a CPU the memory of a batch of windows is what takes the time."""
+    return images.to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1)

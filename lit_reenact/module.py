@@ -26,7 +26,8 @@ class ReenactModule(LightningModule):
     Args:
         window, image_size, channels, levels, max_channels, norm, dropout, head: of the ``Generator``.
         discriminator_channels, discriminator_layers: of the ``PatchDiscriminator``.
-        lambda_adversarial, lambda_l1, lambda_lpips: weights of the losses in the generator's objective.
+        lambda_adversarial, lambda_l1, lambda_face_l1, lambda_lpips: weights of the losses in the generator's objective.
+            ``face_l1`` is L1 over the face alone: in the whole image its eyes and mouth are too small to count for much.
         lpips_backbone: of ``losses.Lpips``; an untrained one is logged as ``loss/lpips_untrained``.
         learning_rate, beta1: of Adam, for both networks; constant over the training.
     """
@@ -45,6 +46,7 @@ class ReenactModule(LightningModule):
         discriminator_layers: int = 3,
         lambda_adversarial: float = 1.0,
         lambda_l1: float = 100.0,
+        lambda_face_l1: float = 0.0,
         lambda_lpips: float = 0.0,
         lpips_backbone: losses.LpipsBackbone = "auto",
         learning_rate: float = 2e-4,
@@ -55,6 +57,7 @@ class ReenactModule(LightningModule):
         self.automatic_optimization = False
         self.lambda_adversarial = lambda_adversarial
         self.lambda_l1 = lambda_l1
+        self.lambda_face_l1 = lambda_face_l1
         self.lambda_lpips = lambda_lpips
         self.lpips_backbone = lpips_backbone
         self.learning_rate = learning_rate
@@ -124,6 +127,9 @@ class ReenactModule(LightningModule):
             terms["generator_adversarial"] = self.lambda_adversarial, losses.generator_adversarial(fake=logits)
         if self.lambda_l1:
             terms["l1"] = self.lambda_l1, losses.l1(prediction=fake, target=batch.frame)
+        if self.lambda_face_l1:
+            region = losses.face_region(batch.conditioning)
+            terms["face_l1"] = self.lambda_face_l1, losses.region_l1(prediction=fake, target=batch.frame, region=region)
         if self.lambda_lpips:
             terms[self.lpips.name] = self.lambda_lpips, self.lpips(prediction=fake, target=batch.frame).mean()
         return terms

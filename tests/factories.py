@@ -109,7 +109,8 @@ def track_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_data(folder: Path, **settings: Any) -> TrackDataModule:
     """The windows of a ``make_track`` folder: 60 for training, 25 for validation, 25 for testing; of 3 frames and 32 pixels."""
     return TrackDataModule(
-        str(folder), **{"image_size": 32, "window": 3, "batch_size": 4, "workers": 0, "fractions": (0.5, 0.25), **settings}
+        str(folder),
+        **{"image_size": 32, "window": 3, "batch_size": 4, "workers": 0, "fractions": (0.5, 0.25), "balance": False, **settings},
     )
 
 
