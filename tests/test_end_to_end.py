@@ -13,7 +13,7 @@ from lit_reenact.provenance import is_ai_generated
 from lit_reenact.tracking.trackfile import load_track
 from lit_reenact.video import FrameReader, probe, read_tags
 
-SOURCE_FRAMES = 40
+SOURCE_FRAMES = 250
 BATCHES = 20
 
 
@@ -24,7 +24,7 @@ def run(*words: object) -> None:
 @pytest.mark.slow
 def test_from_clips_to_a_reenacted_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.setitem(clips.RECIPES, "source", replace(clips.RECIPES["source"], frames=SOURCE_FRAMES, size=128))
+    monkeypatch.setitem(clips.RECIPES, "source", replace(clips.RECIPES["source"], size=128))
     target, source = (clips.ensure_embedded_clip(name, tmp_path / "clips") for name in ("tiny", "source"))
     tracks = tmp_path / "tracks"
 
