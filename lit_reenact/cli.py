@@ -86,6 +86,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
 def _track(arguments: argparse.Namespace) -> int:
     from lit_reenact.tracking.tracker import TrackerSettings, track_video
 
+    _refuse_namesakes(arguments.videos)
     failed: list[str] = []
     for number, video in enumerate(arguments.videos, 1):
         folder = arguments.output / video.stem
@@ -112,6 +113,7 @@ def _reenact(arguments: argparse.Namespace) -> int:
     from lit_reenact.inference import load_generator
     from lit_reenact.reenactment import TrackedClip, write_reenactment
 
+    _refuse_namesakes([path for path in (arguments.source, arguments.target) if not _is_track(path)])
     device = arguments.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -123,14 +125,24 @@ def _reenact(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _refuse_namesakes(videos: Sequence[Path]) -> None:
+    """A track's folder is named after its video: two of one name would overwrite each other."""
+    for number, video in enumerate(videos):
+        for other in videos[:number]:
+            if other.stem == video.stem and other.resolve() != video.resolve():
+                raise ReenactError(f"{other} and {video} would both be tracked to a folder {video.stem}: rename one of them")
+
+
+def _is_track(path: Path) -> bool:
+    return path.is_dir() or path.suffix == ".safetensors"
+
+
 def _track_folder(path: Path, tracks: Path) -> Path:
     """The folder of a track that is named by its folder, its file, or the video to be tracked first."""
     from lit_reenact.tracking.tracker import TrackerSettings, track_video
 
-    if path.is_dir():
-        return path
-    if path.suffix == ".safetensors":
-        return path.parent
+    if _is_track(path):
+        return path if path.is_dir() else path.parent
     folder = tracks / path.stem
     track_video(path, folder, TrackerSettings())
     return folder

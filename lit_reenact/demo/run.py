@@ -84,7 +84,9 @@ def run_demo(
             source or ensure_embedded_clip("source", output / "clips"),
         )
     with progress.step("Tracking", "landmarks, face model, light: about as long as the clips play"):
-        driven, driving = (_tracked(video, output / "tracks" / video.stem) for video in videos)
+        driven, driving = (
+            _tracked(video, output / "tracks" / role) for video, role in zip(videos, ("target", "source"), strict=True)
+        )
     with progress.step("Training", "minutes on a CPU; after Ctrl-C the same command goes on from there"):
         run = _train(output, driven, retrain, steps)
         generator = load_generator(run.best, target=driven.track)

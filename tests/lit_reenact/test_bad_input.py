@@ -136,6 +136,13 @@ def test_one_bad_video_does_not_stop_the_rest(tmp_path: Path, refused: Refused, 
     assert "words.mp4" in sentence
 
 
+def test_two_videos_of_one_name(tmp_path: Path, refused: Refused) -> None:
+    first, second = tmp_path / "a" / "clip.mp4", tmp_path / "b" / "clip.mov"
+    sentence = refused("track", first, second, "-o", tmp_path / "tracks")
+    assert "a/clip.mp4" in sentence
+    assert "b/clip.mov" in sentence
+
+
 @pytest.fixture(scope="module")
 def reenactment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a small track and a checkpoint that fits it."""
