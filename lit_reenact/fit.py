@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import warnings
 from collections.abc import Iterator, Sequence
@@ -196,10 +197,11 @@ def _long_option(word: str) -> str:
 
 
 def _configuration_name(arguments: Sequence[str]) -> str:
-    """The stem of the last configuration file among the arguments."""
+    """The stem of the last configuration file among the arguments; with the trial's id if a W&B agent started this process."""
     words = [part for word in arguments for part in (word.split("=", 1) if word.startswith("--config=") else [word])]
     files = [value for option, value in pairwise(words) if option in ("--config", "-c")]
-    return Path(files[-1]).stem if files else "run"
+    name = Path(files[-1]).stem if files else "run"
+    return f"{name}-{os.environ['WANDB_RUN_ID']}" if "WANDB_SWEEP_ID" in os.environ else name
 
 
 def _import(class_path: str) -> Any:

@@ -52,11 +52,11 @@ def _wandb_mode() -> str:
 
 
 def _run_id(folder: Path) -> str:
-    """An id that is drawn once and stays with the folder."""
+    """An id that is drawn once, unless a W&B agent gave one, and stays with the folder."""
     import wandb
 
     path = folder / "wandb-id.txt"
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(wandb.util.generate_id())
+        path.write_text(os.environ.get("WANDB_RUN_ID") or wandb.util.generate_id())
     return path.read_text()
