@@ -81,8 +81,9 @@ def slope(driving: Tensor, output: Tensor) -> Tensor:
 def mouth_opening(landmarks: Tensor) -> Tensor:
     """Inner-lip gap over the distance of the outer eye corners: landmarks (T, 478, 3) in one unit to (T,), 0 when closed.
 
-    Measured in three dimensions, so that turning the head changes it little.
+    The gap is the one that is seen: pressed lips lie at unlike depths, and MediaPipe's depth is a guess. The distance of the
+    eyes is measured in three dimensions, so that turning the head changes it little.
     """
-    gap: Tensor = (landmarks[:, INNER_LIP_TOP] - landmarks[:, INNER_LIP_BOTTOM]).norm(dim=-1)
+    gap: Tensor = (landmarks[:, INNER_LIP_TOP, :2] - landmarks[:, INNER_LIP_BOTTOM, :2]).norm(dim=-1)
     width: Tensor = (landmarks[:, EYE_CORNER_RIGHT] - landmarks[:, EYE_CORNER_LEFT]).norm(dim=-1)
     return gap / width

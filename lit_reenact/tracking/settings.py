@@ -14,6 +14,7 @@ class TrackerSettings:
         focal_factor: focal length over the width of the clip; FaceMesh landmarks do not tell it.
         actor_fraction: the first part of the clip, from which everything about the person is learned.
         rim_weight: say of landmarks on lids, lips and brows, against 1 of all others.
+        gap_weight: say of the gap between two facing points of the lips or lids against 1 of a landmark.
         expression_prior: weight of squared coefficients, against squared residuals in % of the outer-eye distance.
         identity_prior: weight of squared identity coefficients, in prior deviations, against squared mm.
         template_prior: how firmly the template resists its refinement: weight of a squared mm of each landmark, against its mean
@@ -35,6 +36,7 @@ class TrackerSettings:
     focal_factor: float = 4.5
     actor_fraction: float = 0.7
     rim_weight: float = 2.0
+    gap_weight: float = 10.0
     expression_prior: float = 60.0
     identity_prior: float = 50.0
     template_prior: float = 0.05

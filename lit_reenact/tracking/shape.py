@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lit_reenact.face import FaceModel
-from lit_reenact.face.topology import SKIN
+from lit_reenact.face.topology import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, SKIN, UPPER_LIP_RIM, mirrored
 from lit_reenact.geometry import axis_angle_to_matrix, flip, matrix_to_axis_angle
 from lit_reenact.schema import Camera
 from lit_reenact.tracking import energy
@@ -34,6 +34,9 @@ REST = (Stage(iterations=1, robust_scale=ROBUST_SCALE, pose=False),)
 
 TIES = (("mouthClose", "jawOpen"),)
 """Coefficients of which the first cannot exceed the second."""
+
+LIP_REACH = 8.0
+"""Millimetres over which the skin follows lips that are brought together."""
 
 BROWS = (46, 53, 52, 65, 55, 70, 63, 105, 66, 107)
 """FaceMesh landmarks of the right brow; those of the left are their mirror images."""
@@ -76,6 +79,7 @@ def fit_shape(points: Tensor, timing: Timing, model: FaceModel, camera: Camera, 
     problem = landmark_problem(subject_template(landmarks[:training], model), model, camera, settings)
     state = solve(problem, landmarks[..., :2], initial_state(problem, landmarks * landmarks.new_tensor([1, 1, DEPTH_SCALE])), FIT)
     problem = refine_template(problem, state[:training], landmarks[:training, :, :2], settings.template_prior)
+    problem = replace(problem, neutral=close_mouth(problem.neutral))
     state = solve(problem, landmarks[..., :2], state, SETTLE)
 
     state = smooth_pose(state, timing, settings.pose_smoothing)
@@ -98,9 +102,33 @@ def landmark_problem(template: Tensor, model: FaceModel, camera: Camera, setting
         bounds=model.expression_bounds,
         landmark_weight=landmark_weights(model, settings.rim_weight),
         prior_weight=template.new_full((len(names),), settings.expression_prior),
+        gaps=facing_landmarks(),
+        gap_weight=settings.gap_weight,
         ties=tuple((index[lower], index[upper]) for lower, upper in TIES if lower in index and upper in index),
         camera=camera,
     )
+
+
+def facing_landmarks() -> Tensor:
+    """Landmarks that face each other across the mouth and both eyes, without the corners: int64 (2, P), upper and lower."""
+    eyes = [(RIGHT_UPPER_LID, RIGHT_LOWER_LID), (mirrored(RIGHT_UPPER_LID), mirrored(RIGHT_LOWER_LID))]
+    rims = [(UPPER_LIP_RIM, LOWER_LIP_RIM), *eyes]
+    return torch.tensor([[point for rim in rims for point in rim[side][1:-1]] for side in range(2)])
+
+
+def close_mouth(neutral: Tensor) -> Tensor:
+    """A neutral head (468, 3) whose lips meet: each side of the gap moves half of it, and the skin around follows.
+
+    People who hardly ever close their mouth leave a gap in the median of their frames; a closed mouth that drives them must
+    close it all the same.
+    """
+    upper, lower = list(UPPER_LIP_RIM[1:-1]), list(LOWER_LIP_RIM[1:-1])
+    half = (neutral[lower] - neutral[upper]) / 2
+    rim, moves = torch.tensor(upper + lower), torch.cat([half, -half])
+    distance = torch.cdist(neutral, neutral[rim])
+    nearest = distance.argmin(1)
+    fade = torch.exp(-(distance.gather(1, nearest[:, None]) / LIP_REACH).square())
+    return neutral + fade * moves[nearest]
 
 
 def landmark_weights(model: FaceModel, rim_weight: float) -> Tensor:

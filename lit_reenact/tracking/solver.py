@@ -47,6 +47,9 @@ class Problem:
         landmark_weight: (L,) say of each landmark, 1 on average.
         prior_weight: (K,) weight of each squared coefficient, against squared residuals in % of the outer-eye distance.
         ties: pairs (a, b) of coefficients with a <= b, such as mouthClose <= jawOpen.
+        gaps: int64 (2, P) pairs of landmarks that face each other across the mouth or an eye.
+        gap_weight: say of the vector from one of a pair to the other, against 1 of a landmark: what is open and what is closed
+            is seen more surely than where it is, and means more.
         camera: of the working clip.
     """
 
@@ -56,6 +59,8 @@ class Problem:
     landmark_weight: Tensor
     prior_weight: Tensor
     ties: tuple[tuple[int, int], ...]
+    gaps: Tensor
+    gap_weight: float
     camera: Camera
 
 
@@ -125,7 +130,11 @@ def normal_equations(problem: Problem, state: State, observed: Tensor, robust_sc
     """Curvature (T, 6 + K, 6 + K) and downhill slope (T, 6 + K) of the energy at ``state``."""
     residual = residuals(problem, state, observed)
     weight = problem.landmark_weight * energy.geman_mcclure_weight(residual, robust_scale)
-    derivative = jacobian(problem, state).flatten(1, 2)  # (T, 2L, 6 + K)
+    derivative = jacobian(problem, state)
+    above, below = problem.gaps
+    residual = torch.cat([residual, residual[:, above] - residual[:, below]], 1)  # (T, L + P, 2)
+    derivative = torch.cat([derivative, derivative[:, above] - derivative[:, below]], 1).flatten(1, 2)  # (T, 2 (L + P), 6 + K)
+    weight = torch.cat([weight, weight.new_full((len(weight), len(above)), problem.gap_weight)], 1)
     weighted = (derivative * weight.repeat_interleave(2, dim=1)[..., None]).transpose(-1, -2)
     curvature, slope = weighted @ derivative, (weighted @ residual.flatten(1)[..., None]).squeeze(-1)
     diagonal = curvature.diagonal(dim1=-1, dim2=-2)
@@ -173,7 +182,7 @@ def bounded_minimum(problem: Problem, start: Tensor, curvature: Tensor, slope: T
         (T, K).
     """
     rows = curvature.permute(1, 2, 0).contiguous()  # (K, K, T)
-    downhill, x = slope.T.contiguous(), start.T.contiguous()
+    downhill, x = slope.T.clone(), start.T.clone()  # (K, T); a single frame's transpose would still be the caller's memory
     bounds = problem.bounds.tolist()
     above = dict(problem.ties)
     below = {upper: lower for lower, upper in problem.ties}

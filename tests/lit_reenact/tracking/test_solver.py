@@ -61,7 +61,7 @@ def track_landmarks(problem: Problem, points: Tensor) -> State:
 
 def test_jacobian_is_the_derivative(model: FaceModel) -> None:
     problem = problem_of(model, 1.0)
-    double = Problem(*(v.double() if isinstance(v, Tensor) else v for v in vars(problem).values()))
+    double = Problem(*(v.double() if isinstance(v, Tensor) and v.is_floating_point() else v for v in vars(problem).values()))
     parameters = known_motion(model, 1)
     state = State(
         axis_angle_to_matrix(parameters.rotation.double()), parameters.translation.double(), parameters.expression.double()
@@ -98,7 +98,7 @@ def test_frames_do_not_depend_on_each_other(model: FaceModel) -> None:
     points = landmarks_of(model, known_motion(model, 12))
     problem = problem_of(model, 30.0)
     together, alone = track_landmarks(problem, points), track_landmarks(problem, points[7:8])
-    torch.testing.assert_close(together.expression[7:8], alone.expression, atol=1e-3, rtol=0)
+    torch.testing.assert_close(together.expression[7:8], alone.expression, atol=1e-5, rtol=0)
     again = track_landmarks(problem, points)
     torch.testing.assert_close(together.expression, again.expression, atol=1e-5, rtol=0)
 
@@ -136,7 +136,10 @@ def test_energy_falls_to_a_minimum_on_the_bounds(model: FaceModel) -> None:
 
     def total(expression: Tensor) -> Tensor:
         residual = residuals(problem, State(state.rotation, state.translation, expression), points[..., :2])
-        return energy.landmark_energy(residual, problem.landmark_weight) + energy.prior_energy(expression, problem.prior_weight)
+        above, below = problem.gaps
+        gaps = problem.gap_weight * (residual[:, above] - residual[:, below]).square().sum((-1, -2))
+        shape = energy.landmark_energy(residual, problem.landmark_weight) + energy.prior_energy(expression, problem.prior_weight)
+        return shape + gaps
 
     least = total(state.expression)
     low, high = problem.bounds.unbind(-1)

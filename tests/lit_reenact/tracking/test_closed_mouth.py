@@ -1,0 +1,49 @@
+"""Closed lips stay closed: in the neutral face, and in every frame that shows them so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from lit_reenact.face import builtin_model
+from lit_reenact.face.topology import LOWER_LIP_RIM, UPPER_LIP_RIM
+from lit_reenact.schema import Camera
+from lit_reenact.tracking import energy
+from lit_reenact.tracking.settings import TrackerSettings
+from lit_reenact.tracking.shape import FIT, close_mouth, landmark_problem
+from lit_reenact.tracking.solver import initial_state, solve
+from lit_reenact.tracking.template import mouth_opening
+
+CAMERA = Camera(focal=4.5 * 256, width=256, height=256)
+UPPER, LOWER = list(UPPER_LIP_RIM[1:-1]), list(LOWER_LIP_RIM[1:-1])
+
+
+def test_an_open_neutral_mouth_is_closed_and_the_eyes_stay() -> None:
+    neutral = builtin_model().vertices.clone()
+    neutral[LOWER] -= torch.tensor([0.0, 3.0, 0.0])
+    closed = close_mouth(neutral)
+    torch.testing.assert_close(closed[UPPER], closed[LOWER], rtol=0, atol=1e-4)
+    middle = (neutral[UPPER] + neutral[LOWER]) / 2
+    torch.testing.assert_close(closed[UPPER], middle, rtol=0, atol=1e-4)
+    upper_half = neutral[:, 1] > -20  # eyes, brows, forehead
+    torch.testing.assert_close(closed[upper_half], neutral[upper_half], rtol=0, atol=1e-3)
+
+
+def test_the_gap_is_followed_where_the_shapes_cannot_follow_the_lips() -> None:
+    """Both lips lie 3 mm lower than any expression puts them; the mouth is closed all the same."""
+    model = builtin_model()
+    neutral = close_mouth(model.vertices)
+    shown = neutral.clone()
+    shown[UPPER + LOWER] -= torch.tensor([0.0, 3.0, 2.0])
+    placed = shown[None] * shown.new_tensor([1.0, -1.0, -1.0]) + torch.tensor([0.0, 0.0, 1200.0])
+    seen = energy.project_landmarks(placed, CAMERA)
+    depth = (placed[..., 2:] - 1200.0) * CAMERA.focal / 1200.0
+    openings = []
+    for weight in (0.0, TrackerSettings().gap_weight):
+        problem = replace(landmark_problem(neutral, model, CAMERA, TrackerSettings()), gap_weight=weight)
+        state = solve(problem, seen, initial_state(problem, torch.cat([seen, depth], -1)), FIT)
+        fitted = energy.deform(problem.neutral, problem.basis, state.expression)
+        openings.append(float(mouth_opening(fitted[..., :2])))
+    assert openings[1] < 0.01
+    assert openings[1] < 0.5 * openings[0]
