@@ -36,7 +36,7 @@ class TrackerSettings:
     focal_factor: float = 4.5
     actor_fraction: float = 0.7
     rim_weight: float = 2.0
-    gap_weight: float = 10.0
+    gap_weight: float = 3.0
     expression_prior: float = 60.0
     identity_prior: float = 50.0
     template_prior: float = 0.05
