@@ -11,12 +11,7 @@ from torchmetrics import MeanMetric
 from lit_reenact.losses import Lpips, LpipsBackbone
 from lit_reenact.metrics import FaceL1, psnr, ssim
 from lit_reenact.module import ReenactModule
-from lit_reenact.schema import CONDITIONING_CHANNELS, Window
-
-
-def face_mask(conditioning: Tensor) -> Tensor:
-    """The pixels with a correspondence in the last frame of windows (B, N_w * 9, H, W) in [-1, 1]: bool (B, H, W)."""
-    return (conditioning[:, -CONDITIONING_CHANNELS:][:, 3:6] > -1).any(1)
+from lit_reenact.schema import EMPTY, Window
 
 
 class FrameMetrics(Callback):
@@ -67,7 +62,7 @@ class FrameMetrics(Callback):
         self.means["psnr"].update(psnr(prediction, target))
         self.means["ssim"].update(ssim(prediction, target))
         self.means[self.lpips.name].update(self.lpips(prediction=output, target=batch.frame))
-        self.face_l1.update(prediction, target, face_mask(batch.conditioning))
+        self.face_l1.update(prediction, target, batch.region != EMPTY)
 
     def _log(self, module: ReenactModule, part: str) -> None:
         values: dict[str, Any] = {name: mean.compute() for name, mean in self.means.items()} | {"face_l1": self.face_l1.compute()}

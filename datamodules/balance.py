@@ -7,10 +7,14 @@ from torch import Tensor
 
 from lit_reenact.face import load_face_model
 from lit_reenact.schema import Track
+from lit_reenact.tracking.shape import landmark_weights
 
 NEIGHBOURS = 10
 LIMIT = 5.0
 """A frame is drawn at most this many times as often as a common one."""
+
+RIM_WEIGHT = 16.0
+"""Say of the square of a move of lips, lids and brows, against that of cheeks and forehead: they are small, but say the most."""
 
 HEAD_LEVER, EYE_LEVER = 80.0, 12.0
 """Millimetres that the tip of the nose, and an iris, move for a radian of rotation."""
@@ -25,5 +29,7 @@ def rarity(features: Tensor, neighbours: int = NEIGHBOURS, limit: float = LIMIT)
 def frame_weights(track: Track, frames: list[int]) -> Tensor:
     """Weights (N,) of some frames of a track, by how rare expression, head pose and gaze are among them, all measured in mm."""
     parameters, model = track.parameters[torch.tensor(frames)], load_face_model(track.info.face_model)
-    expression = model.mesh(track.actor, parameters)[:, model.landmark_vertices].flatten(1) / len(model.landmark_vertices) ** 0.5
+    landmarks = model.landmarks(model.mesh(track.actor, parameters))  # (N, 468, 3)
+    say = landmark_weights(RIM_WEIGHT)  # 1 on average
+    expression = (landmarks * say.sqrt()[:, None]).flatten(1) / len(say) ** 0.5
     return rarity(torch.cat([expression, HEAD_LEVER * parameters.rotation, EYE_LEVER * parameters.gaze], dim=1))

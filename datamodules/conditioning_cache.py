@@ -1,4 +1,4 @@
-"""The conditioning images of a track, rendered once and kept beside it for memory-mapped reading."""
+"""The conditioning images of a track and its region images, rendered once and kept beside it for memory-mapped reading."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from lit_reenact.schema import CONDITIONING_CHANNELS, Track
 
 CHUNK = 16
 """Frames rendered at once."""
+
+CACHE_CHANNELS = CONDITIONING_CHANNELS + 1
+"""The conditioning images of a frame, then its region image."""
 
 
 @cache
@@ -40,7 +43,7 @@ def cache_path(track: Track, folder: Path, size: int) -> Path:
 
 
 def ensure_cache(track: Track, folder: Path, renderer: ConditioningRenderer, size: int, progress: bool = True) -> Path:
-    """Render the images, uint8 (T, 9, size, size), unless they are there; stale ones of this size are removed.
+    """Render the images, uint8 (T, CACHE_CHANNELS, size, size), unless they are there; stale ones of this size are removed.
 
     Args:
         track: whose frames to render.
@@ -66,11 +69,12 @@ def ensure_cache(track: Track, folder: Path, renderer: ConditioningRenderer, siz
 
 def _render(track: Track, renderer: ConditioningRenderer, size: int, path: Path, progress: bool) -> None:
     """Write a ``.npy`` file chunk by chunk (a memory map would be killed by a full disk, a write raises OSError)."""
-    header = {"descr": "|u1", "fortran_order": False, "shape": (len(track), CONDITIONING_CHANNELS, size, size)}
+    header = {"descr": "|u1", "fortran_order": False, "shape": (len(track), CACHE_CHANNELS, size, size)}
     with path.open("wb") as file, tqdm(total=len(track), desc="conditioning images", unit="frame", disable=not progress) as bar:
         np.lib.format.write_array_header_1_0(file, header)  # type: ignore[no-untyped-call]
         for start in range(0, len(track), CHUNK):
+            parameters = track.parameters[start : start + CHUNK]
             with torch.inference_mode():
-                images = renderer(track.parameters[start : start + CHUNK])
+                images = torch.cat([renderer(parameters), renderer.regions(parameters)[:, None]], 1)
             file.write(images.cpu().numpy().tobytes())
             bar.update(len(images))

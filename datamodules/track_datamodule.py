@@ -127,8 +127,9 @@ class TrackDataModule(LightningDataModule):
         """
         conditioning = cache_path(self.track, self.folder, self.image_size)
         parts = {"training": self.split.train, "validation": self.split.validation, "test": self.split.test}
+        valid, cuts = self.track.valid, self.track.info.cuts
         datasets = {
-            name: WindowDataset(conditioning, self.frames, part, self.track.valid, self.window) for name, part in parts.items()
+            name: WindowDataset(conditioning, self.frames, part, valid, self.window, cuts) for name, part in parts.items()
         }
         for name, dataset in datasets.items():
             if len(dataset) == 0:

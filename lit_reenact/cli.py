@@ -35,9 +35,15 @@ def build_parser() -> argparse.ArgumentParser:
     doctor.set_defaults(run=_doctor)
 
     track = commands.add_parser("track", help="fit the face model to videos: VIDEO... -o DIR writes DIR/NAME/track.safetensors")
-    track.add_argument("videos", nargs="+", type=Path, metavar="VIDEO")
+    track.add_argument("videos", nargs="*", type=Path, metavar="VIDEO")
+    track.add_argument(
+        "--manifest", type=Path, metavar="M", help="a text file: a video a line, relative to it, and if need be a tab and a name"
+    )
     track.add_argument("-o", "--output", type=Path, default=Path("outputs/tracks"), metavar="DIR", help="default: %(default)s")
     track.add_argument("--size", type=int, default=256, help="side of the square working clip in pixels (default: %(default)s)")
+    track.add_argument("--face-model", default="builtin", metavar="MODEL", help="a name, or a file or folder (default: builtin)")
+    track.add_argument("--jobs", type=int, default=1, metavar="N", help="videos tracked at a time (default: %(default)s)")
+    track.add_argument("--shard", default="1/1", metavar="I/N", help="only the I-th of N parts, for clusters")
     track.set_defaults(run=_track)
 
     for name, what in (
@@ -84,26 +90,33 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 
 def _track(arguments: argparse.Namespace) -> int:
-    from lit_reenact.tracking.tracker import TrackerSettings, track_video
+    from lit_reenact.tracking.batch import make_jobs, parse_shard, read_manifest, shard, track_all
+    from lit_reenact.tracking.tracker import TrackerSettings
 
-    _refuse_namesakes(arguments.videos)
-    failed: list[str] = []
-    for number, video in enumerate(arguments.videos, 1):
-        folder = arguments.output / video.stem
-        print(f"[{number}/{len(arguments.videos)}] {video} -> {folder}", flush=True)
-        try:
-            track = track_video(video, folder, TrackerSettings(), size=arguments.size)
-        except ReenactError as error:
-            failed.append(str(error))
-            continue
-        for note in track.info.notes:
-            print(f"  note: {note}")
-        print(f"  {len(track)} frames, landmark error {float(track.error.nanmean()):.2f} % of the outer-eye distance on average")
-        print(f"  look at {folder / 'report.html'}")
+    entries = [(video, video.stem) for video in arguments.videos]
+    if arguments.manifest is not None:
+        entries += read_manifest(arguments.manifest)
+    if not entries:
+        raise ReenactError("lit-reenact track needs a video, or --manifest with a list of them")
+    if arguments.jobs < 1:
+        raise ReenactError(f"--jobs {arguments.jobs}: it takes 1 or more")
+    jobs = shard(make_jobs(entries, arguments.output), *parse_shard(arguments.shard))
+    outcomes = []
+    for outcome in track_all(jobs, TrackerSettings(face_model=arguments.face_model), arguments.size, arguments.jobs):
+        outcomes.append(outcome)
+        print(f"[{len(outcomes)}/{len(jobs)}] {outcome.status} {outcome.job.video} -> {outcome.job.folder}", flush=True)
+        for line in outcome.lines:
+            print(f"  {line}")
+        if outcome.status != "failed":
+            print(f"  look at {outcome.job.folder / 'report.html'}", flush=True)
+    kinds = [outcome.status for outcome in outcomes]
+    print(", ".join(f"{kinds.count(kind)} {kind}" for kind in ("tracked", "skipped", "failed")))
+    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
     if failed:
-        raise ReenactError("; ".join(failed))
-    first = arguments.output / arguments.videos[0].stem
-    print(f"Next: train on the target's track with `lit-reenact fit --config configs/paper.yaml --track {first}`")
+        raise ReenactError("; ".join(outcome.lines[0] for outcome in failed))
+    if jobs:
+        folder = jobs[0].folder
+        print(f"Next: train on the target's track with `lit-reenact fit --config configs/paper.yaml --track {folder}`")
     return 0
 
 
@@ -112,8 +125,9 @@ def _reenact(arguments: argparse.Namespace) -> int:
 
     from lit_reenact.inference import load_generator
     from lit_reenact.reenactment import TrackedClip, write_reenactment
+    from lit_reenact.tracking.batch import make_jobs
 
-    _refuse_namesakes([path for path in (arguments.source, arguments.target) if not _is_track(path)])
+    make_jobs([(path, path.stem) for path in (arguments.source, arguments.target) if not _is_track(path)], arguments.tracks)
     device = arguments.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -123,14 +137,6 @@ def _reenact(arguments: argparse.Namespace) -> int:
     print(f"Wrote {video} ({len(source.track)} frames, with the source's audio) and {beside} (driving | conditioning | output).")
     print("Both say in their metadata that they are AI-generated.")
     return 0
-
-
-def _refuse_namesakes(videos: Sequence[Path]) -> None:
-    """A track's folder is named after its video: two of one name would overwrite each other."""
-    for number, video in enumerate(videos):
-        for other in videos[:number]:
-            if other.stem == video.stem and other.resolve() != video.resolve():
-                raise ReenactError(f"{other} and {video} would both be tracked to a folder {video.stem}: rename one of them")
 
 
 def _is_track(path: Path) -> bool:

@@ -6,33 +6,14 @@ import os
 import platform
 import shutil
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
 
 from lit_reenact.errors import ReenactError
-from lit_reenact.landmarks import find_faces, follow
 from lit_reenact.losses import Lpips
-from lit_reenact.video import VideoInfo, iterate_frames, probe
-
-SAMPLED_FRAMES = 16
-MINIMUM_SECONDS = 60
-MINIMUM_FACE_PIXELS = 150
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the report.
-
-    Attributes:
-        level: "ok", "hint" (works, could be better) or "problem" (does not work).
-        text: what was found and, unless it is ok, what to do.
-    """
-
-    level: str
-    text: str
+from lit_reenact.suitability import Finding, examine_video
 
 
 def _python() -> Finding:
@@ -80,39 +61,6 @@ def _wandb() -> Finding:
 
 
 MACHINE_CHECKS: tuple[Callable[[], Finding], ...] = (_python, _packages, _device, _disk, _lpips, _wandb)
-
-
-def examine_video(path: Path) -> list[Finding]:
-    """What a video is fit for; looks at a few frames spread over it.
-
-    Raises:
-        ReenactError: the file is no video that can be read.
-    """
-    info = probe(path)
-    text = f"{info.frame_count} frames, {info.width}x{info.height}, {float(info.fps):.2f} frames/s, {info.duration:.1f} s"
-    found = [Finding("ok", text + (", with audio" if info.has_audio else ", no audio"))]
-    if info.duration < MINIMUM_SECONDS:
-        found.append(Finding("hint", f"as a target it is short: {MINIMUM_SECONDS} s or more show more of the person's range"))
-    return found + _examine_faces(path, info)
-
-
-def _examine_faces(path: Path, info: VideoInfo) -> list[Finding]:
-    step = max(1, info.frame_count // SAMPLED_FRAMES)
-    frames = (frame for number, frame in enumerate(iterate_frames(path)) if number % step == 0)
-    faces = list(find_faces(frames, max_faces=3))
-    landmarks = follow(faces)
-    if not landmarks.found.any():
-        return [Finding("problem", "no face was found in the frames looked at: it cannot be tracked")]
-    seen = landmarks.points[landmarks.found][..., :2]
-    height = float((seen.amax(1) - seen.amin(1))[:, 1].median())
-    share = float(landmarks.found.float().mean())
-    level = "ok" if share == 1 else "hint"
-    findings = [Finding(level, f"a face in {100 * share:.0f} % of {len(landmarks)} frames looked at, {height:.0f} pixels high")]
-    if max(map(len, faces)) > 1:
-        findings.append(Finding("hint", f"{max(map(len, faces))} faces were seen: the largest would be followed"))
-    if height < MINIMUM_FACE_PIXELS:
-        findings.append(Finding("hint", f"the face is small: {MINIMUM_FACE_PIXELS} pixels or more keep gaze and lips readable"))
-    return findings
 
 
 def _print(findings: Iterable[Finding]) -> bool:

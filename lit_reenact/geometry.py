@@ -82,3 +82,27 @@ def project(points: Tensor, camera: Camera) -> Tensor:
     centre = points.new_tensor([camera.width / 2, camera.height / 2])
     pixels = points[..., :2] * (camera.focal / points[..., 2:]) + centre
     return torch.cat([pixels, points[..., 2:]], -1)
+
+
+def rigid_alignment(points: Tensor, reference: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """The similarity ``points = scale R reference + offset`` by least squares (Umeyama 1991).
+
+    Args:
+        points: (..., L, 3).
+        reference: (L, 3) or (..., L, 3).
+        weight: (L,) say of each point; equal without it.
+
+    Returns:
+        R (..., 3, 3), scale (...), offset (..., 3).
+    """
+    weight = points.new_ones(points.shape[-2]) if weight is None else weight
+    share = (weight / weight.sum())[:, None]
+    middle, reference_middle = (points * share).sum(-2), (reference * share).sum(-2)
+    centred, reference_centred = points - middle[..., None, :], reference - reference_middle[..., None, :]
+    u, s, vh = torch.linalg.svd((centred * share).transpose(-1, -2) @ reference_centred)
+    sign = torch.ones_like(s)
+    sign[..., 2] = torch.det(u @ vh)
+    rotation = (u * sign[..., None, :]) @ vh
+    scale = (s * sign).sum(-1) / (reference_centred.square() * share).sum((-1, -2))
+    offset = middle - scale[..., None] * (rotation @ reference_middle[..., None]).squeeze(-1)
+    return rotation, scale, offset

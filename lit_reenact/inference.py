@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lit_reenact.cuts import shots
 from lit_reenact.errors import ReenactError
 from lit_reenact.module import ReenactModule
 from lit_reenact.networks.generator import Generator
@@ -77,9 +78,20 @@ def stack_windows(images: Tensor, window: int) -> Tensor:
 
 @torch.inference_mode()
 def render_frames(
-    generator: Generator, renderer: ConditioningRenderer, parameters: FaceParameters, batch: int = 8
+    generator: Generator,
+    renderer: ConditioningRenderer,
+    parameters: FaceParameters,
+    cuts: tuple[int, ...] = (),
+    batch: int = 8,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Synthesise a frame for every one of ``parameters``, in order.
+
+    Args:
+        generator: trained.
+        renderer: of the target.
+        parameters: of T frames.
+        cuts: the first frame after every cut; windows do not reach over one.
+        batch: frames synthesised at once.
 
     Yields:
         Pairs of chunks: the frames, uint8 (N, H, W, 3), and their conditioning images, uint8 (N, 9, H, W); N <= batch.
@@ -87,6 +99,13 @@ def render_frames(
     Raises:
         ReenactError: the renderer makes images of another size than the generator was trained on.
     """
+    for start, stop in shots(cuts, len(parameters)):
+        yield from _render_shot(generator, renderer, parameters[start:stop], batch)
+
+
+def _render_shot(
+    generator: Generator, renderer: ConditioningRenderer, parameters: FaceParameters, batch: int
+) -> Iterator[tuple[Tensor, Tensor]]:
     device = next(generator.parameters()).device
     history: Tensor | None = None
     for start in range(0, len(parameters), batch):

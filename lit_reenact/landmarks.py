@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from lit_reenact.cuts import shots
 from lit_reenact.schema import LANDMARK_COUNT, Landmarks
 from lit_reenact.video import Frame
 
@@ -117,24 +118,39 @@ def follow(faces: list[Points]) -> Landmarks:
     return Landmarks(points=torch.from_numpy(points), found=found)
 
 
-def fill_gaps(landmarks: Landmarks, max_gap: int) -> tuple[Landmarks, Tensor]:
-    """Interpolate the points in gaps of at most ``max_gap`` frames; a short gap at either end repeats its neighbour.
+def fill_gaps(landmarks: Landmarks, max_gap: int, cuts: tuple[int, ...] = ()) -> tuple[Landmarks, Tensor]:
+    """Interpolate the points in gaps of at most ``max_gap`` frames, never from one side of a cut to the other.
+
+    A short gap at either end of the video, or at a cut, repeats its neighbour.
+
+    Args:
+        landmarks: of T frames.
+        max_gap: frames.
+        cuts: the first frame after every cut.
 
     Returns:
         The landmarks, whose ``found`` still says where the face was really seen, and bool (T,): True where points are given,
         measured or interpolated. Points of all other frames stay NaN.
     """
-    found = landmarks.found.numpy()
-    if not found.any():
-        return landmarks, landmarks.found.clone()
-    valid = found | ~_in_long_gap(found, max_gap)
-    seen, fill = np.flatnonzero(found), np.flatnonzero(valid & ~found)
+    points, valid = landmarks.points.clone(), landmarks.found.clone()
+    for start, stop in shots(cuts, len(landmarks)):
+        found = landmarks.found[start:stop].numpy()
+        if found.any():
+            known = found | ~_in_long_gap(found, max_gap)
+            points[start:stop] = _interpolated(points[start:stop], found, known & ~found)
+            valid[start:stop] = torch.from_numpy(known)
+    return Landmarks(points=points, found=landmarks.found), valid
+
+
+def _interpolated(points: Tensor, found: npt.NDArray[np.bool_], gaps: npt.NDArray[np.bool_]) -> Tensor:
+    """The points of a shot, (T, 478, 3), with those in ``gaps`` taken from the nearest found ones before and after."""
+    seen, fill = np.flatnonzero(found), np.flatnonzero(gaps)
     before = seen[np.clip(np.searchsorted(seen, fill) - 1, 0, None)]
     after = seen[np.clip(np.searchsorted(seen, fill), None, len(seen) - 1)]
     weight = torch.from_numpy(np.clip((fill - before) / np.maximum(after - before, 1), 0, 1)).float()[:, None, None]
-    points = landmarks.points.clone()
-    points[fill] = torch.lerp(points[before], points[after], weight)
-    return Landmarks(points=points, found=landmarks.found), torch.from_numpy(valid)
+    filled = points.clone()
+    filled[fill] = torch.lerp(points[before], points[after], weight)
+    return filled
 
 
 def _in_long_gap(found: npt.NDArray[np.bool_], max_gap: int) -> npt.NDArray[np.bool_]:

@@ -16,7 +16,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lit_reenact.errors import ReenactError
-from lit_reenact.schema import CONDITIONING_CHANNELS
 
 LpipsBackbone = Literal["auto", "alex", "squeeze", "vgg", "untrained"]
 
@@ -42,22 +41,9 @@ def l1(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def region_l1(prediction: Tensor, target: Tensor, region: Tensor) -> Tensor:
-    """Mean absolute difference of images (B, 3, H, W) in a region (B, 1, H, W) of weights in [0, 1]; 0 if it is empty."""
-    difference = (prediction - target).abs().mean(1, keepdim=True)
+    """Mean absolute difference of images (B, 3, H, W) in a region, bool (B, H, W); 0 if it is empty."""
+    difference = (prediction - target).abs().mean(1)
     return (difference * region).sum() / region.sum().clamp_min(1.0)
-
-
-@torch.no_grad()
-def face_region(conditioning: Tensor) -> Tensor:
-    """Where the last frame of windows (B, N_w * 9, H, W) in [-1, 1] shows the face with eyes and mouth: (B, 1, H, W) of 0 and 1.
-
-    An open mouth is as empty as the background in all conditioning images, so holes narrower than an eighth of the image
-    are closed.
-    """
-    shown = (conditioning[:, -CONDITIONING_CHANNELS:] > -1).any(1, keepdim=True).float()
-    reach = shown.shape[-1] // 16
-    grown = F.max_pool2d(shown, 2 * reach + 1, stride=1, padding=reach)
-    return -F.max_pool2d(-grown, 2 * reach + 1, stride=1, padding=reach)
 
 
 class Lpips(nn.Module):

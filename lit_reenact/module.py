@@ -14,7 +14,7 @@ from lit_reenact import losses
 from lit_reenact.networks.blocks import Norm
 from lit_reenact.networks.discriminator import PatchDiscriminator
 from lit_reenact.networks.generator import Generator, Head
-from lit_reenact.schema import CONDITIONING_CHANNELS, Window
+from lit_reenact.schema import CONDITIONING_CHANNELS, EMPTY, EYES, MOUTH, Window
 
 
 class ReenactModule(LightningModule):
@@ -26,8 +26,9 @@ class ReenactModule(LightningModule):
     Args:
         window, image_size, channels, levels, max_channels, norm, dropout, head: of the ``Generator``.
         discriminator_channels, discriminator_layers: of the ``PatchDiscriminator``.
-        lambda_adversarial, lambda_l1, lambda_face_l1, lambda_lpips: weights of the losses in the generator's objective.
-            ``face_l1`` is L1 over the face alone: in the whole image its eyes and mouth are too small to count for much.
+        lambda_adversarial, lambda_l1, lambda_face_l1, lambda_eyes_l1, lambda_mouth_l1, lambda_lpips: weights of the losses in the
+            generator's objective. ``face_l1``, ``eyes_l1`` and ``mouth_l1`` are L1 over these parts alone: in the whole image
+            they are too small to count for much.
         lpips_backbone: of ``losses.Lpips``; an untrained one is logged as ``loss/lpips_untrained``.
         learning_rate, beta1: of Adam, for both networks; constant over the training.
     """
@@ -47,7 +48,9 @@ class ReenactModule(LightningModule):
         lambda_adversarial: float = 1.0,
         lambda_l1: float = 100.0,
         lambda_face_l1: float = 0.0,
-        lambda_lpips: float = 0.0,
+        lambda_eyes_l1: float = 0.0,
+        lambda_mouth_l1: float = 0.0,
+        lambda_lpips: float = 10.0,
         lpips_backbone: losses.LpipsBackbone = "auto",
         learning_rate: float = 2e-4,
         beta1: float = 0.5,
@@ -58,6 +61,8 @@ class ReenactModule(LightningModule):
         self.lambda_adversarial = lambda_adversarial
         self.lambda_l1 = lambda_l1
         self.lambda_face_l1 = lambda_face_l1
+        self.lambda_eyes_l1 = lambda_eyes_l1
+        self.lambda_mouth_l1 = lambda_mouth_l1
         self.lambda_lpips = lambda_lpips
         self.lpips_backbone = lpips_backbone
         self.learning_rate = learning_rate
@@ -127,9 +132,14 @@ class ReenactModule(LightningModule):
             terms["generator_adversarial"] = self.lambda_adversarial, losses.generator_adversarial(fake=logits)
         if self.lambda_l1:
             terms["l1"] = self.lambda_l1, losses.l1(prediction=fake, target=batch.frame)
-        if self.lambda_face_l1:
-            region = losses.face_region(batch.conditioning)
-            terms["face_l1"] = self.lambda_face_l1, losses.region_l1(prediction=fake, target=batch.frame, region=region)
+        parts = {
+            "face_l1": (self.lambda_face_l1, batch.region != EMPTY),
+            "eyes_l1": (self.lambda_eyes_l1, batch.region == EYES),
+            "mouth_l1": (self.lambda_mouth_l1, batch.region == MOUTH),
+        }
+        for name, (weight, region) in parts.items():
+            if weight:
+                terms[name] = weight, losses.region_l1(prediction=fake, target=batch.frame, region=region)
         if self.lambda_lpips:
             terms[self.lpips.name] = self.lambda_lpips, self.lpips(prediction=fake, target=batch.frame).mean()
         return terms

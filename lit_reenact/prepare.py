@@ -9,11 +9,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from lit_reenact.cuts import find_cuts, thumbnail
 from lit_reenact.errors import ReenactError
 from lit_reenact.landmarks import fill_gaps, find_faces, follow
+from lit_reenact.notes import notes_on_cuts, notes_on_faces, notes_on_file, notes_on_mouth
+from lit_reenact.occlusion import covered_mouths, lip_colour
 from lit_reenact.provenance import recording_tags
 from lit_reenact.schema import CropBox, Landmarks
 from lit_reenact.video import Frame, VideoInfo, VideoWriter, iterate_frames, probe, sha256
@@ -39,6 +43,7 @@ class Prepared:
         info: of the source; its frame rate and frame count are the clip's too.
         source_sha256: of the source file.
         notes: sentences for the user about what was found in the video.
+        cuts: the first frame after every hard cut.
     """
 
     clip: Path
@@ -48,6 +53,7 @@ class Prepared:
     info: VideoInfo
     source_sha256: str
     notes: tuple[str, ...]
+    cuts: tuple[int, ...] = ()
 
 
 def prepare(source: Path, clip: Path, size: int = 256, margin: float = 2.0, progress: bool = True) -> Prepared:
@@ -76,22 +82,41 @@ def prepare(source: Path, clip: Path, size: int = 256, margin: float = 2.0, prog
         raise ReenactError(
             f"{source}: no face was found in its {len(seen)} frames; it must fill a quarter of the picture's height"
         )
-    filled, has_points = fill_gaps(seen, max_gap=int(MAX_GAP_SECONDS * info.fps))
     crop = choose_crop(seen, info.width, info.height, margin)
-    landmarks = to_clip(filled, crop, size)
-    valid = has_points & _inside(landmarks, size)
-    if valid.sum() < MIN_FRAMES:
+    landmarks = to_clip(seen, crop, size)
+    whole = int(_fit_frames(landmarks, (), info.fps, size)[1].sum())
+    if whole < MIN_FRAMES:
         raise ReenactError(
-            f"{source}: a whole face is seen in {int(valid.sum())} of its {len(seen)} frames, "
+            f"{source}: a whole face is seen in {whole} of its {len(seen)} frames, "
             f"fewer than a window of {MIN_FRAMES}: use a video that shows the face for longer"
         )
     digest = sha256(source)
     tags = recording_tags(f"Working clip of {source.name}", source=source.name, source_sha256=digest)
+    thumbnails, lips = [], []
     with VideoWriter(clip, info.fps, tags=tags, audio_from=source, crf=14) as writer:
-        for frame in _with_progress(iterate_frames(source), info.frame_count, f"{source.name}: writing the clip", progress):
-            writer.write(_resize(frame[crop.y : crop.y + crop.side, crop.x : crop.x + crop.side], size))
-    notes = _notes(info, seen, valid, most_faces=_usual_maximum([len(f) for f in faces], info.fps))
-    return Prepared(clip, landmarks, valid, crop, info, digest, notes)
+        frames = _with_progress(iterate_frames(source), info.frame_count, f"{source.name}: writing the clip", progress)
+        for frame, points in zip(frames, landmarks.points, strict=True):
+            shown = _resize(frame[crop.y : crop.y + crop.side, crop.x : crop.x + crop.side], size)
+            writer.write(shown)
+            thumbnails.append(thumbnail(shown))
+            lips.append(lip_colour(shown, points))
+    cuts = find_cuts(np.stack(thumbnails))
+    landmarks, valid = _fit_frames(landmarks, cuts, info.fps, size)
+    fps, covered = float(info.fps), covered_mouths(torch.stack(lips), _usual_frames(info.fps))
+    most_faces = _usual_maximum([len(f) for f in faces], info.fps)
+    notes = (
+        *notes_on_file(info),
+        *notes_on_faces(seen, valid, most_faces, MAX_GAP_SECONDS),
+        *notes_on_mouth(covered, fps),
+        *notes_on_cuts(seen, cuts, fps),
+    )
+    return Prepared(clip, landmarks, valid, crop, info, digest, notes, cuts)
+
+
+def _fit_frames(landmarks: Landmarks, cuts: tuple[int, ...], fps: Fraction, size: int) -> tuple[Landmarks, Tensor]:
+    """Landmarks on the clip with short gaps filled, and bool (T,): frames that show the whole face."""
+    filled, has_points = fill_gaps(landmarks, int(MAX_GAP_SECONDS * fps), cuts)
+    return filled, has_points & _inside(filled, size)
 
 
 def choose_crop(landmarks: Landmarks, width: int, height: int, margin: float) -> CropBox:
@@ -137,24 +162,14 @@ def _resize(image: Frame, size: int) -> Frame:
     )
 
 
+def _usual_frames(fps: Fraction) -> int:
+    """Frames for which something must be seen to be believed: as long as a gap may be, for single frames may be mistaken."""
+    return max(2, int(MAX_GAP_SECONDS * fps))
+
+
 def _usual_maximum(counts: list[int], fps: Fraction) -> int:
-    """The largest number of faces that is seen for at least as long as a gap may be: single frames may be mistaken."""
-    enough = max(2, int(MAX_GAP_SECONDS * fps))
-    return max((n for n in range(FACES_LOOKED_FOR + 1) if sum(count >= n for count in counts) >= enough), default=1)
-
-
-def _notes(info: VideoInfo, seen: Landmarks, valid: Tensor, most_faces: int) -> tuple[str, ...]:
-    notes = []
-    if info.variable_rate:
-        notes.append(f"the frame rate varies; the clip has a constant {float(info.fps):.4g} frames per second")
-    if most_faces > 1:
-        notes.append(f"{most_faces} faces were seen; the largest is followed")
-    missing, invalid = int((~seen.found).sum()), int((~valid).sum())
-    if missing:
-        notes.append(f"{missing} of {len(valid)} frames show no face; gaps of up to {MAX_GAP_SECONDS} s are interpolated")
-    if invalid:
-        notes.append(f"{invalid} of {len(valid)} frames are left out of training, for they show no whole face")
-    return tuple(notes)
+    """The largest number of faces that is seen for long enough."""
+    return max((n for n in range(FACES_LOOKED_FOR + 1) if sum(c >= n for c in counts) >= _usual_frames(fps)), default=1)
 
 
 def _with_progress(frames: Iterator[Frame], total: int, label: str, progress: bool) -> Iterator[Frame]:

@@ -76,12 +76,12 @@ def target_renderer(target: Track, generator: Generator) -> ConditioningRenderer
 
 
 def synthesise(
-    generator: Generator, target: Track, parameters: FaceParameters, progress: str | None = None
+    generator: Generator, target: Track, parameters: FaceParameters, cuts: tuple[int, ...] = (), progress: str | None = None
 ) -> Iterator[tuple[slice, Tensor, Tensor]]:
     """``render_frames`` with a progress bar: yields (frame numbers, frames, conditioning images) chunk by chunk."""
     with tqdm(total=len(parameters), desc=progress, unit="frame", disable=progress is None) as bar:
         start = 0
-        for frames, conditioning in render_frames(generator, target_renderer(target, generator), parameters):
+        for frames, conditioning in render_frames(generator, target_renderer(target, generator), parameters, cuts):
             yield slice(start, start + len(frames)), frames, conditioning
             start += len(frames)
             bar.update(len(frames))
@@ -115,7 +115,8 @@ def write_reenactment(
         video, pair = (
             stack.enter_context(VideoWriter(path, source.fps, tags=tags, audio_from=source.clip)) for path in (output, beside)
         )
-        for numbers, frames, conditioning in synthesise(generator, target.track, parameters, "reenacting" if progress else None):
+        label = "reenacting" if progress else None
+        for numbers, frames, conditioning in synthesise(generator, target.track, parameters, source.track.info.cuts, label):
             driving = source.read(numbers, generator.image_size)
             wide = torch.cat([driving, conditioning_picture(conditioning), frames], dim=2)
             for frame, row in zip(frames, wide, strict=True):
@@ -136,10 +137,11 @@ def write_self_reenactment(
         f"{target.track.info.source} reenacted by itself", target_sha256=target.track.info.source_sha256, **facts
     )
     parameters = target.track.parameters[frames.start : frames.stop]
+    cuts = tuple(cut - frames.start for cut in target.track.info.cuts if cut in frames[1:])
     outputs = []
     with VideoWriter(output, target.fps, tags=tags) as video:
         for numbers, made, conditioning in synthesise(
-            generator, target.track, parameters, "held-out frames" if progress else None
+            generator, target.track, parameters, cuts, "held-out frames" if progress else None
         ):
             real = target.read(frames[numbers], generator.image_size)
             for row in torch.cat([real, conditioning_picture(conditioning), made, error_picture(made, real)], dim=2):

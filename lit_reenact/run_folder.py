@@ -24,6 +24,10 @@ FREE_KEYS = (
 """What may change when a run goes on: how long and on what it trains, not what it learns."""
 
 
+class AnotherRunError(ReenactError):
+    """A run's folder holds a network that was trained with other settings."""
+
+
 @dataclass(frozen=True)
 class RunFolder:
     """Where a run lives: ``OUTPUT/NAME/seed-S``.
@@ -72,7 +76,7 @@ class RunFolder:
         """Write the configuration, unless the folder holds a checkpoint of another one.
 
         Raises:
-            ReenactError: it does; the message names the first setting that differs.
+            AnotherRunError: it does; the message names the first setting that differs.
         """
         if self.last.is_file() and self.config.is_file():
             self._refuse_another(config)
@@ -85,7 +89,7 @@ class RunFolder:
         before, now = dict(flatten(yaml.safe_load(self.config.read_text()))), dict(flatten(config))
         for key in sorted(before.keys() | now.keys()):
             if key not in FREE_KEYS and before.get(key) != now.get(key):
-                raise ReenactError(
+                raise AnotherRunError(
                     f"{self.path} holds a run with {key} = {before.get(key)}, this command has {now.get(key)}: "
                     f"give this run another --name, or remove that folder to train anew"
                 )

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from lit_reenact.errors import ReenactError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Version of the track file; a reader refuses every other one in words."""
 
 LANDMARK_COUNT = 478
@@ -33,6 +33,9 @@ LANDMARK_COUNT = 478
 
 CONDITIONING_CHANNELS = 9
 """Diffuse colour 3, correspondence 3, eyes 3: the images of one frame, in this order."""
+
+EMPTY, FACE, EYES, MOUTH = 0, 1, 2, 3
+"""Labels of a region image: no face; face; in the face the eyes with their lids, and the mouth with its lips."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,8 @@ class Actor:
         reflectance: (3, S, S) albedo in [0, 1] over the face model's UV square, row 0 at v = 0.
         eyeballs: (2, 3) centres of the left and the right eyeball in head axes, mm.
         gaze_offset: (4,) what was added to the measured gaze so that looking ahead is 0; same order as ``gaze``.
+        correctives: (M, 468, 3) modes of this person alone, displacements of the landmarks in mm; M may be 0. They measure what
+            named expressions cannot say. Nothing is rendered with them, for no other actor could supply them.
     """
 
     neutral: Tensor
@@ -131,6 +136,7 @@ class Actor:
     reflectance: Tensor
     eyeballs: Tensor
     gaze_offset: Tensor
+    correctives: Tensor
 
     def to(self, device: torch.device | str) -> Actor:
         return Actor(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
@@ -160,6 +166,7 @@ class TrackInfo:
         actor_frames: frames [0, actor_frames) were used to learn the Actor; the rest of the clip is held out.
         settings: the tracker's settings as plain values.
         notes: sentences for the user (several faces seen, frames without a face, ...).
+        cuts: the first frame after every hard cut; nothing is smoothed, and no window reaches, over one.
     """
 
     source: str
@@ -172,6 +179,7 @@ class TrackInfo:
     actor_frames: int
     settings: dict[str, float | int | str | bool]
     notes: tuple[str, ...] = ()
+    cuts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -184,6 +192,8 @@ class Track:
         camera: of the working clip.
         valid: bool (T,), frames fit for training: a face was seen, or the gap was short enough to interpolate.
         error: float32 (T,), mean landmark error in % of the outer-eye distance; NaN where no face was seen.
+        corrective: (T, M) coefficients of the actor's corrective modes.
+        corrected_error: float32 (T,), as ``error``, with the corrective modes.
         landmarks: of the working clip, in its pixels.
         info: where all this comes from.
     """
@@ -193,6 +203,8 @@ class Track:
     camera: Camera
     valid: Tensor
     error: Tensor
+    corrective: Tensor
+    corrected_error: Tensor
     landmarks: Landmarks
     info: TrackInfo
 
@@ -206,11 +218,14 @@ class Window(NamedTuple):
     Attributes:
         conditioning: (B, N_w * 9, H, W) the conditioning images of the window, oldest first, the current frame last.
         frame: (B, 3, H, W) the real frame that belongs to the last of them.
+        region: uint8 (B, H, W) what that frame shows where: ``EMPTY``, ``FACE``, ``EYES``, ``MOUTH``. For losses and metrics;
+            the network does not see it.
         number: int64 (B,) of that frame in the clip.
 
-    The loader hands over uint8; the data module makes float32 in [-1, 1] of it on the training device.
+    The loader hands over uint8; the data module makes float32 in [-1, 1] of images on the training device.
     """
 
     conditioning: Tensor
     frame: Tensor
+    region: Tensor
     number: Tensor

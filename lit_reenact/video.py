@@ -24,6 +24,7 @@ from torch.nn.functional import interpolate
 
 from lit_reenact.audio import Soundtrack
 from lit_reenact.errors import ReenactError
+from lit_reenact.hdr import to_sdr, transfer_of
 from lit_reenact.timeline import open_video, read_timeline
 
 Frame = npt.NDArray[np.uint8]
@@ -45,6 +46,7 @@ class VideoInfo:
         duration: seconds.
         has_audio: whether there is sound.
         variable_rate: whether the file itself has no constant rate, so that frames are repeated or left out.
+        hdr: "PQ" or "HLG" if the colours are HDR, which are given out as those of an ordinary video; otherwise None.
     """
 
     path: Path
@@ -55,6 +57,7 @@ class VideoInfo:
     duration: float
     has_audio: bool
     variable_rate: bool = False
+    hdr: str | None = None
 
 
 def probe(path: Path) -> VideoInfo:
@@ -72,11 +75,12 @@ def probe(path: Path) -> VideoInfo:
             frame = None
         if frame is None:
             raise ReenactError(f"{path} is damaged: not one of its frames can be decoded; copy or record it again")
+        hdr = transfer_of(frame)
         turned = _quarter_turns(frame.rotation) % 2 == 1
         width, height = (frame.height, frame.width) if turned else (frame.width, frame.height)
     fps = timeline.rate
     count = timeline.frame_count(fps)
-    return VideoInfo(path, width, height, fps, count, float(count / fps), timeline.has_audio, not timeline.is_constant)
+    return VideoInfo(path, width, height, fps, count, float(count / fps), timeline.has_audio, not timeline.is_constant, hdr)
 
 
 def iterate_frames(path: Path, fps: Fraction | None = None) -> Iterator[Frame]:
@@ -108,7 +112,7 @@ def iterate_frames(path: Path, fps: Fraction | None = None) -> Iterator[Frame]:
                 time = _time(frame, timeline.start) if timeline.timed else index * timeline.step
                 due = min(count, int(np.ceil((time - early) * rate)))  # frames of the constant rhythm before this one's turn
                 if shown is not None and given < due:
-                    image = _upright(shown)
+                    image = upright(shown)
                     for _ in range(given, due):
                         yield image
                     given = due
@@ -117,7 +121,7 @@ def iterate_frames(path: Path, fps: Fraction | None = None) -> Iterator[Frame]:
             raise ReenactError(f"{path} is damaged after {max(until, 0):.1f} s; copy or record it again") from error
     if shown is None or until < timeline.times[-1] - 0.5:
         raise ReenactError(f"{path} is damaged: no frame after {max(until, 0):.1f} s can be decoded; copy or record it again")
-    image = _upright(shown)
+    image = upright(shown)
     for _ in range(given, count):
         yield image
 
@@ -134,8 +138,10 @@ def _quarter_turns(degrees: int) -> int:
     return round(degrees / 90) % 4
 
 
-def _upright(frame: av.VideoFrame) -> Frame:
-    image = frame.to_ndarray(format="rgb24")
+def upright(frame: av.VideoFrame) -> Frame:
+    """A decoded frame as uint8 (H, W, 3) RGB, turned as its file says, with the colours of an ordinary video."""
+    hdr = transfer_of(frame)
+    image = to_sdr(frame, hdr) if hdr else frame.to_ndarray(format="rgb24")
     return np.ascontiguousarray(np.rot90(image, _quarter_turns(frame.rotation)))
 
 

@@ -60,6 +60,7 @@ def make_actor(model: FaceModel, seed: int = 0) -> Actor:
         reflectance=reflectance,
         eyeballs=model.eyeballs.clone(),
         gaze_offset=torch.zeros(4),
+        correctives=torch.zeros(0, 468, 3),
     )
 
 
@@ -91,6 +92,8 @@ def make_track(folder: Path, frames: int = 120, size: int = 64, fps: Fraction = 
         camera=camera,
         valid=torch.ones(frames, dtype=torch.bool),
         error=torch.zeros(frames),
+        corrective=torch.zeros(frames, 0),
+        corrected_error=torch.zeros(frames),
         landmarks=Landmarks(torch.zeros(frames, LANDMARK_COUNT, 3), torch.ones(frames, dtype=torch.bool)),
         info=info,
     )
@@ -117,7 +120,8 @@ def make_data(folder: Path, **settings: Any) -> TrackDataModule:
 def make_module(**settings: Any) -> ReenactModule:
     """Networks that train in milliseconds, for ``make_data``."""
     tiny = {"window": 3, "image_size": 32, "channels": 4, "levels": 3, "max_channels": 8, "discriminator_channels": 4}
-    return ReenactModule(**{**tiny, "discriminator_layers": 1, **settings})
+    tiny |= {"discriminator_layers": 1, "lambda_lpips": 0.0}
+    return ReenactModule(**{**tiny, **settings})
 
 
 def make_trainer(folder: Path, *callbacks: Callback, **settings: Any) -> Trainer:

@@ -12,14 +12,14 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 FLOORS = (
-    {"lit_reenact", "_torchvision", "errors", "schema", "geometry", "split", "paths", "timeline", "audio"},
-    {"video", "networks", "losses", "metrics"},
-    {"landmarks", "face", "module", "provenance"},
-    {"rendering", "transfer", "prepare"},
+    {"lit_reenact", "_torchvision", "errors", "schema", "geometry", "split", "paths", "timeline", "audio", "hdr"},
+    {"video", "networks", "losses", "metrics", "cuts", "measures", "occlusion"},
+    {"landmarks", "face", "module", "provenance", "notes"},
+    {"rendering", "transfer", "prepare", "glance"},
     {"tracking", "inference"},
     {"datamodules", "reenactment", "run_folder", "loggers"},
     {"evaluation", "callbacks"},
-    {"demo", "cli", "doctor", "fit"},
+    {"demo", "cli", "doctor", "suitability", "fit"},
 )
 """Parts of lit_reenact, and the two packages beside it. On the ground floor (the types and what they need) and on the top one
 (the commands, where everything meets) the parts may import each other."""

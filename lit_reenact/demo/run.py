@@ -16,6 +16,7 @@ import torch
 
 from lit_reenact import fit
 from lit_reenact.demo.clips import ensure_embedded_clip
+from lit_reenact.errors import ReenactError
 from lit_reenact.evaluation.motion import Motion, motion_fidelity, motion_of, retrack, varied_frames
 from lit_reenact.evaluation.pictures import contact_sheet
 from lit_reenact.evaluation.report import Moment, Report, write_report
@@ -32,7 +33,7 @@ from lit_reenact.reenactment import (
     target_renderer,
     write_reenactment,
 )
-from lit_reenact.run_folder import RunFolder
+from lit_reenact.run_folder import AnotherRunError, RunFolder
 from lit_reenact.tracking.tracker import TrackerSettings, track_video
 from lit_reenact.transfer import reenact
 from lit_reenact.video import FrameReader, resize_frames
@@ -127,7 +128,13 @@ def _train(output: Path, target: TrackedClip, retrain: bool, steps: int | None) 
     arguments.append(f"--trainer.precision={_precision()}")
     if steps is not None:
         arguments.append(f"--budget.max_batch_steps={steps}")
-    return fit.run_fit(arguments)
+    try:
+        return fit.run_fit(arguments)
+    except AnotherRunError as error:
+        raise ReenactError(
+            f"{run.path} holds a network that was trained on another target or with other settings: "
+            "add --retrain to train anew, or choose another folder with -o"
+        ) from error
 
 
 def _precision() -> str:

@@ -68,10 +68,10 @@ class NearestFrame:
 
     def features(self, parameters: FaceParameters) -> Tensor:
         """What is compared, (T, F): the squared Euclidean distance of two rows is the weighted mean squared distance in px^2."""
-        vertices = self._model.mesh(self._actor, parameters)[:, self._model.landmark_vertices]
+        landmarks = self._model.landmarks(self._model.mesh(self._actor, parameters))
         directions = gaze_direction(parameters.gaze.reshape(-1, 2, 2))
         irises = self._actor.eyeballs + self._model.eye_radius * directions  # (T, 2, 3)
-        points = torch.cat([vertices, irises], 1)
+        points = torch.cat([landmarks, irises], 1)
         pixels = project(head_to_camera(points, parameters.rotation, parameters.translation), self._camera)[..., :2]
         weight = torch.ones(points.shape[1])
         weight[-2:] = IRIS_WEIGHT

@@ -13,6 +13,7 @@ from lit_reenact.evaluation.heldout import compare
 from lit_reenact.face import load_face_model
 from lit_reenact.networks.generator import Generator
 from lit_reenact.reenactment import TrackedClip, conditioning_picture, target_renderer, write_self_reenactment
+from lit_reenact.schema import EMPTY
 from lit_reenact.split import Split, temporal_split
 from lit_reenact.video import resize_frames
 
@@ -51,7 +52,7 @@ def evaluate_held_out(target: TrackedClip, generator: Generator, video: Path, pr
     made = write_self_reenactment(target, split.test, generator, video, progress, **facts)
     parameters = track.parameters[split.test.start : split.test.stop]
     renderer = target_renderer(track, generator)
-    faces = renderer.regions(parameters)["face"].cpu()
+    faces = (renderer.regions(parameters) != EMPTY).cpu()
     real = target.read(split.test, size)
     known = track.valid[split.test.start : split.test.stop]
     outputs = {"model": made, **_baseline_frames(target, split, size)}

@@ -12,7 +12,7 @@ from lit_reenact.face.blendshapes import expression_blendshapes
 from lit_reenact.face.harmonics import identity_harmonics
 from lit_reenact.face.model import FaceModel
 from lit_reenact.face.topology import SKIN, VERTEX_COUNT, build_topology, mirror_vertices
-from lit_reenact.face.unwrapping import unwrap
+from lit_reenact.face.unwrapping import border, in_square, superellipse, unwrap
 
 MEAN_TABLE = Path(__file__).with_name("generic_mean.csv")
 
@@ -33,14 +33,16 @@ def builtin_model() -> FaceModel:
         vertices=_settled(mean),
         faces=faces,
         region=region,
-        uv=_settled(unwrap(mean, faces)),
-        correspondence=_settled(_colours(mean)),
+        uv=_settled(_unwrapped(mean, faces)),
+        correspondence=_settled(colours(mean)),
         identity_basis=_settled(identity_basis),
         identity_scale=_settled(identity_scale),
         expression_basis=_settled(expression_basis),
         expression_names=names,
         expression_bounds=_settled(bounds),
-        landmark_vertices=torch.arange(VERTEX_COUNT),
+        landmark_corners=torch.arange(VERTEX_COUNT)[:, None].repeat(1, 3),
+        landmark_weights=torch.tensor([1.0, 0.0, 0.0]).repeat(VERTEX_COUNT, 1),
+        landmark_offset=torch.zeros(VERTEX_COUNT, 3),
         mirror_vertices=mirror_vertices(),
         eyeballs=_settled(eyeballs),
     )
@@ -52,7 +54,17 @@ def _read_table(path: Path) -> Tensor:
     return torch.tensor([[float(x) for x in line.split(",")] for line in lines if not line.startswith("#")], dtype=torch.float64)
 
 
-def _colours(mean: Tensor) -> Tensor:
+def _unwrapped(mean: Tensor, faces: Tensor) -> Tensor:
+    """Texture coordinates (V, 2); the outline goes where it is seen from the front."""
+    (outline,) = border(faces)
+    seen = mean[outline, :2]
+    low, high = seen.amin(0), seen.amax(0)
+    flat = unwrap(mean, faces, outline, superellipse((seen - (low + high) / 2) / ((high - low) / 2)))
+    mirror_image = flat[mirror_vertices()] * flat.new_tensor([-1.0, 1.0])
+    return in_square((flat + mirror_image) / 2)
+
+
+def colours(mean: Tensor) -> Tensor:
     """The position of each vertex in the face's bounding box as a colour."""
     low, high = mean.amin(0), mean.amax(0)
     return (mean - low) / (high - low)

@@ -17,7 +17,7 @@ class FaceModel:
     """A face model of V vertices and F triangles. Lengths in mm, head axes of ``schema``; floats are float32.
 
     Attributes:
-        name: as the track file and the command line call it.
+        name: as the track file and the command line call it: "builtin", or a path.
         vertices: (V, 3) the mean face, neutral: mouth closed, eyes open.
         faces: int64 (F, 3) counter-clockwise seen from outside.
         region: uint8 (F,) ``topology.SKIN``, ``EYE_LEFT``, ``EYE_RIGHT`` or ``MOUTH`` (the last three fill holes of the skin).
@@ -28,7 +28,9 @@ class FaceModel:
         expression_basis: (K_expression, V, 3) displacement for a coefficient of 1.
         expression_names: ARKit names; a signed shape is called "positive-negative".
         expression_bounds: (K_expression, 2) smallest and largest sensible coefficient.
-        landmark_vertices: int64 (468,) the vertex of each FaceMesh landmark.
+        landmark_corners: int64 (468, 3) the vertices between which each FaceMesh landmark lies.
+        landmark_weights: (468, 3) its barycentric weights there, sum 1.
+        landmark_offset: (468, 3) what FaceMesh puts elsewhere than this model's surface does, the same on every face.
         mirror_vertices: int64 (V,) the vertex on the other side of the face.
         eyeballs: (2, 3) centres of the left and the right eyeball of the mean face.
         eye_radius: of an eyeball.
@@ -46,7 +48,9 @@ class FaceModel:
     expression_basis: Tensor
     expression_names: tuple[str, ...]
     expression_bounds: Tensor
-    landmark_vertices: Tensor
+    landmark_corners: Tensor
+    landmark_weights: Tensor
+    landmark_offset: Tensor
     mirror_vertices: Tensor
     eyeballs: Tensor
     eye_radius: float = 12.0
@@ -54,9 +58,9 @@ class FaceModel:
 
     @cached_property
     def hash(self) -> str:
-        """First 16 hexadecimal digits of the SHA-256 over everything that the model says, the same on every device."""
+        """First 16 hexadecimal digits of the SHA-256 over everything that the model says; its name and device do not matter."""
         digest = hashlib.sha256()
-        for field in fields(self):
+        for field in (f for f in fields(self) if f.name != "name"):
             value = getattr(self, field.name)
             digest.update(field.name.encode())
             digest.update(value.cpu().numpy().tobytes() if isinstance(value, Tensor) else repr(value).encode())
@@ -67,6 +71,14 @@ class FaceModel:
         tensors = {f.name: getattr(self, f.name) for f in fields(self) if isinstance(getattr(self, f.name), Tensor)}
         return replace(self, **{name: tensor.to(device) for name, tensor in tensors.items()})
 
+    def at_landmarks(self, values: Tensor) -> Tensor:
+        """Vertex values, such as displacements, (..., V, C) where the FaceMesh landmarks lie on the surface: (..., 468, C)."""
+        return embedded(values, self.landmark_corners, self.landmark_weights)
+
+    def landmarks(self, mesh: Tensor) -> Tensor:
+        """The FaceMesh landmarks of meshes (..., V, 3): (..., 468, 3) mm, with the offset."""
+        return self.at_landmarks(mesh) + self.landmark_offset
+
     def mesh(self, actor: Actor, parameters: FaceParameters) -> Tensor:
         """The face of every frame in head axes, (T, V, 3) mm, before the head pose.
 
@@ -76,6 +88,11 @@ class FaceModel:
         expression = torch.tensordot(parameters.expression, self.expression_basis, dims=1)  # (T, V, 3)
         mesh: Tensor = actor.neutral + identity + expression
         return mesh
+
+
+def embedded(values: Tensor, corners: Tensor, weights: Tensor) -> Tensor:
+    """Vertex values (..., V, C) at N points with barycentric weights (N, 3) between the vertices int64 (N, 3): (..., N, C)."""
+    return (values[..., corners, :] * weights[..., None]).sum(-2)
 
 
 def vertex_normals(vertices: Tensor, faces: Tensor) -> Tensor:

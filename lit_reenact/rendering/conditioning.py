@@ -6,20 +6,29 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
-from torch.nn.functional import grid_sample, normalize
+from torch.nn.functional import avg_pool2d, grid_sample, normalize
 
+from lit_reenact.face import topology
 from lit_reenact.face.model import FaceModel, vertex_normals
-from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, MOUTH, SKIN
+from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, SKIN
 from lit_reenact.geometry import gaze_direction, head_to_camera, project
 from lit_reenact.rendering.rasterizer import CHUNK_PIXELS, Fragments, interpolate_at, rasterize
 from lit_reenact.rendering.shading import irradiance
-from lit_reenact.schema import CONDITIONING_CHANNELS, Actor, Camera, FaceParameters
+from lit_reenact.schema import CONDITIONING_CHANNELS, EMPTY, EYES, FACE, MOUTH, Actor, Camera, FaceParameters
 
 EYE_WHITE = (1.0, 1.0, 1.0)
 IRIS = (0.0, 0.0, 1.0)
 """Colours of the eye image; what is not eye is black."""
 
-_EMPTY = 255  # region of a pixel without face
+LID_REACH, LIP_REACH = 6.0, 10.0
+"""Millimetres of skin about the opening of an eye, and of the mouth, that belong to it."""
+
+SAMPLES = 2
+"""Samples along each side of a pixel, which shows their mean: a gap between lips or lids is seldom wider than a pixel or two,
+and without this a closed mouth and one ajar look the same.
+"""
+
+_NONE = 255  # region of a pixel without face
 
 
 class ConditioningRenderer:
@@ -36,8 +45,10 @@ class ConditioningRenderer:
         self.model = model
         self.actor = actor
         self.camera = camera if size is None else camera.resized(size)
+        self._fine = Camera(self.camera.focal * SAMPLES, self.camera.width * SAMPLES, self.camera.height * SAMPLES)
         self._skin_faces = model.faces[model.region == SKIN]  # lids and lips must not be shaded like the fills beside them
-        self._region = torch.cat([model.region.new_tensor([_EMPTY]), model.region])  # (1 + F,), of the triangle after -1
+        self._region = torch.cat([model.region.new_tensor([_NONE]), model.region])  # (1 + F,), of the triangle after -1
+        self._label = torch.cat([model.region.new_tensor([EMPTY]), triangle_labels(model)])  # (1 + F,)
 
     def to(self, device: torch.device | str) -> ConditioningRenderer:
         """The same renderer on another device."""
@@ -49,23 +60,24 @@ class ConditioningRenderer:
         shape = (len(parameters), CONDITIONING_CHANNELS, self.camera.height, self.camera.width)
         images = torch.empty(shape, dtype=torch.uint8, device=self.model.faces.device)
         for frames in self._chunks(len(parameters)):
-            images[frames] = self._render(parameters[frames])
+            fine = self._render(parameters[frames])  # (T, 9, SAMPLES * H, SAMPLES * W)
+            images[frames] = avg_pool2d(fine.float(), SAMPLES).round().to(torch.uint8)
         return images
 
     @torch.no_grad()
-    def regions(self, parameters: FaceParameters) -> dict[str, Tensor]:
-        """Which pixels of T frames show what, each bool (T, H, W): ``face`` (all of it), and in it ``eyes`` and ``mouth``."""
+    def regions(self, parameters: FaceParameters) -> Tensor:
+        """What the pixels of T frames show: uint8 (T, H, W) of ``EMPTY``, ``FACE``, ``EYES`` and ``MOUTH``."""
         shape = (len(parameters), self.camera.height, self.camera.width)
-        region = torch.empty(shape, dtype=torch.uint8, device=self.model.faces.device)
+        labels = torch.empty(shape, dtype=torch.uint8, device=self.model.faces.device)
         for frames in self._chunks(len(parameters)):
             mesh = self.model.mesh(self.actor, parameters[frames])
-            region[frames] = self._region_image(self._rasterize(mesh, parameters[frames]))
-        return {"face": region != _EMPTY, "eyes": (region == EYE_LEFT) | (region == EYE_RIGHT), "mouth": region == MOUTH}
+            labels[frames] = _of_triangle(self._label, self._rasterize(mesh, parameters[frames], self.camera))
+        return labels
 
     def _render(self, parameters: FaceParameters) -> Tensor:
         mesh = self.model.mesh(self.actor, parameters)  # (T, V, 3)
-        fragments = self._rasterize(mesh, parameters)
-        region = self._region_image(fragments)  # (T, H, W)
+        fragments = self._rasterize(mesh, parameters, self._fine)
+        region = _of_triangle(self._region, fragments)  # (T, H, W)
         skin = (region == SKIN).flatten().nonzero().squeeze(-1)  # (P,)
         eyes = ((region == EYE_LEFT) | (region == EYE_RIGHT)).flatten().nonzero().squeeze(-1)  # (Q,)
         images = region.new_zeros(region.numel(), CONDITIONING_CHANNELS)
@@ -75,15 +87,12 @@ class ConditioningRenderer:
 
     def _chunks(self, frames: int) -> Iterator[slice]:
         """All frames, a few at a time, so that memory does not grow with the length of a video."""
-        step = max(1, CHUNK_PIXELS // (self.camera.height * self.camera.width))
+        step = max(1, CHUNK_PIXELS // (self._fine.height * self._fine.width))
         return (slice(start, start + step) for start in range(0, frames, step))
 
-    def _rasterize(self, mesh: Tensor, parameters: FaceParameters) -> Fragments:
-        points = project(head_to_camera(mesh, parameters.rotation, parameters.translation), self.camera)
-        return rasterize(points, self.model.faces, self.camera.height, self.camera.width)
-
-    def _region_image(self, fragments: Fragments) -> Tensor:
-        return self._region.index_select(0, fragments.triangle.flatten() + 1).view_as(fragments.triangle)
+    def _rasterize(self, mesh: Tensor, parameters: FaceParameters, camera: Camera) -> Fragments:
+        points = project(head_to_camera(mesh, parameters.rotation, parameters.translation), camera)
+        return rasterize(points, self.model.faces, camera.height, camera.width)
 
     def _skin(self, pixels: Tensor, fragments: Fragments, mesh: Tensor, parameters: FaceParameters) -> Tensor:
         """Diffuse colour and correspondence in [0, 1] of the pixels (P,) of T meshes (T, V, 3): (P, 6)."""
@@ -122,7 +131,7 @@ class ConditioningRenderer:
             centre: (Q, 3) of the eyeball, camera axes, mm.
             gaze: (Q, 3) unit vectors, camera axes.
         """
-        camera, radius = self.camera, self.model.eye_radius
+        camera, radius = self._fine, self.model.eye_radius
         x = (position % camera.width + 0.5 - camera.width / 2) / camera.focal
         y = (position // camera.width + 0.5 - camera.height / 2) / camera.focal
         ray = normalize(torch.stack([x, y, torch.ones_like(x)], -1), dim=-1)
@@ -135,6 +144,28 @@ class ConditioningRenderer:
         pixel = distance / camera.focal  # mm
         coverage = ((self.model.iris_radius - off_axis) / pixel + 0.5).clamp(0, 1)
         return torch.where(cosine > 0, coverage, 0)
+
+
+def triangle_labels(model: FaceModel) -> Tensor:
+    """``FACE``, ``EYES`` or ``MOUTH`` of each triangle, uint8 (F,): an opening, and the skin within reach of its rim."""
+    right = topology.RIGHT_UPPER_LID + topology.RIGHT_LOWER_LID
+    rims = {
+        EYES: (right + topology.mirrored(right), LID_REACH),
+        MOUTH: (topology.UPPER_LIP_RIM + topology.LOWER_LIP_RIM, LIP_REACH),
+    }
+    centres = model.vertices[model.faces].mean(1)
+    labels = torch.full_like(model.region, FACE)
+    for label, (rim, reach) in rims.items():
+        near = torch.cdist(centres, model.at_landmarks(model.vertices)[list(rim)]).amin(1) < reach
+        labels[near] = label
+    labels[(model.region == EYE_LEFT) | (model.region == EYE_RIGHT)] = EYES
+    labels[model.region == topology.MOUTH] = MOUTH
+    return labels
+
+
+def _of_triangle(values: Tensor, fragments: Fragments) -> Tensor:
+    """Values (1 + F,) of no triangle and of each, in the pixels (T, H, W)."""
+    return values.index_select(0, fragments.triangle.flatten() + 1).view_as(fragments.triangle)
 
 
 def _bytes(values: Tensor) -> Tensor:

@@ -94,3 +94,10 @@ def prior_energy(expression: Tensor, weight: Tensor) -> Tensor:
 def geman_mcclure_weight(residual: Tensor, scale: float) -> Tensor:
     """Weights of iteratively reweighted least squares for the loss r^2 / (1 + (r / scale)^2): (T, L, 2) to (T, L), in (0, 1]."""
     return (1 + residual.square().sum(-1) / scale**2) ** -2
+
+
+def contact_weight(gap: Tensor, contact: float = 20.0, reach: float = 1.5) -> Tensor:
+    """Say of the gap between facing points of lips or lids, by how wide it is seen, in % of the outer-eye distance: 1 when it is
+    wide, ``1 + contact`` when it is closed. That lips meet is a fact; how far they are apart is a measurement.
+    """
+    return 1 + contact / (1 + (gap / reach) ** 2)

@@ -64,8 +64,8 @@ def iris_plane_radius(model: FaceModel) -> float:
 def place_eyeballs(neutral: Tensor, model: FaceModel) -> Tensor:
     """The model's eyeballs moved as the rims of the eyes are, from the mean face to ``neutral`` (V, 3): (2, 3) mm."""
     right = sorted({*RIGHT_UPPER_LID, *RIGHT_LOWER_LID})
-    rims = torch.stack([model.landmark_vertices[list(mirrored(tuple(right)))], model.landmark_vertices[right]])
-    return model.eyeballs + (neutral[rims] - model.vertices[rims]).mean(1)
+    rims = torch.tensor([mirrored(tuple(right)), right])
+    return model.eyeballs + model.at_landmarks(neutral - model.vertices)[rims].mean(1)
 
 
 def calibrate_eyeballs(centres: Tensor, origin: Tensor, direction: Tensor, radius: float) -> Tensor:

@@ -10,17 +10,20 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, grid_sample, interpolate
+from torch.nn.functional import avg_pool2d, grid_sample, interpolate, max_pool2d
 
 from lit_reenact.face import FaceModel, vertex_normals
 from lit_reenact.face.topology import SKIN
 from lit_reenact.geometry import head_to_camera, project
-from lit_reenact.rendering.rasterizer import rasterize
+from lit_reenact.rendering.rasterizer import Fragments, rasterize
 from lit_reenact.rendering.shading import LAMBERT, irradiance, spherical_harmonics
 from lit_reenact.schema import Camera
 
 FACING_LIMIT = 0.25
 """Cosine between normal and view below which skin is seen too flatly to be believed."""
+
+OPENING_MARGIN = 1 / 128
+"""Share of the image's width about open eyes and an open mouth in which skin is not believed: teeth and whites blur into it."""
 
 OCCLUSION_MARGIN = 3.0
 """How far (mm) a point may lie behind the nearest surface and still count as visible."""
@@ -102,12 +105,22 @@ def sample_skin(
     images = frames.permute(0, 3, 1, 2).float() / 255
     colour = grid_sample(images, grid[:, :, None], align_corners=False, padding_mode="border")[..., 0].transpose(1, 2)
 
-    surface = rasterize(project(placed, camera), model.faces, camera.height, camera.width).depth
+    fragments = rasterize(project(placed, camera), model.faces, camera.height, camera.width)
     x = seen[..., 0].long().clamp(0, camera.width - 1)
     y = seen[..., 1].long().clamp(0, camera.height - 1)
-    front = surface.flatten(1).gather(1, y * camera.width + x)
-    visible = (facing > FACING_LIMIT) & (seen[..., 2] < front + OCCLUSION_MARGIN) & (grid.abs() < 1).all(-1)
+    pixel = y * camera.width + x
+    front = fragments.depth.flatten(1).gather(1, pixel)
+    clear = ~near_opening(model, fragments).flatten(1).gather(1, pixel)
+    visible = clear & (facing > FACING_LIMIT) & (seen[..., 2] < front + OCCLUSION_MARGIN) & (grid.abs() < 1).all(-1)
     return Samples(colour, normal, facing * visible)
+
+
+def near_opening(model: FaceModel, fragments: Fragments) -> Tensor:
+    """The pixels at or close to an opening between lids or lips: bool (T, H, W)."""
+    opening = torch.cat([model.region.new_zeros(1), model.region != SKIN])
+    pixels = opening[fragments.triangle + 1].float()[:, None]
+    reach = round(OPENING_MARGIN * pixels.shape[-1])
+    return max_pool2d(pixels, 2 * reach + 1, stride=1, padding=reach)[:, 0] > 0
 
 
 def fit_light(samples: Samples, albedo: Tensor, ridge: float, usual: Tensor | None = None) -> Tensor:

@@ -20,9 +20,11 @@ from PIL import Image
 from torch import Tensor
 
 from lit_reenact.face import FaceModel, load_face_model
+from lit_reenact.face.topology import VERTEX_COUNT
 from lit_reenact.geometry import axis_angle_to_matrix, head_to_camera, matrix_to_euler, project
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.schema import FaceParameters, Track
+from lit_reenact.tracking.quality import jitter, jitter_ratio, projected_landmarks, skin_error
 from lit_reenact.tracking.smoothing import runs
 from lit_reenact.tracking.trackfile import CLIP_NAME
 from lit_reenact.video import FrameReader
@@ -44,9 +46,10 @@ def write_report(track: Track, folder: Path) -> Path:
         The path of the page.
     """
     model = load_face_model(track.info.face_model)
-    sheet = picture_sheet(track, model, FrameReader(folder / CLIP_NAME), shown_frames(track.valid))
-    _replace(folder / SHEET_NAME, _png(sheet))
-    page = _page(track, _png(sheet), _svg(draw_curves(track, model)))
+    reader, numbers = FrameReader(folder / CLIP_NAME), shown_frames(track.valid)
+    sheet = _png(picture_sheet(track, model, reader, numbers))
+    _replace(folder / SHEET_NAME, sheet)
+    page = _page(track, summary(track, model, reader, numbers), sheet, _svg(draw_curves(track, model)))
     _replace(folder / REPORT_NAME, page.encode())
     return folder / REPORT_NAME
 
@@ -93,16 +96,18 @@ def curves(track: Track, model: FaceModel) -> list[tuple[str, dict[str, Tensor]]
     """What the page plots: (unit, {name: (T,)}) for each picture."""
     pose = torch.rad2deg(matrix_to_euler(axis_angle_to_matrix(track.parameters.rotation)))
     gaze = torch.rad2deg(track.parameters.gaze)
+    fitted = projected_landmarks(track, model)
 
     def coefficient(name: str) -> dict[str, Tensor]:
         names = model.expression_names
         return {name: track.parameters.expression[:, names.index(name)]} if name in names else {}
 
     return [
-        ("landmark error, % of the outer-eye distance", {"error": track.error}),
+        ("landmark error, % of the outer-eye distance", {"error": track.error, "with correctives": track.corrected_error}),
         ("head, degrees", dict(zip(("yaw", "pitch", "roll"), pose.unbind(-1), strict=True))),
         ("mouth", coefficient("jawOpen") | coefficient("mouthSmileLeft") | coefficient("mouthSmileRight")),
         ("blinks", coefficient("eyeBlinkLeft") | coefficient("eyeBlinkRight")),
+        ("jitter, pixels", {"landmarks": jitter(track.landmarks.points[:, :VERTEX_COUNT, :2]), "track": jitter(fitted)}),
         ("gaze, degrees", {"yaw left": gaze[:, 0], "yaw right": gaze[:, 2], "pitch left": gaze[:, 1], "pitch right": gaze[:, 3]}),
     ]
 
@@ -118,9 +123,11 @@ def draw_curves(track: Track, model: FaceModel) -> Any:
         axis.axvspan(track.info.actor_frames / _fps(track), seconds[-1], color="0.93", zorder=0)
         for start, stop in runs(~track.valid):
             axis.axvspan(seconds[start], seconds[stop - 1], color="#f6c6c6", zorder=0)
+        for cut in track.info.cuts:
+            axis.axvline(seconds[cut], color="0.4", linewidth=0.8, linestyle="--")
         axis.set_ylabel(unit, fontsize=8)
         axis.legend(loc="upper right", fontsize=7, ncols=4)
-    axes[-1].set_xlabel("seconds (grey: held out of everything that is learned; red: left out of training)")
+    axes[-1].set_xlabel("seconds (grey: held out of everything that is learned; red: left out of training; dashed: cut)")
     return figure
 
 
@@ -138,8 +145,11 @@ def failures(track: Track) -> list[str]:
     return sentences
 
 
-def summary(track: Track) -> list[tuple[str, str]]:
-    """Name and value of the figures on top of the page."""
+def summary(track: Track, model: FaceModel, reader: FrameReader, numbers: Tensor) -> list[tuple[str, str]]:
+    """Name and value of the figures on top of the page; the skin's colour is compared in the frames int64 (N,) alone."""
+    held_out = slice(track.info.actor_frames, None)
+    corrected = track.corrected_error[held_out].nanmean()
+    skin = skin_error(track, model, reader, numbers).nanmean()
     pose = torch.rad2deg(matrix_to_euler(axis_angle_to_matrix(track.parameters.rotation)))
     angles = zip(("yaw", "pitch", "roll"), pose.amin(0).tolist(), pose.amax(0).tolist(), strict=True)
     reach = ", ".join(f"{name} {low:.0f} to {high:.0f}°" for name, low, high in angles)
@@ -149,14 +159,17 @@ def summary(track: Track) -> list[tuple[str, str]]:
         ("learned from", f"the first {track.info.actor_frames} frames"),
         ("fit for training", f"{int(track.valid.sum())} frames"),
         ("landmark error", f"{float(track.error.nanmean()):.2f} % of the outer-eye distance on average"),
+        ("the same with corrective modes", f"{float(corrected):.2f} %, in frames they were not learned from"),
+        ("skin colour", f"{float(skin):.1f} of 255 levels between the diffuse image and the clip, in the frames below"),
+        ("jitter", f"{100 * jitter_ratio(track, model):.0f} % of that of the landmarks"),
         ("head", reach),
         ("face model", f"{track.info.face_model} ({track.info.face_model_hash})"),
     ]
 
 
-def _page(track: Track, sheet: bytes, figure: str) -> str:
+def _page(track: Track, figures: list[tuple[str, str]], sheet: bytes, figure: str) -> str:
     title = html.escape(f"Track of {track.info.source}")
-    rows = "".join(f"<tr><td>{html.escape(name)}</td><td>{html.escape(value)}</td></tr>" for name, value in summary(track))
+    rows = "".join(f"<tr><td>{html.escape(name)}</td><td>{html.escape(value)}</td></tr>" for name, value in figures)
     picture = base64.b64encode(sheet).decode()
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'

@@ -40,8 +40,8 @@ class TrackerSettings:
     expression_prior: float = 60.0
     identity_prior: float = 50.0
     template_prior: float = 0.05
-    pose_smoothing: float = 0.1
-    expression_smoothing: float = 0.05
+    pose_smoothing: float = 0.45
+    expression_smoothing: float = 0.3
     squint_smoothing: float = 1.0
     light_smoothing: float = 100.0
     held_difference: float = 0.25

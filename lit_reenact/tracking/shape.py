@@ -8,17 +8,18 @@ import torch
 from torch import Tensor
 
 from lit_reenact.face import FaceModel
-from lit_reenact.face.topology import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, SKIN, UPPER_LIP_RIM, mirrored
-from lit_reenact.geometry import axis_angle_to_matrix, flip, matrix_to_axis_angle
+from lit_reenact.face.topology import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, VERTEX_COUNT, mirrored
+from lit_reenact.geometry import axis_angle_to_matrix, matrix_to_axis_angle
 from lit_reenact.schema import Camera
-from lit_reenact.tracking import energy
+from lit_reenact.tracking.correctives import fit_correctives, learn_correctives
+from lit_reenact.tracking.neutral import ROBUST_SCALE, close_mouth, raise_jaw, refine_template
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.smoothing import Timing
-from lit_reenact.tracking.solver import Problem, Stage, State, admissible, initial_state, landmark_error, residuals, solve
-from lit_reenact.tracking.template import DEPTH_SCALE, fit_identity, landmark_mirror, subject_template
+from lit_reenact.tracking.solver import Problem, Stage, State, admissible, initial_state, landmark_error, solve
+from lit_reenact.tracking.template import DEPTH_SCALE, fit_identity, subject_template
 
-ROBUST_SCALE = 8.0
-"""Residual in % of the outer-eye distance at which a landmark begins to lose its say."""
+LEARNING_FRAMES = 1000
+"""Training frames that the person is learned from at most, so that memory does not grow with the length of a video."""
 
 FIT = (
     Stage(iterations=1, robust_scale=float("inf")),  # a mouth wide open must not be taken for outliers
@@ -26,7 +27,7 @@ FIT = (
 )
 """Pose and expression from the rigid start."""
 
-SETTLE = (Stage(iterations=1, robust_scale=ROBUST_SCALE),)
+SETTLE = (Stage(iterations=2, robust_scale=ROBUST_SCALE),)
 """The same after the template has moved a little."""
 
 REST = (Stage(iterations=1, robust_scale=ROBUST_SCALE, pose=False),)
@@ -35,8 +36,8 @@ REST = (Stage(iterations=1, robust_scale=ROBUST_SCALE, pose=False),)
 TIES = (("mouthClose", "jawOpen"),)
 """Coefficients of which the first cannot exceed the second."""
 
-LIP_REACH = 8.0
-"""Millimetres over which the skin follows lips that are brought together."""
+RELUCTANCE = {"mouthShrugLower": 100.0}
+"""Factors on the prior of shapes that would otherwise take over what another one means: here the travel of the jaw."""
 
 BROWS = (46, 53, 52, 65, 55, 70, 63, 105, 66, 107)
 """FaceMesh landmarks of the right brow; those of the left are their mirror images."""
@@ -52,7 +53,11 @@ class Shape:
         rotation: (T, 3, 3) matrices.
         translation: (T, 3) mm.
         expression: (T, K_expression).
-        error: (T,) mean landmark error in % of the outer-eye distance, NaN without landmarks.
+        fitted_error: (T,) mean landmark error in % of the outer-eye distance before smoothing, NaN without landmarks.
+        error: (T,) as ``fitted_error``, of what stands here.
+        modes: (M, 468, 3) corrective modes of the person, mm.
+        corrective: (T, M) their coefficients, 0 without landmarks.
+        corrected_error: (T,) as ``error``, with them.
     """
 
     neutral: Tensor
@@ -60,7 +65,11 @@ class Shape:
     rotation: Tensor
     translation: Tensor
     expression: Tensor
+    fitted_error: Tensor
     error: Tensor
+    modes: Tensor
+    corrective: Tensor
+    corrected_error: Tensor
 
 
 def fit_shape(points: Tensor, timing: Timing, model: FaceModel, camera: Camera, settings: TrackerSettings) -> Shape:
@@ -74,34 +83,48 @@ def fit_shape(points: Tensor, timing: Timing, model: FaceModel, camera: Camera, 
         settings: see there.
     """
     seen = timing.seen
-    landmarks = points[seen, : len(model.landmark_vertices)]
+    landmarks = points[seen, :VERTEX_COUNT]
     training = int(seen[: timing.actor_frames].sum())
     problem = landmark_problem(subject_template(landmarks[:training], model), model, camera, settings)
     state = solve(problem, landmarks[..., :2], initial_state(problem, landmarks * landmarks.new_tensor([1, 1, DEPTH_SCALE])), FIT)
-    problem = refine_template(problem, state[:training], landmarks[:training, :, :2], settings.template_prior)
-    problem = replace(problem, neutral=close_mouth(problem.neutral))
+    learn = spread_evenly(training, LEARNING_FRAMES)
+    neutral = refine_template(problem, state[learn], landmarks[learn, :, :2], settings.template_prior)
+    problem = replace(problem, neutral=close_mouth(raise_jaw(neutral, landmarks[learn], model)))
     state = solve(problem, landmarks[..., :2], state, SETTLE)
+    fitted_error = landmark_error(problem, state, landmarks[..., :2])
 
     state = smooth_pose(state, timing, settings.pose_smoothing)
     rested = solve(problem, landmarks[..., :2], state[seen], REST)
     coefficients = timing.smooth(_spread(rested.expression, seen), settings.expression_smoothing)
     state = State(state.rotation, state.translation, admissible(problem, coefficients))
-    error = points.new_full((len(points),), torch.nan)
-    error[seen] = landmark_error(problem, state[seen], landmarks[..., :2])
+    correctives = learn_correctives(problem, state[seen][learn], landmarks[learn, :, :2])
+    corrective, corrected = fit_correctives(problem, state[seen], landmarks[..., :2], correctives)
     identity, neutral = fit_identity(problem.neutral, model, settings.identity_prior)
-    return Shape(neutral, identity, state.rotation, state.translation, state.expression, error)
+    return Shape(
+        neutral=neutral,
+        identity=identity,
+        rotation=state.rotation,
+        translation=state.translation,
+        expression=state.expression,
+        fitted_error=_spread(fitted_error, seen, torch.nan),
+        error=_spread(landmark_error(problem, state[seen], landmarks[..., :2]), seen, torch.nan),
+        modes=correctives.modes,
+        corrective=_spread(corrective, seen),
+        corrected_error=_spread(corrected, seen, torch.nan),
+    )
 
 
 def landmark_problem(template: Tensor, model: FaceModel, camera: Camera, settings: TrackerSettings) -> Problem:
     """The fit of a model's expressions on a template (468, 3) to landmarks."""
     names = model.expression_names
     index = {name: k for k, name in enumerate(names)}
+    prior = [settings.expression_prior * RELUCTANCE.get(name, 1.0) for name in names]
     return Problem(
         neutral=template,
-        basis=model.expression_basis[:, model.landmark_vertices],
+        basis=model.at_landmarks(model.expression_basis),
         bounds=model.expression_bounds,
-        landmark_weight=landmark_weights(model, settings.rim_weight),
-        prior_weight=template.new_full((len(names),), settings.expression_prior),
+        landmark_weight=landmark_weights(settings.rim_weight),
+        prior_weight=template.new_tensor(prior),
         gaps=facing_landmarks(),
         gap_weight=settings.gap_weight,
         ties=tuple((index[lower], index[upper]) for lower, upper in TIES if lower in index and upper in index),
@@ -116,64 +139,12 @@ def facing_landmarks() -> Tensor:
     return torch.tensor([[point for rim in rims for point in rim[side][1:-1]] for side in range(2)])
 
 
-def close_mouth(neutral: Tensor) -> Tensor:
-    """A neutral head (468, 3) whose lips meet: each side of the gap moves half of it, and the skin around follows.
-
-    People who hardly ever close their mouth leave a gap in the median of their frames; a closed mouth that drives them must
-    close it all the same.
-    """
-    upper, lower = list(UPPER_LIP_RIM[1:-1]), list(LOWER_LIP_RIM[1:-1])
-    half = (neutral[lower] - neutral[upper]) / 2
-    rim, moves = torch.tensor(upper + lower), torch.cat([half, -half])
-    distance = torch.cdist(neutral, neutral[rim])
-    nearest = distance.argmin(1)
-    fade = torch.exp(-(distance.gather(1, nearest[:, None]) / LIP_REACH).square())
-    return neutral + fade * moves[nearest]
-
-
-def landmark_weights(model: FaceModel, rim_weight: float) -> Tensor:
+def landmark_weights(rim_weight: float) -> Tensor:
     """Say of each landmark, (468,), 1 on average: more on the rims of eyes and mouth and on the brows, which carry expression."""
-    rims = torch.isin(model.landmark_vertices, model.faces[model.region != SKIN])
-    brows = torch.tensor(BROWS)
-    rims[brows] = True
-    rims[landmark_mirror(model)[brows]] = True
-    weight = torch.where(rims, rim_weight, 1.0)
+    right = (*RIGHT_UPPER_LID, *RIGHT_LOWER_LID, *BROWS)
+    weight = torch.ones(VERTEX_COUNT)
+    weight[[*right, *mirrored(right), *UPPER_LIP_RIM, *LOWER_LIP_RIM]] = rim_weight
     return weight / weight.mean()
-
-
-def refine_template(problem: Problem, state: State, observed: Tensor, prior: float) -> Problem:
-    """Move each landmark of the template to where it explains most of what is left of all frames: linear least squares.
-
-    The template stays frontal and of its size: what is no more than another pose is left out.
-
-    Args:
-        problem: with the template to refine.
-        state: of the T frames to learn from.
-        observed: (T, L, 2) their landmarks, pixels.
-        prior: see ``TrackerSettings.template_prior``.
-    """
-    residual = residuals(problem, state, observed)
-    weight = energy.geman_mcclure_weight(residual, ROBUST_SCALE)
-    points = energy.deform(problem.neutral, problem.basis, state.expression)
-    _, placed = energy.place(points, state.rotation, state.translation)
-    unit = energy.residual_unit(problem.neutral, state.translation, problem.camera)
-    by_point = energy.projection_jacobian(placed, problem.camera) / unit[:, None, None, None]
-    by_head = (by_point * flip(points)) @ state.rotation[:, None]  # (T, L, 2, 3)
-    weighted = (by_head * weight[..., None, None]).transpose(-1, -2)  # (T, L, 3, 2)
-    normal = (weighted @ by_head).mean(0) + prior * torch.eye(3)
-    moved = torch.linalg.solve(normal, (weighted @ residual[..., None]).mean(0).squeeze(-1))  # (L, 3)
-    return replace(problem, neutral=problem.neutral + without_pose(moved, problem.neutral))
-
-
-def without_pose(moved: Tensor, points: Tensor) -> Tensor:
-    """Displacements (L, 3) of points (L, 3) less the small rigid motion and scaling that is nearest to them."""
-    axes = torch.eye(3)
-    turns = torch.stack([torch.linalg.cross(axis.expand_as(points), points, dim=-1) for axis in axes])  # (3, L, 3)
-    shifts = axes[:, None].expand(3, len(points), 3)
-    motions = torch.cat([turns, shifts, points[None]]).flatten(1).T  # (3L, 7)
-    amount = torch.linalg.lstsq(motions, moved.flatten()[:, None]).solution
-    rigid: Tensor = motions @ amount
-    return moved - rigid.view(moved.shape)
 
 
 def smooth_pose(state: State, timing: Timing, strength: float) -> State:
@@ -185,8 +156,13 @@ def smooth_pose(state: State, timing: Timing, strength: float) -> State:
     return State(axis_angle_to_matrix(rotation), translation, expression)
 
 
-def _spread(values: Tensor, seen: Tensor) -> Tensor:
-    """Values (N, C) of the seen frames in their places among all T: (T, C), 0 elsewhere."""
-    result = values.new_zeros(len(seen), values.shape[1])
+def spread_evenly(count: int, most: int) -> Tensor:
+    """Indices of at most ``most`` of ``count`` frames, evenly spread."""
+    return torch.linspace(0, count - 1, min(count, most)).round().long()
+
+
+def _spread(values: Tensor, seen: Tensor, elsewhere: float = 0.0) -> Tensor:
+    """Values (N, ...) of the seen frames in their places among all T: (T, ...)."""
+    result = values.new_full((len(seen), *values.shape[1:]), elsewhere)
     result[seen] = values
     return result

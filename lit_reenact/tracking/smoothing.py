@@ -9,6 +9,8 @@ import torch
 from scipy.linalg import solveh_banded
 from torch import Tensor
 
+from lit_reenact.cuts import shots
+
 
 def whittaker(values: Tensor, weight: Tensor, strength: float) -> Tensor:
     """The series z that minimises ``sum w (y - z)^2 + strength sum (z[t-1] - 2 z[t] + z[t+1])^2`` (Eilers 2003).
@@ -88,6 +90,7 @@ class Timing:
         held: bool (T,), frames that repeat the picture before them.
         fps: frames per second.
         actor_frames: the person is learned from frames [0, actor_frames), so nothing flows back into them from later ones.
+        cuts: the first frame after every cut; nothing flows over one.
     """
 
     seen: Tensor
@@ -95,15 +98,26 @@ class Timing:
     held: Tensor
     fps: float
     actor_frames: int
+    cuts: tuple[int, ...] = ()
 
     def fill(self, values: Tensor, known: Tensor) -> Tensor:
-        """``fill`` of a series (T, C), known in frames bool (T,), that keeps the later frames out of the training frames."""
+        """``fill`` of a series (T, C), known in frames bool (T,), that keeps the later frames out of the training frames.
+
+        Within a shot only its own frames count; a shot without any known one gets what its neighbours suggest.
+        """
         early = slice(0, self.actor_frames)
-        return torch.cat([fill(values[early], known[early]), fill(values, known)[self.actor_frames :]])
+        filled = torch.cat([fill(values[early], known[early]), fill(values, known)[self.actor_frames :]])
+        for start, stop in shots(self.cuts, len(values)):
+            border = min(max(self.actor_frames, start), stop)
+            for first, last in ((start, border), (border, stop)):
+                if bool(known[start:last].any()):
+                    filled[first:last] = fill(values[start:last], known[start:last])[first - start :]
+        return filled
 
     def smooth(self, values: Tensor, strength: float) -> Tensor:
         """A series (T, C) with its unseen frames interpolated, smoothed as ``strength`` would at 30 frames per second."""
         filled = self.fill(values, self.seen)
         scaled = strength * (self.fps / 30) ** 4  # the penalty is on a squared second derivative by the frame number
-        parts = (slice(0, self.actor_frames), slice(self.actor_frames, len(values)))
+        borders = tuple(sorted({*self.cuts, self.actor_frames} - {0, len(values)}))
+        parts = [slice(start, stop) for start, stop in shots(borders, len(values))]
         return torch.cat([smooth(filled[p], self.seen[p].float(), scaled, self.valid[p], self.held[p]) for p in parts])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
-from lit_reenact.geometry import axis_angle_to_matrix, flip
+from lit_reenact.geometry import axis_angle_to_matrix, flip, rigid_alignment
 from lit_reenact.schema import Camera
 from lit_reenact.tracking import energy
 
@@ -76,29 +76,6 @@ class State:
         return State(self.rotation[frames], self.translation[frames], self.expression[frames])
 
 
-def rigid_alignment(points: Tensor, reference: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The similarity that takes ``reference`` to ``points``: ``points = scale R reference + offset`` (Umeyama 1991).
-
-    Args:
-        points: (T, L, 3).
-        reference: (L, 3) or (T, L, 3).
-        weight: (L,) say of each point.
-
-    Returns:
-        R (T, 3, 3), scale (T,), offset (T, 3).
-    """
-    share = (weight / weight.sum())[:, None]
-    middle, reference_middle = (points * share).sum(-2), (reference * share).sum(-2)
-    centred, reference_centred = points - middle[..., None, :], reference - reference_middle[..., None, :]
-    u, s, vh = torch.linalg.svd((centred * share).transpose(-1, -2) @ reference_centred)
-    sign = torch.ones_like(s)
-    sign[..., 2] = torch.det(u @ vh)
-    rotation = (u * sign[..., None, :]) @ vh
-    scale = (s * sign).sum(-1) / (reference_centred.square() * share).sum((-1, -2))
-    offset = middle - scale[..., None] * (rotation @ reference_middle[..., None]).squeeze(-1)
-    return rotation, scale, offset
-
-
 def initial_state(problem: Problem, points: Tensor) -> State:
     """Pose of a rigid head by closed form, from landmarks with depth (T, L, 3) in pixels; the expression is 0."""
     camera = problem.camera
@@ -118,12 +95,23 @@ def residuals(problem: Problem, state: State, observed: Tensor) -> Tensor:
 
 def jacobian(problem: Problem, state: State) -> Tensor:
     """Derivative of the projected landmarks, in % of the outer-eye distance, by pose and coefficients: (T, L, 2, 6 + K)."""
+    turned, by_point = _by_point(problem, state)
+    by_pose = energy.pose_jacobian(turned, by_point, state.translation)
+    return torch.cat([by_pose, energy.expression_jacobian(by_point, state.rotation, problem.basis)], -1)
+
+
+def head_jacobian(problem: Problem, state: State) -> Tensor:
+    """Derivative of the projected landmarks, in % of the outer-eye distance, by their place in head axes: (T, L, 2, 3)."""
+    turned, by_point = _by_point(problem, state)
+    return (by_point * flip(turned)) @ state.rotation[:, None]
+
+
+def _by_point(problem: Problem, state: State) -> tuple[Tensor, Tensor]:
+    """The turned landmarks (T, L, 3), and the derivative by their place in the camera (T, L, 2, 3)."""
     points = energy.deform(problem.neutral, problem.basis, state.expression)
     turned, placed = energy.place(points, state.rotation, state.translation)
     unit = energy.residual_unit(problem.neutral, state.translation, problem.camera)
-    by_point = energy.projection_jacobian(placed, problem.camera) / unit[:, None, None, None]
-    by_pose = energy.pose_jacobian(turned, by_point, state.translation)
-    return torch.cat([by_pose, energy.expression_jacobian(by_point, state.rotation, problem.basis)], -1)
+    return turned, energy.projection_jacobian(placed, problem.camera) / unit[:, None, None, None]
 
 
 def normal_equations(problem: Problem, state: State, observed: Tensor, robust_scale: float) -> tuple[Tensor, Tensor]:
@@ -134,7 +122,9 @@ def normal_equations(problem: Problem, state: State, observed: Tensor, robust_sc
     above, below = problem.gaps
     residual = torch.cat([residual, residual[:, above] - residual[:, below]], 1)  # (T, L + P, 2)
     derivative = torch.cat([derivative, derivative[:, above] - derivative[:, below]], 1).flatten(1, 2)  # (T, 2 (L + P), 6 + K)
-    weight = torch.cat([weight, weight.new_full((len(weight), len(above)), problem.gap_weight)], 1)
+    unit = energy.residual_unit(problem.neutral, state.translation, problem.camera)[:, None]
+    seen_gap = energy.length(observed[:, above] - observed[:, below]) / unit  # (T, P) in % of the outer-eye distance
+    weight = torch.cat([weight, problem.gap_weight * energy.contact_weight(seen_gap)], 1)
     weighted = (derivative * weight.repeat_interleave(2, dim=1)[..., None]).transpose(-1, -2)
     curvature, slope = weighted @ derivative, (weighted @ residual.flatten(1)[..., None]).squeeze(-1)
     diagonal = curvature.diagonal(dim1=-1, dim2=-2)
@@ -169,7 +159,8 @@ def bounded_minimum(problem: Problem, start: Tensor, curvature: Tensor, slope: T
     """Projected Gauss-Seidel: minimise over x within bounds and ties ``(x - start) (curvature (x - start) / 2 - slope)``.
 
     One coefficient after another moves to its own best place, in all frames at once. Clamping the unbounded minimum instead
-    would be far off, since neighbouring shapes outbid each other with opposite signs.
+    would be far off, since neighbouring shapes outbid each other with opposite signs. Tied coefficients move together, or
+    lips that must stay closed would hold the jaw where it is.
 
     Args:
         problem: brings bounds and ties.
@@ -183,18 +174,23 @@ def bounded_minimum(problem: Problem, start: Tensor, curvature: Tensor, slope: T
     """
     rows = curvature.permute(1, 2, 0).contiguous()  # (K, K, T)
     downhill, x = slope.T.clone(), start.T.clone()  # (K, T); a single frame's transpose would still be the caller's memory
+    for lower, upper in problem.ties:  # from here on the lower moves the upper with it, and the upper is what it has on top
+        rows[lower] += rows[upper]
+        rows[:, lower] += rows[:, upper]
+        downhill[lower] += downhill[upper]
+        x[upper] -= x[lower]
     bounds = problem.bounds.tolist()
-    above = dict(problem.ties)
-    below = {upper: lower for lower, upper in problem.ties}
+    partner = {k: pair[1 - side] for pair in problem.ties for side, k in enumerate(pair)}
+    ceiling = {k: bounds[pair[1]][1] for pair in problem.ties for k in pair}  # of the two together
     for _ in range(sweeps):
         for k, (low, high) in enumerate(bounds):
             best = (x[k] + downhill[k] / rows[k, k]).clamp_(low, high)
-            if k in above:
-                best = torch.minimum(best, x[above[k]])
-            if k in below:
-                best = torch.maximum(best, x[below[k]])
+            if k in partner:
+                best = torch.minimum(best, ceiling[k] - x[partner[k]])
             downhill.addcmul_(rows[k], best - x[k], value=-1)
             x[k] = best
+    for lower, upper in problem.ties:
+        x[upper] += x[lower]
     return x.T.contiguous()
 
 
@@ -207,7 +203,7 @@ def admissible(problem: Problem, expression: Tensor) -> Tensor:
     return clamped
 
 
-def solve(problem: Problem, observed: Tensor, state: State, stages: tuple[Stage, ...], chunk: int = 64) -> State:
+def solve(problem: Problem, observed: Tensor, state: State, stages: tuple[Stage, ...], chunk: int = 256) -> State:
     """Run the stages over all frames.
 
     Args:
@@ -215,17 +211,19 @@ def solve(problem: Problem, observed: Tensor, state: State, stages: tuple[Stage,
         observed: (T, L, 2) landmarks in pixels, finite.
         state: where to start.
         stages: what to do, in order.
-        chunk: frames whose derivatives are held in memory at once; never changes the result.
+        chunk: frames that are solved at once, so that memory does not grow with the length of a video.
     """
-    if not len(observed):
-        return state
+    parts = [
+        _solve(problem, observed[start : start + chunk], state[start : start + chunk], stages)
+        for start in range(0, len(observed), chunk)
+    ]
+    return State(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(State))) if parts else state
+
+
+def _solve(problem: Problem, observed: Tensor, state: State, stages: tuple[Stage, ...]) -> State:
     for stage in stages:
         for _ in range(stage.iterations):
-            parts = [
-                normal_equations(problem, state[start : start + chunk], observed[start : start + chunk], stage.robust_scale)
-                for start in range(0, len(observed), chunk)
-            ]
-            curvature, slope = (torch.cat(part) for part in zip(*parts, strict=True))
+            curvature, slope = normal_equations(problem, state, observed, stage.robust_scale)
             state = step(problem, state, curvature, slope, stage.pose)
     return state
 

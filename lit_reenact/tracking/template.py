@@ -7,9 +7,10 @@ from torch import Tensor
 
 from lit_reenact.errors import ReenactError
 from lit_reenact.face import FaceModel
-from lit_reenact.face.topology import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, mirrored
+from lit_reenact.face.spreading import spread
+from lit_reenact.face.topology import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, mirror_vertices, mirrored
+from lit_reenact.geometry import rigid_alignment
 from lit_reenact.tracking.energy import length, outer_eye_distance
-from lit_reenact.tracking.solver import rigid_alignment
 
 DEPTH_SCALE = 0.8
 """MediaPipe's z is about a quarter too deep."""
@@ -34,7 +35,7 @@ def eye_openings(points: Tensor) -> Tensor:
     return torch.stack([left, opening(points, RIGHT_UPPER_LID, RIGHT_LOWER_LID)], -1)
 
 
-def mouth_opening(points: Tensor) -> Tensor:
+def lip_opening(points: Tensor) -> Tensor:
     """Mean gap of the inner lips over the distance of the outer eye corners in landmarks (T, L, C): (T,)."""
     return gap(points, UPPER_LIP_RIM, LOWER_LIP_RIM) / outer_eye_distance(points)
 
@@ -45,7 +46,7 @@ def neutral_frames(points: Tensor) -> Tensor:
     Ranked by the person's own usual values: the mouth as closed as it gets, its width and the eyes as they mostly are.
     """
     width = length(points[:, UPPER_LIP_RIM[0]] - points[:, UPPER_LIP_RIM[-1]]) / outer_eye_distance(points)
-    eyes, mouth = eye_openings(points).mean(-1), mouth_opening(points)
+    eyes, mouth = eye_openings(points).mean(-1), lip_opening(points)
     usual_eyes = eyes.quantile(0.6)
     oddness = [(mouth - mouth.quantile(0.05)).clamp_min(0), (width - width.median()).abs(), (eyes - usual_eyes).abs() / 2]
     count = min(max(len(points) // 10, 10), TEMPLATE_FRAMES, len(points))
@@ -78,7 +79,7 @@ def subject_template(points: Tensor, model: FaceModel) -> Tensor:
     """
     if not len(points):
         raise ReenactError("no face was seen in the training part of the clip: use a video that shows the face from the start")
-    mean = model.vertices[model.landmark_vertices]
+    mean = model.landmarks(model.vertices)
     chosen = neutral_frames(points)
     heads = points[chosen] * points.new_tensor([1.0, -1.0, -DEPTH_SCALE])  # head axes, pixels
     weight = points.new_ones(len(mean))
@@ -87,19 +88,12 @@ def subject_template(points: Tensor, model: FaceModel) -> Tensor:
         rotation, scale, offset = rigid_alignment(heads, template, weight)
         aligned = ((heads - offset[:, None]) @ rotation) / scale[:, None, None]
         template = aligned.median(0).values
-    mirror = landmark_mirror(model)
+    mirror = mirror_vertices()
     for _ in range(2):
         rotation, scale, offset = rigid_alignment(template[None], mean, weight)
         template = ((template - offset) @ rotation[0]) / scale
         template = make_frontal(template, mirror)
     return template
-
-
-def landmark_mirror(model: FaceModel) -> Tensor:
-    """int64 (468,): the landmark on the other side of the face."""
-    landmark_of = torch.full((len(model.vertices),), -1)
-    landmark_of[model.landmark_vertices] = torch.arange(len(model.landmark_vertices))
-    return landmark_of[model.mirror_vertices[model.landmark_vertices]]
 
 
 def fit_identity(template: Tensor, model: FaceModel, strength: float) -> tuple[Tensor, Tensor]:
@@ -111,12 +105,13 @@ def fit_identity(template: Tensor, model: FaceModel, strength: float) -> tuple[T
         strength: weight of the squared coefficients, in units of their prior deviation, against squared mm.
 
     Returns:
-        identity (K,), and neutral (V, 3): the landmarks are the template's own, other vertices follow the identity.
+        identity (K,), and neutral (V, 3): its landmarks are the template's own; the skin between them follows.
     """
-    basis = model.identity_basis[:, model.landmark_vertices].flatten(1)  # (K, 3 * 468)
-    difference = (template - model.vertices[model.landmark_vertices]).flatten()
+    basis = model.at_landmarks(model.identity_basis).flatten(1)  # (K, 3 * 468)
+    difference = (template - model.landmarks(model.vertices)).flatten()
     normal = basis @ basis.T + torch.diag(strength / model.identity_scale.square())
     identity = torch.linalg.solve(normal, basis @ difference)
     neutral = model.vertices + (identity @ model.identity_basis.flatten(1)).view(-1, 3)
-    neutral[model.landmark_vertices] = template
-    return identity, neutral
+    opened = model.vertices + model.expression_basis[model.expression_names.index("jawOpen")]
+    left_over = template - model.landmarks(neutral)
+    return identity, neutral + spread(left_over, opened, model.landmark_corners, model.landmark_weights)

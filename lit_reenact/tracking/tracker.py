@@ -50,7 +50,7 @@ def track(prepared: Prepared, settings: TrackerSettings, progress: bool = True) 
             "is learned: cut the video so that it begins with the face"
         )
     held = held_frames(reader, settings.held_difference)
-    timing = Timing(seen, prepared.valid, held, float(prepared.info.fps), actor_frames)
+    timing = Timing(seen, prepared.valid, held, float(prepared.info.fps), actor_frames, prepared.cuts)
 
     shape = fit_shape(points, timing, model, camera, settings)
     eyeballs, offset, gaze = fit_gaze(points, shape, timing, model, camera, settings)
@@ -66,7 +66,7 @@ def track(prepared: Prepared, settings: TrackerSettings, progress: bool = True) 
         illumination=illumination,
         gaze=gaze,
     )
-    actor = Actor(shape.neutral, shape.identity, reflectance, eyeballs, offset)
+    actor = Actor(shape.neutral, shape.identity, reflectance, eyeballs, offset, shape.modes)
     info = TrackInfo(
         source=prepared.info.path.name,
         source_sha256=prepared.source_sha256,
@@ -78,8 +78,19 @@ def track(prepared: Prepared, settings: TrackerSettings, progress: bool = True) 
         actor_frames=actor_frames,
         settings=asdict(settings),
         notes=prepared.notes,
+        cuts=prepared.cuts,
     )
-    return Track(parameters, actor, camera, prepared.valid, shape.error, prepared.landmarks, info)
+    return Track(
+        parameters=parameters,
+        actor=actor,
+        camera=camera,
+        valid=prepared.valid,
+        error=shape.error,
+        corrective=shape.corrective,
+        corrected_error=shape.corrected_error,
+        landmarks=prepared.landmarks,
+        info=info,
+    )
 
 
 def track_video(

@@ -20,6 +20,9 @@ from lit_reenact.schema import SCHEMA_VERSION, Actor, Camera, CropBox, FaceParam
 
 TRACK_NAME = "track.safetensors"
 CLIP_NAME = "clip.mp4"
+SERIES = ("valid", "error", "corrective", "corrected_error")
+"""What a track says of each frame beside its parameters and landmarks."""
+
 AGAIN = "run `lit-reenact track` on its video again"
 
 
@@ -97,20 +100,19 @@ def _tensors(track: Track) -> dict[str, Tensor]:
     parts: dict[str, FaceParameters | Actor | Landmarks]
     parts = {"parameters": track.parameters, "actor": track.actor, "landmarks": track.landmarks}
     named = {f"{name}.{f.name}": getattr(part, f.name) for name, part in parts.items() for f in fields(part)}
-    named |= {"valid": track.valid, "error": track.error}
+    named |= {name: getattr(track, name) for name in SERIES}
     return {name: value.detach().cpu().contiguous().clone() for name, value in sorted(named.items())}
 
 
 def _track(block: dict[str, Any], tensors: dict[str, Tensor]) -> Track:
     info = dict(block["info"])
     info["crop"] = CropBox(**info["crop"])
-    info["notes"] = tuple(info["notes"])
+    info["notes"], info["cuts"] = tuple(info["notes"]), tuple(info.get("cuts", ()))
     return Track(
         parameters=FaceParameters(**{f.name: tensors[f"parameters.{f.name}"] for f in fields(FaceParameters)}),
         actor=Actor(**{f.name: tensors[f"actor.{f.name}"] for f in fields(Actor)}),
         camera=Camera(**block["camera"]),
-        valid=tensors["valid"],
-        error=tensors["error"],
+        **{name: tensors[name] for name in SERIES},
         landmarks=Landmarks(**{f.name: tensors[f"landmarks.{f.name}"] for f in fields(Landmarks)}),
         info=TrackInfo(**info),
     )

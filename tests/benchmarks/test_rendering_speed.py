@@ -79,7 +79,14 @@ def test_conditioning_images(
     benchmark: BenchmarkFixture, parameters: FaceParameters, points: Tensor, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model = builtin_model()
-    actor = Actor(model.vertices, torch.zeros_like(model.identity_scale), torch.rand(3, 256, 256), model.eyeballs, torch.zeros(4))
+    actor = Actor(
+        model.vertices,
+        torch.zeros_like(model.identity_scale),
+        torch.rand(3, 256, 256),
+        model.eyeballs,
+        torch.zeros(4),
+        torch.zeros(0, 468, 3),
+    )
     start = time.perf_counter()
     triangle_loop(points[0], model.faces)
     loop = time.perf_counter() - start

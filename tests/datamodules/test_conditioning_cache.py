@@ -32,10 +32,12 @@ def make_renderer(track: Track) -> ConditioningRenderer:
 def test_it_holds_the_images_of_every_frame(track: Track, tmp_path: Path) -> None:
     path = ensure_cache(track, tmp_path, make_renderer(track), SIZE, progress=False)
     images = np.load(path, mmap_mode="r")
-    assert images.shape == (len(track), 9, SIZE, SIZE)
+    assert images.shape == (len(track), 10, SIZE, SIZE)
     for frame in (0, 50, len(track) - 1):
         drawn = make_renderer(track)(track.parameters[frame : frame + 1])[0]
-        assert np.array_equal(images[frame], drawn.numpy())
+        assert np.array_equal(images[frame, :9], drawn.numpy())
+        regions = make_renderer(track).regions(track.parameters[frame : frame + 1])[0]
+        assert np.array_equal(images[frame, 9], regions.numpy())
     assert images[50, 3:6].any()
 
 

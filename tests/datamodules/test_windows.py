@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from datamodules.conditioning_cache import CACHE_CHANNELS
 from datamodules.windows import ClipFrames, WindowDataset, window_indices
 from lit_reenact.video import FrameReader
 
@@ -20,7 +21,7 @@ FRAMES, SIZE = 30, 16
 def conditioning(tmp_path: Path) -> Path:
     """Images that differ in every frame, channel and pixel."""
     path = tmp_path / "conditioning.npy"
-    np.save(path, np.random.default_rng(0).integers(0, 256, (FRAMES, 9, SIZE, SIZE), dtype=np.uint8))
+    np.save(path, np.random.default_rng(0).integers(0, 256, (FRAMES, CACHE_CHANNELS, SIZE, SIZE), dtype=np.uint8))
     return path
 
 
@@ -39,7 +40,7 @@ def test_no_window_crosses_the_start_of_its_part(conditioning: Path, track_folde
     images = np.load(conditioning)
     first = dataset(conditioning, track_folder, range(12, 20))[0]
     assert first.number == 12
-    assert np.array_equal(first.conditioning.numpy(), np.concatenate([images[12]] * 4))
+    assert np.array_equal(first.conditioning.numpy(), np.concatenate([images[12, :9]] * 4))
 
 
 def test_every_item_equals_its_naive_construction(conditioning: Path, track_folder: Path) -> None:
@@ -56,6 +57,7 @@ def test_every_item_equals_its_naive_construction(conditioning: Path, track_fold
         small = clip[index].reshape(SIZE, 4, SIZE, 4, 3).astype(float).mean((1, 3)).round()  # the clip has 64 pixels
         assert np.array_equal(item.conditioning.numpy(), np.stack(stacked))
         assert np.abs(item.frame.permute(1, 2, 0).numpy() - small).max() <= 1
+        assert np.array_equal(item.region.numpy(), images[index, 9])
         assert item.number == index
 
 
@@ -64,6 +66,13 @@ def test_windows_with_a_frame_without_a_face_are_left_out(conditioning: Path, tr
     valid[10] = False
     windows = dataset(conditioning, track_folder, range(20), valid, window=3)
     assert windows.indices == [index for index in range(20) if index not in (10, 11, 12)]
+
+
+def test_windows_that_reach_over_a_cut_are_left_out(conditioning: Path, track_folder: Path) -> None:
+    """The first frame of a part may come right after a cut: before it only that frame itself is repeated."""
+    frames, valid = ClipFrames(track_folder / "clip.mp4", SIZE), torch.ones(FRAMES, dtype=torch.bool)
+    windows = WindowDataset(conditioning, frames, range(5, 20), valid, window=3, cuts=(3, 5, 12, 25))
+    assert windows.indices == [index for index in range(5, 20) if index not in (12, 13)]
 
 
 def test_a_pickled_dataset_carries_neither_frames_nor_maps_and_reads_the_same(conditioning: Path, track_folder: Path) -> None:

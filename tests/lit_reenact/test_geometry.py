@@ -19,6 +19,7 @@ from lit_reenact.geometry import (
     matrix_to_axis_angle,
     matrix_to_euler,
     project,
+    rigid_alignment,
 )
 from lit_reenact.schema import Camera
 
@@ -119,3 +120,14 @@ def test_a_resized_camera_sees_the_same_scene() -> None:
     camera = Camera(focal=450.0, width=100, height=100)
     points = torch.tensor([[30.0, -20, 600], [-40, 10, 700]])
     torch.testing.assert_close(project(points, camera.resized(256))[:, :2], project(points, camera)[:, :2] * 2.56)
+
+
+def test_rigid_alignment_of_known_similarity() -> None:
+    points = torch.randn(30, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    turn = axis_angle_to_matrix(torch.tensor([[0.3, -0.5, 0.2]], dtype=torch.float64))
+    offset = torch.tensor([[1.0, 2.0, 3.0]], dtype=torch.float64)
+    moved = 2.5 * points @ turn[0].T + offset
+    rotation, scale, found = rigid_alignment(moved[None], points, torch.rand(30, dtype=torch.float64))
+    torch.testing.assert_close(rotation, turn)
+    torch.testing.assert_close(scale, torch.tensor([2.5], dtype=torch.float64))
+    torch.testing.assert_close(found, offset)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from lit_reenact.errors import ReenactError
 from lit_reenact.face import load_face_model
@@ -61,10 +62,23 @@ def test_streaming_equals_all_windows_at_once(
     windows = torch.stack([torch.cat([images[max(0, k)] for k in range(t - 2, t + 1)]) for t in range(12)])
     with torch.inference_mode():
         expected = ((generator(windows.float() / 127.5 - 1) + 1) * 127.5).permute(0, 2, 3, 1)
-    frames, conditioning = zip(*render_frames(generator, renderer, parameters, batch), strict=True)
+    frames, conditioning = zip(*render_frames(generator, renderer, parameters, batch=batch), strict=True)
     assert torch.equal(torch.cat(conditioning), images)
     assert (torch.cat(frames).float() - expected).abs().max() <= 0.51
     assert torch.cat(frames).float().std() > 1
+
+
+def test_no_window_reaches_over_a_cut(renderer: ConditioningRenderer, checkpoint: dict[str, Any], tmp_path: Path) -> None:
+    """With a cut, the frames are those of two videos."""
+    generator = _load(checkpoint, tmp_path)
+    parameters = make_parameters(load_face_model("builtin"), 12)
+
+    def made(*arguments: Any) -> Tensor:
+        return torch.cat([frames for frames, _ in render_frames(generator, renderer, *arguments)])
+
+    cut = made(parameters, (5,))
+    assert torch.equal(cut, torch.cat([made(parameters[:5]), made(parameters[5:])]))
+    assert not torch.equal(cut, made(parameters))
 
 
 def test_averaged_weights_are_preferred(checkpoint: dict[str, Any], tmp_path: Path) -> None:

@@ -125,3 +125,14 @@ def test_gaps_of_a_video_without_a_face_stay() -> None:
     filled, valid = fill_gaps(landmarks, max_gap=9)
     assert not valid.any()
     assert filled.points.isnan().all()
+
+
+def test_gaps_are_not_filled_across_a_cut() -> None:
+    """A gap of four frames with a cut in its middle: each half repeats its own neighbour."""
+    found = torch.tensor([1, 1, 0, 0, 0, 0, 1, 1], dtype=torch.bool)
+    ramp = torch.arange(8, dtype=torch.float32)[:, None, None].expand(8, 478, 3)
+    landmarks = Landmarks(points=torch.where(found[:, None, None], ramp, torch.nan), found=found)
+    filled, valid = fill_gaps(landmarks, max_gap=2, cuts=(4,))
+    assert valid.all()
+    assert filled.points[:, 0, 0].tolist() == [0, 1, 1, 1, 6, 6, 6, 7]
+    assert not fill_gaps(landmarks, max_gap=2)[1][2:6].any()

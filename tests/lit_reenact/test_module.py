@@ -19,6 +19,7 @@ from lit_reenact.module import ReenactModule
 from lit_reenact.schema import Window
 
 SMALL: dict[str, Any] = {"window": 3, "image_size": 32, "channels": 8, "levels": 5, "discriminator_channels": 8}
+SMALL["lambda_lpips"] = 0.0
 
 
 class Windows(LightningDataModule):
@@ -31,6 +32,7 @@ class Windows(LightningDataModule):
             Window(
                 torch.rand(27, 32, 32, generator=generator) * 2 - 1,
                 torch.rand(3, 32, 32, generator=generator) * 2 - 1,
+                torch.randint(4, (32, 32), generator=generator, dtype=torch.uint8),
                 torch.tensor(index),
             )
             for index in range(count)
@@ -84,7 +86,15 @@ def _fit(module: ReenactModule, **settings: Any) -> tuple[Trainer, Recorder]:
 
 
 def test_every_loss_is_logged_by_name_and_without_its_weight() -> None:
-    module = ReenactModule(**SMALL, lambda_l1=7.0, lambda_lpips=3.0, lpips_backbone="untrained", learning_rate=0.0, norm="none")
+    settings = {
+        **SMALL,
+        "lambda_l1": 7.0,
+        "lambda_lpips": 3.0,
+        "lpips_backbone": "untrained",
+        "learning_rate": 0.0,
+        "norm": "none",
+    }
+    module = ReenactModule(**settings)
     _, recorder = _fit(module)
     expected = {"loss/discriminator", "loss/generator_adversarial", "loss/l1", "loss/lpips_untrained", "batch_step"}
     assert set(recorder.logged[0]) == expected
@@ -174,7 +184,7 @@ def test_the_mean_frame_comes_from_the_data_module_unless_a_checkpoint_brought_o
 
 
 def test_a_checkpoint_is_plain_and_resumes(tmp_path: Path) -> None:
-    module = ReenactModule(**SMALL, lambda_lpips=1.0, lpips_backbone="untrained")
+    module = ReenactModule(**{**SMALL, "lambda_lpips": 1.0}, lpips_backbone="untrained")
     trainer, _ = _fit(module)
     path = tmp_path / "a.ckpt"
     trainer.save_checkpoint(path)
@@ -184,7 +194,7 @@ def test_a_checkpoint_is_plain_and_resumes(tmp_path: Path) -> None:
     assert checkpoint["hyper_parameters"]["channels"] == 8
     assert {name.split(".")[0] for name in checkpoint["state_dict"]} == {"generator", "discriminator"}
 
-    resumed = ReenactModule(**SMALL, lambda_lpips=1.0, lpips_backbone="untrained")
+    resumed = ReenactModule(**{**SMALL, "lambda_lpips": 1.0}, lpips_backbone="untrained")
     again = _trainer(max_epochs=2)
     again.fit(resumed, Windows(), ckpt_path=path, weights_only=True)
     assert resumed.batch_step == 6
@@ -199,7 +209,7 @@ def test_one_window_can_be_learned_by_heart() -> None:
     module = ReenactModule(**SMALL, dropout=0.0, learning_rate=2e-3)
     batch = next(iter(Windows(count=2).train_dataloader()))
     ramp = torch.linspace(-0.8, 0.8, 32).expand(3, 32, 32)
-    smooth = Window(batch.conditioning, torch.stack([ramp, -ramp.mT]), batch.number)
+    smooth = batch._replace(frame=torch.stack([ramp, -ramp.mT]))
 
     class OneBatch(Windows):
         def train_dataloader(self) -> DataLoader[Window]:
@@ -209,6 +219,23 @@ def test_one_window_can_be_learned_by_heart() -> None:
     _trainer(callbacks=[recorder], limit_val_batches=0).fit(module, OneBatch())
     l1 = [logged["loss/l1"] for logged in recorder.logged]
     assert l1[-1] < 0.25 * l1[0]
+
+
+def test_parts_of_the_face_are_weighed_by_their_regions() -> None:
+    """Each term against a mean over the pixels that were picked by hand."""
+    module = ReenactModule(
+        **SMALL, lambda_adversarial=0.0, lambda_l1=0.0, lambda_face_l1=1.0, lambda_eyes_l1=2.0, lambda_mouth_l1=3.0
+    )
+    batch = next(iter(Windows().train_dataloader()))
+    fake = torch.zeros_like(batch.frame)
+    error = batch.frame.abs().permute(0, 2, 3, 1)  # (B, H, W, 3)
+    expected = {"face_l1": (1.0, error[batch.region > 0]), "eyes_l1": (2.0, error[batch.region == 2])}
+    expected["mouth_l1"] = 3.0, error[batch.region == 3]
+    terms = module._losses(batch, fake)
+    assert terms.keys() == expected.keys()
+    for name, (weight, errors) in expected.items():
+        assert terms[name][0] == weight
+        assert float(terms[name][1]) == pytest.approx(float(errors.mean()), rel=1e-5)
 
 
 @pytest.mark.slow

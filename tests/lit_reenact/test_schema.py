@@ -53,7 +53,9 @@ def test_the_types_are_frozen() -> None:
 
 
 def test_everything_moves_to_the_device() -> None:
-    actor = Actor(torch.zeros(9, 3), torch.zeros(5), torch.zeros(3, 8, 8), torch.zeros(2, 3), torch.zeros(4))
+    actor = Actor(
+        torch.zeros(9, 3), torch.zeros(5), torch.zeros(3, 8, 8), torch.zeros(2, 3), torch.zeros(4), torch.zeros(0, 468, 3)
+    )
     for moved in (parameters().to("meta"), actor.to("meta")):
         assert all(getattr(moved, field.name).is_meta for field in fields(moved))
 
@@ -69,8 +71,11 @@ def test_a_camera_that_is_not_square_is_not_resized() -> None:
 
 def test_lengths_are_counted_in_frames() -> None:
     landmarks = Landmarks(torch.zeros(6, LANDMARK_COUNT, 3), torch.ones(6, dtype=torch.bool))
-    actor = Actor(torch.zeros(9, 3), torch.zeros(5), torch.zeros(3, 8, 8), torch.zeros(2, 3), torch.zeros(4))
+    actor = Actor(
+        torch.zeros(9, 3), torch.zeros(5), torch.zeros(3, 8, 8), torch.zeros(2, 3), torch.zeros(4), torch.zeros(0, 468, 3)
+    )
     info = TrackInfo("a.mp4", "0" * 64, "1" * 64, "30/1", CropBox(0, 0, 256), "builtin", "2" * 16, 4, {})
-    track = Track(parameters(), actor, Camera(1.0, 256, 256), landmarks.found, torch.zeros(6), landmarks, info)
+    error, corrective = torch.zeros(6), torch.zeros(6, 0)
+    track = Track(parameters(), actor, Camera(1.0, 256, 256), landmarks.found, error, corrective, error, landmarks, info)
     assert len(landmarks) == len(track) == 6
     assert track.info.notes == ()

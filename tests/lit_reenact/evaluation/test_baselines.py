@@ -28,7 +28,9 @@ def model() -> FaceModel:
         expression_basis=torch.randn(4, VERTICES, 3, generator=random) * 5,
         expression_names=("a", "b", "c", "d"),
         expression_bounds=torch.tensor([[0.0, 1.0]]).repeat(4, 1),
-        landmark_vertices=torch.tensor([5, 0, 3]),
+        landmark_corners=torch.tensor([[5, 5, 5], [0, 1, 2], [3, 3, 3]]),
+        landmark_weights=torch.tensor([[1.0, 0, 0], [0.5, 0.25, 0.25], [1, 0, 0]]),
+        landmark_offset=torch.tensor([[0.0, 0, 0], [1, 2, 3], [0, 0, 0]]),
         mirror_vertices=torch.arange(VERTICES),
         eyeballs=torch.tensor([[30.0, 0.0, 0.0], [-30.0, 0.0, 0.0]]),
     )
@@ -36,7 +38,7 @@ def model() -> FaceModel:
 
 @pytest.fixture
 def actor(model: FaceModel) -> Actor:
-    return Actor(model.vertices, torch.zeros(1), torch.ones(3, 4, 4), model.eyeballs, torch.zeros(4))
+    return Actor(model.vertices, torch.zeros(1), torch.ones(3, 4, 4), model.eyeballs, torch.zeros(4), torch.zeros(0, 468, 3))
 
 
 def random_parameters(frames: int, seed: int) -> FaceParameters:
@@ -67,7 +69,9 @@ def test_nearest_frame_agrees_with_a_search_by_hand(model: FaceModel, actor: Act
     def seen(one: FaceParameters) -> Tensor:
         gaze = one.gaze[0]
         irises = [actor.eyeballs[eye] + 12.0 * gaze_direction(gaze[2 * eye : 2 * eye + 2]) for eye in range(2)]
-        points = torch.cat([model.mesh(actor, one)[0, [5, 0, 3]], torch.stack(irises)])
+        mesh = model.mesh(actor, one)[0]
+        between = mesh[0] / 2 + mesh[1] / 4 + mesh[2] / 4 + torch.tensor([1.0, 2.0, 3.0])
+        points = torch.cat([torch.stack([mesh[5], between, mesh[3]]), torch.stack(irises)])
         return project(head_to_camera(points, one.rotation, one.translation), CAMERA)[0, :, :2]
 
     for k, frame in enumerate(nearest.frames(wanted)):

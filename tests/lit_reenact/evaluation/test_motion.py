@@ -25,10 +25,13 @@ def some_motion(seed: int = 0) -> Motion:
 def a_track(rotation: Tensor, gaze: Tensor, points: Tensor) -> Track:
     frames = len(rotation)
     parameters = FaceParameters(rotation, torch.zeros(frames, 3), *(torch.zeros(frames, size) for size in (1, 1, 27)), gaze)
-    actor = Actor(torch.zeros(1, 3), torch.zeros(1), torch.zeros(3, 1, 1), torch.zeros(2, 3), torch.zeros(4))
+    actor = Actor(
+        torch.zeros(1, 3), torch.zeros(1), torch.zeros(3, 1, 1), torch.zeros(2, 3), torch.zeros(4), torch.zeros(0, 468, 3)
+    )
     info = TrackInfo("a.mp4", "", "", "30", CropBox(0, 0, 64), "builtin", "", frames, {})
     found = points.isfinite().all(-1).all(-1)
-    return Track(parameters, actor, Camera(300, 64, 64), found, torch.zeros(frames), Landmarks(points, found), info)
+    error, corrective = torch.zeros(frames), torch.zeros(frames, 0)
+    return Track(parameters, actor, Camera(300, 64, 64), found, error, corrective, error, Landmarks(points, found), info)
 
 
 def test_a_known_slope_is_found_whatever_the_offset() -> None:

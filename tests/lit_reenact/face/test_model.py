@@ -33,6 +33,7 @@ def test_mesh_is_the_linear_model() -> None:
         reflectance=torch.zeros(3, 4, 4),
         eyeballs=model.eyeballs,
         gaze_offset=torch.zeros(4),
+        correctives=torch.zeros(0, 468, 3),
     )
     mesh = model.mesh(actor, parameters)
     assert mesh.shape == (3, 468, 3)
@@ -48,7 +49,7 @@ def test_mesh_is_the_linear_model() -> None:
 def test_actor_at_rest_is_the_neutral_mesh() -> None:
     model = builtin_model()
     identity = torch.arange(78.0)
-    actor = Actor(model.vertices + 1, identity, torch.zeros(3, 4, 4), model.eyeballs, torch.zeros(4))
+    actor = Actor(model.vertices + 1, identity, torch.zeros(3, 4, 4), model.eyeballs, torch.zeros(4), torch.zeros(0, 468, 3))
     rest = some_parameters(model, 2).replace(
         identity=identity.expand(2, -1), expression=torch.zeros(2, len(model.expression_names))
     )
@@ -80,5 +81,5 @@ def test_hash_says_what_the_model_is() -> None:
     assert int(model.hash, 16) > 0
     assert model.to("cpu").hash == model.hash
     moved = dataclasses.replace(model, vertices=model.vertices + 0.001)
-    renamed = dataclasses.replace(model, name="other")
-    assert len({model.hash, moved.hash, renamed.hash}) == 3
+    assert moved.hash != model.hash
+    assert dataclasses.replace(model, name="other/place.npz").hash == model.hash  # the same file may lie elsewhere

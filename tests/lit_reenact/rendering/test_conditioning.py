@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from lit_reenact.face import FaceModel, builtin_model
 from lit_reenact.face.topology import EYE_LEFT, SKIN
 from lit_reenact.geometry import axis_angle_to_matrix, euler_to_matrix, matrix_to_axis_angle
 from lit_reenact.rendering.conditioning import IRIS, ConditioningRenderer, conditioning_to_rgb
-from lit_reenact.schema import Actor, Camera, FaceParameters
+from lit_reenact.schema import EMPTY, EYES, FACE, MOUTH, Actor, Camera, FaceParameters
 
 CAMERA = Camera(focal=1400.0, width=256, height=256)
 GREY = 0.5
@@ -28,7 +29,14 @@ def model() -> FaceModel:
 @pytest.fixture(scope="module")
 def actor(model: FaceModel) -> Actor:
     reflectance = torch.full((3, 32, 32), GREY)
-    return Actor(model.vertices, torch.zeros(len(model.identity_scale)), reflectance, model.eyeballs, torch.zeros(4))
+    return Actor(
+        model.vertices,
+        torch.zeros(len(model.identity_scale)),
+        reflectance,
+        model.eyeballs,
+        torch.zeros(4),
+        torch.zeros(0, 468, 3),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -91,13 +99,18 @@ def iris_centroid(eyes: Tensor, near: Tensor, radius: float = 12.0) -> Tensor:
     return torch.stack([(weight * x).sum(), (weight * y).sum()]) / weight.sum()
 
 
+def within(mask: Tensor) -> Tensor:
+    """The pixels of a mask (..., H, W) whose neighbours are all in it: those on its border may show two things at once."""
+    return torch.nn.functional.max_pool2d((~mask).float()[None], 3, stride=1, padding=1)[0] == 0
+
+
 def test_shape_type_and_background(model: FaceModel, renderer: ConditioningRenderer) -> None:
     images = renderer(moving(model, 3))
     assert images.shape == (3, 9, 256, 256)
     assert images.dtype == torch.uint8
-    face = renderer.regions(moving(model, 3))["face"]
+    face = renderer.regions(moving(model, 3)) != EMPTY
     assert 0.05 < face.double().mean() < 0.9
-    assert (images.movedim(1, -1)[~face] == 0).all()
+    assert (images.movedim(1, -1)[within(~face)] == 0).all()
 
 
 def test_a_batch_equals_its_frames_one_by_one(model: FaceModel, renderer: ConditioningRenderer) -> None:
@@ -107,13 +120,12 @@ def test_a_batch_equals_its_frames_one_by_one(model: FaceModel, renderer: Condit
         one = parameters[frame : frame + 1]
         difference = (together[frame].int() - renderer(one)[0].int()).abs()
         assert (difference > 1).double().mean() < 1e-5
-        for name, mask in renderer.regions(one).items():
-            assert torch.equal(mask[0], regions[name][frame])
+        assert torch.equal(renderer.regions(one)[0], regions[frame])
 
 
 def test_no_frames(model: FaceModel, renderer: ConditioningRenderer) -> None:
     assert renderer(at_rest(model, 0)).shape == (0, 9, 256, 256)
-    assert renderer.regions(at_rest(model, 0))["face"].shape == (0, 256, 256)
+    assert renderer.regions(at_rest(model, 0)).shape == (0, 256, 256)
 
 
 def test_a_face_behind_the_camera_leaves_the_images_empty(model: FaceModel, renderer: ConditioningRenderer) -> None:
@@ -122,11 +134,9 @@ def test_a_face_behind_the_camera_leaves_the_images_empty(model: FaceModel, rend
 
 def test_even_white_light_shows_the_reflectance(model: FaceModel, renderer: ConditioningRenderer) -> None:
     parameters = at_rest(model)
-    regions = renderer.regions(parameters)
-    skin = (regions["face"] & ~regions["eyes"] & ~regions["mouth"])[0]
-    diffuse = renderer(parameters)[0, :3]
-    assert ((diffuse[:, skin].int() - round(255 * GREY)).abs() <= 1).all()
-    assert (diffuse[:, ~skin] == 0).all()
+    regions, diffuse = renderer.regions(parameters)[0], renderer(parameters)[0, :3]
+    assert ((diffuse[:, within((regions == FACE)[None])[0]].int() - round(255 * GREY)).abs() <= 1).all()
+    assert (diffuse[:, within((regions == EMPTY)[None])[0]] == 0).all()
 
 
 def test_light_from_the_right_stays_right_when_the_head_turns(model: FaceModel, renderer: ConditioningRenderer) -> None:
@@ -157,7 +167,7 @@ def test_correspondence_follows_the_surface(model: FaceModel, renderer: Conditio
     """A vertex keeps its colour wherever the head moves it."""
     parameters = at_rest(model).replace(rotation=turned(15, -10, 20), translation=torch.tensor([[20.0, -15.0, 1100.0]]))
     images = renderer(parameters)[0]
-    landmarks = torch.tensor([4, 10, 151, 9, 50, 280])  # tip of the nose, forehead, cheeks
+    landmarks = torch.tensor([4, 151, 9, 50, 280])  # tip of the nose, forehead, cheeks
     column, row = see(model.vertices[landmarks], parameters).floor().long().unbind(-1)
     found = images[3:6, row, column].T.double() / 255
     torch.testing.assert_close(found, model.correspondence[landmarks].double(), atol=0.03, rtol=0)
@@ -205,10 +215,13 @@ def test_a_small_movement_of_the_eye_shows_in_a_small_image(model: FaceModel, ac
 
 def test_eye_colours_and_region(model: FaceModel, renderer: ConditioningRenderer) -> None:
     parameters = at_rest(model)
-    eyes, region = renderer(parameters)[0, 6:], renderer.regions(parameters)["eyes"][0]
-    assert (eyes[:, ~region] == 0).all()
-    assert (eyes[2, region] == 255).all()  # white and the iris share full blue
-    colours = {tuple(c) for c in eyes[:, region].T.tolist()}
+    images, regions = renderer(parameters)[0], renderer.regions(parameters)[0]
+    eyes, opening = images[6:], (images[6:] > 0).any(0)
+    assert (regions[opening] == EYES).all()
+    inside = within(opening[None])[0]
+    assert (eyes[2, inside] == 255).all()  # white and the iris share full blue
+    assert (images[:6, inside] == 0).all()
+    colours = {tuple(c) for c in eyes[:, inside].T.tolist()}
     assert (255, 255, 255) in colours
     assert tuple(int(255 * c) for c in IRIS) in colours
 
@@ -219,24 +232,45 @@ def test_a_closed_lid_hides_the_iris(model: FaceModel, renderer: ConditioningRen
     assert closed.any(0).sum() < 0.05 * opened.any(0).sum()
 
 
+def test_a_pixel_shows_how_wide_a_narrow_gap_is(model: FaceModel, actor: Actor) -> None:
+    """Lips that part by less than a pixel of a small image darken it by as much as they part."""
+    small = ConditioningRenderer(model, actor, CAMERA, size=128)
+    jaws = [small(expressing(model, jawOpen=jaw))[0, :3, 95:120, 56:72].float().mean() for jaw in (0.0, 0.02, 0.04, 0.06)]
+    assert all(wider < narrower for narrower, wider in pairwise(jaws))
+
+
 def test_an_open_jaw_shows_the_mouth(model: FaceModel, renderer: ConditioningRenderer) -> None:
-    closed, opened = renderer.regions(at_rest(model)), renderer.regions(expressing(model, jawOpen=0.8))
-    assert opened["mouth"].sum() > 300
-    assert closed["mouth"].sum() < 0.1 * opened["mouth"].sum()
-    images = renderer(expressing(model, jawOpen=0.8))[0]
-    assert (images[:, opened["mouth"][0]] == 0).all()
+    def opening(parameters: FaceParameters) -> Tensor:
+        """Where the region is mouth, but nothing is drawn."""
+        return (renderer(parameters)[0] == 0).all(0) & (renderer.regions(parameters)[0] == MOUTH)
+
+    jaw = expressing(model, jawOpen=0.8)
+    closed, opened = opening(at_rest(model)), opening(jaw)
+    assert opened.sum() > 300
+    assert closed.sum() < 0.1 * opened.sum()
     column, row = see(model.vertices[[13, 14]], at_rest(model)).mean(0)  # between the lips at rest
-    rows, columns = opened["mouth"][0].nonzero().double().mean(0)
+    rows, columns = opened.nonzero().double().mean(0)
     assert abs(columns - column) < 1
     assert rows > row  # the jaw goes down
-    for regions in (closed, opened):
-        assert not (regions["eyes"] & regions["mouth"]).any()
-        assert not (~regions["face"] & (regions["eyes"] | regions["mouth"])).any()
+
+
+def test_lips_belong_to_the_mouth_and_lids_to_the_eyes(model: FaceModel, renderer: ConditioningRenderer) -> None:
+    """Points whose place in the face is known by name, seen where the mesh projects them."""
+    parameters = at_rest(model)
+    regions = renderer.regions(parameters)[0]
+    expected = {
+        MOUTH: (0, 17, 61, 291),
+        EYES: (27, 257, 23, 253),
+        FACE: (4, 9, 50, 280, 152 - 1),
+    }  # lips; lids; nose, brow, cheeks
+    for label, landmarks in expected.items():
+        column, row = see(model.vertices[list(landmarks)], parameters).floor().long().unbind(-1)
+        assert (regions[row, column] == label).all(), label
 
 
 def test_the_surface_has_no_holes(model: FaceModel, renderer: ConditioningRenderer) -> None:
     """Seen from the front the face is one patch without gaps: each row and column of it is a single run."""
-    face = renderer.regions(at_rest(model))["face"][0].int()
+    face = (renderer.regions(at_rest(model))[0] != EMPTY).int()
     for lines in (face, face.T):
         assert (lines.diff(dim=1) == 1).sum(1).max() == 1
 

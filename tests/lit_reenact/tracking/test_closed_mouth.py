@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 from lit_reenact.face import builtin_model
 from lit_reenact.face.topology import LOWER_LIP_RIM, UPPER_LIP_RIM
 from lit_reenact.schema import Camera
 from lit_reenact.tracking import energy
+from lit_reenact.tracking.neutral import close_mouth, face_length, raise_jaw
 from lit_reenact.tracking.settings import TrackerSettings
-from lit_reenact.tracking.shape import FIT, close_mouth, landmark_problem
+from lit_reenact.tracking.shape import FIT, landmark_problem
 from lit_reenact.tracking.solver import initial_state, solve
-from lit_reenact.tracking.template import mouth_opening
+from lit_reenact.tracking.template import DEPTH_SCALE, lip_opening
 
 CAMERA = Camera(focal=4.5 * 256, width=256, height=256)
 UPPER, LOWER = list(UPPER_LIP_RIM[1:-1]), list(LOWER_LIP_RIM[1:-1])
@@ -44,6 +46,20 @@ def test_the_gap_is_followed_where_the_shapes_cannot_follow_the_lips() -> None:
         problem = replace(landmark_problem(neutral, model, CAMERA, TrackerSettings()), gap_weight=weight)
         state = solve(problem, seen, initial_state(problem, torch.cat([seen, depth], -1)), FIT)
         fitted = energy.deform(problem.neutral, problem.basis, state.expression)
-        openings.append(float(mouth_opening(fitted[..., :2])))
+        openings.append(float(lip_opening(fitted[..., :2])))
     assert openings[1] < 0.01
     assert openings[1] < 0.5 * openings[0]
+
+
+def test_the_neutral_jaw_is_nearly_as_high_as_it_ever_is() -> None:
+    """A person whose jaw travels behind closed lips, evenly from 0 to 0.5: the neutral head is brought to a twentieth of it."""
+    model = builtin_model()
+    names = model.expression_names
+    lowering = model.expression_basis[names.index("jawOpen")] + model.expression_basis[names.index("mouthClose")]
+    travel = torch.linspace(0, 0.5, 101)
+    heads = model.vertices + travel[:, None, None] * lowering
+    seen = heads / torch.tensor([1.0, 1.0, DEPTH_SCALE])  # as MediaPipe exaggerates depth
+    raised = raise_jaw(model.vertices + 0.25 * lowering, seen, model)
+    assert float(face_length(raised)) == pytest.approx(float(face_length(model.vertices + 0.025 * lowering)), abs=2e-3)
+    lips = (raised[UPPER] - raised[LOWER]).norm(dim=-1)
+    assert lips.max() < 1.5  # mm

@@ -61,7 +61,19 @@ def test_fit_gaze_is_relative_to_the_usual_look_and_bridges_blinks(model: FaceMo
     expression[30:33, blinks] = 1.0
     points[30:33, 468:, :2] += 8  # nonsense under closed lids
     rotation = axis_angle_to_matrix(parameters.rotation)
-    shape = Shape(model.vertices, torch.zeros(78), rotation, parameters.translation, expression, torch.zeros(FRAMES))
+    error = torch.zeros(FRAMES)
+    shape = Shape(
+        neutral=model.vertices,
+        identity=torch.zeros(78),
+        rotation=rotation,
+        translation=parameters.translation,
+        expression=expression,
+        fitted_error=error,
+        error=error,
+        modes=torch.zeros(0, 468, 3),
+        corrective=torch.zeros(FRAMES, 0),
+        corrected_error=error,
+    )
     yes = torch.ones(FRAMES, dtype=torch.bool)
     _, offset, found = fit_gaze(points, shape, Timing(yes, yes, ~yes, 30.0, FRAMES), model, CAMERA, TrackerSettings())
 

@@ -82,3 +82,28 @@ def test_later_frames_do_not_change_training_frames() -> None:
     before, after = timing.smooth(values, 3.0), timing.smooth(changed, 3.0)
     assert torch.equal(before[:20], after[:20])
     assert not torch.equal(before[20:], after[20:])
+
+
+def timing_of(seen: torch.Tensor, actor_frames: int, cuts: tuple[int, ...]) -> Timing:
+    return Timing(seen, torch.ones_like(seen), torch.zeros_like(seen), 30.0, actor_frames, cuts)
+
+
+def test_nothing_crosses_a_cut() -> None:
+    """Each shot comes out as if it were a clip of its own, wherever the training frames end."""
+    values = torch.randn(40, 2, generator=torch.Generator().manual_seed(0)).cumsum(0)
+    seen = torch.ones(40, dtype=torch.bool)
+    seen[[10, 11, 12, 13, 27, 28]] = False  # gaps on both sides of the first cut and at the second
+    for actor_frames in (6, 20, 40):
+        whole = timing_of(seen, actor_frames, (12, 27)).smooth(values, 3.0)
+        for start, stop in ((0, 12), (12, 27), (27, 40)):
+            border = min(max(actor_frames - start, 0), stop - start)
+            alone = timing_of(seen[start:stop], border, ()).smooth(values[start:stop], 3.0)
+            torch.testing.assert_close(whole[start:stop], alone)
+
+
+def test_a_shot_without_a_known_frame_gets_values_from_its_neighbours() -> None:
+    values = torch.tensor([1.0, 1, 9, 9, 3, 3])[:, None]
+    known = torch.tensor([True, True, False, False, True, True])
+    filled = timing_of(known, 6, (2, 4)).fill(values, known)
+    assert filled[[0, 1, 4, 5], 0].tolist() == [1, 1, 3, 3]
+    assert bool(((filled[2:4] > 1) & (filled[2:4] < 3)).all())

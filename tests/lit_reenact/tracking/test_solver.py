@@ -15,7 +15,7 @@ from lit_reenact.tracking import energy
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.shape import FIT, fit_shape, landmark_problem, landmark_weights
 from lit_reenact.tracking.smoothing import Timing
-from lit_reenact.tracking.solver import Problem, Stage, State, initial_state, jacobian, residuals, rigid_alignment, solve
+from lit_reenact.tracking.solver import Problem, Stage, State, initial_state, jacobian, residuals, solve
 from tests.factories import make_parameters
 
 CAMERA = Camera(focal=4.5 * 256, width=256, height=256)
@@ -79,7 +79,7 @@ def test_jacobian_is_the_derivative(model: FaceModel) -> None:
     torch.testing.assert_close(jacobian(double, state)[0], expected, atol=1e-6, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("noise", "degrees", "pixels"), [(0.0, 0.3, 0.1), (0.5, 0.8, 0.25)])
+@pytest.mark.parametrize(("noise", "degrees", "pixels"), [(0.0, 0.1, 0.05), (0.5, 0.6, 0.25)])
 def test_known_motion_is_found(model: FaceModel, noise: float, degrees: float, pixels: float) -> None:
     parameters = known_motion(model, 60)
     clean = landmarks_of(model, parameters)
@@ -126,6 +126,17 @@ def test_coefficients_keep_bounds_and_ties(model: FaceModel) -> None:
     assert bool((state.expression[:, names.index("mouthClose")] <= state.expression[:, names.index("jawOpen")] + 1e-6).all())
 
 
+def test_the_jaw_travels_behind_closed_lips(model: FaceModel) -> None:
+    """JawOpen and mouthClose rise together: the lips stay closed, which must not hold the jaw."""
+    parameters = known_motion(model, 40)
+    names = model.expression_names
+    travel = 0.3 + 0.3 * torch.sin(torch.arange(40) / 5)
+    expression = torch.zeros_like(parameters.expression)
+    expression[:, [names.index("jawOpen"), names.index("mouthClose")]] = travel[:, None]
+    state = track_landmarks(problem_of(model, 1.0), landmarks_of(model, parameters.replace(expression=expression)))
+    assert (state.expression[:, names.index("jawOpen")] - travel).abs().mean() < 0.05
+
+
 def test_energy_falls_to_a_minimum_on_the_bounds(model: FaceModel) -> None:
     """Against the conditions of Karush, Kuhn and Tucker: no admissible small change lowers the energy."""
     points = landmarks_of(model, known_motion(model, 6))
@@ -137,7 +148,9 @@ def test_energy_falls_to_a_minimum_on_the_bounds(model: FaceModel) -> None:
     def total(expression: Tensor) -> Tensor:
         residual = residuals(problem, State(state.rotation, state.translation, expression), points[..., :2])
         above, below = problem.gaps
-        gaps = problem.gap_weight * (residual[:, above] - residual[:, below]).square().sum((-1, -2))
+        unit = energy.residual_unit(problem.neutral, state.translation, CAMERA)[:, None]
+        weight = problem.gap_weight * energy.contact_weight((points[:, above, :2] - points[:, below, :2]).norm(dim=-1) / unit)
+        gaps = (weight * (residual[:, above] - residual[:, below]).square().sum(-1)).sum(-1)
         shape = energy.landmark_energy(residual, problem.landmark_weight) + energy.prior_energy(expression, problem.prior_weight)
         return shape + gaps
 
@@ -151,19 +164,8 @@ def test_energy_falls_to_a_minimum_on_the_bounds(model: FaceModel) -> None:
             assert bool((total(changed) >= least - 0.05).all()), model.expression_names[k]
 
 
-def test_rigid_alignment_of_known_similarity() -> None:
-    points = torch.randn(30, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    turn = axis_angle_to_matrix(torch.tensor([[0.3, -0.5, 0.2]], dtype=torch.float64))
-    offset = torch.tensor([[1.0, 2.0, 3.0]], dtype=torch.float64)
-    moved = 2.5 * points @ turn[0].T + offset
-    rotation, scale, found = rigid_alignment(moved[None], points, torch.rand(30, dtype=torch.float64))
-    torch.testing.assert_close(rotation, turn)
-    torch.testing.assert_close(scale, torch.tensor([2.5], dtype=torch.float64))
-    torch.testing.assert_close(found, offset)
-
-
 def test_weights_average_to_one_and_favour_rims(model: FaceModel) -> None:
-    weight = landmark_weights(model, 3.0)
+    weight = landmark_weights(3.0)
     assert weight.mean() == pytest.approx(1)
     lid, lip, brow, cheek = weight[[159, 13, 105, 50]]
     assert lid == lip == brow == pytest.approx(3 * float(cheek))

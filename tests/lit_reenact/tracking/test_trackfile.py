@@ -73,7 +73,7 @@ def test_one_flipped_bit(track: Track, tmp_path: Path) -> None:
 def test_another_schema(track: Track, tmp_path: Path) -> None:
     path = save_track(track, tmp_path)
     rewrite(path, schema=99)
-    with pytest.raises(ReenactError, match=r"schema 99.*reads schema 1.*again"):
+    with pytest.raises(ReenactError, match=r"schema 99.*reads schema 2.*again"):
         load_track(path)
 
 

@@ -1,0 +1,56 @@
+"""How good a track is: figures for the report, each against what the clip itself shows."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from lit_reenact.face import FaceModel
+from lit_reenact.face.topology import VERTEX_COUNT
+from lit_reenact.geometry import head_to_camera, project
+from lit_reenact.rendering.conditioning import ConditioningRenderer
+from lit_reenact.schema import FACE, Track
+from lit_reenact.tracking.energy import length
+from lit_reenact.video import FrameReader
+
+CHUNK = 64
+"""Frames whose meshes are in memory at once."""
+
+
+def projected_landmarks(track: Track, model: FaceModel) -> Tensor:
+    """Where the track puts the 468 landmarks, (T, 468, 2) in pixels of the clip."""
+    parts = []
+    for start in range(0, len(track), CHUNK):
+        parameters = track.parameters[start : start + CHUNK]
+        landmarks = model.landmarks(model.mesh(track.actor, parameters))
+        parts.append(project(head_to_camera(landmarks, parameters.rotation, parameters.translation), track.camera)[..., :2])
+    return torch.cat(parts)
+
+
+def jitter(points: Tensor) -> Tensor:
+    """Mean second difference over time of points (T, L, 2): (T,) in their unit, NaN in the first and the last frame."""
+    if len(points) < 3:
+        return points.new_full((len(points),), torch.nan)
+    second = length(points[2:] - 2 * points[1:-1] + points[:-2]).mean(-1)
+    return pad(second, (1, 1), value=torch.nan)
+
+
+def jitter_ratio(track: Track, model: FaceModel) -> float:
+    """Jitter of the track over that of the landmarks it was fitted to: 1 is as restless as they are, 0 perfectly calm."""
+    raw = jitter(track.landmarks.points[:, :VERTEX_COUNT, :2])
+    fitted = jitter(projected_landmarks(track, model))
+    both = raw.isfinite() & fitted.isfinite()
+    return float(fitted[both].mean() / raw[both].mean())
+
+
+def skin_error(track: Track, model: FaceModel, reader: FrameReader, numbers: Tensor) -> Tensor:
+    """E_photo as a person would read it: mean absolute difference on bare skin, in levels of 255, between the diffuse render and
+    the clip in the frames int64 (N,): (N,), NaN where no skin is seen. Eyes and mouth are left out.
+    """
+    renderer = ConditioningRenderer(model, track.actor, track.camera)
+    parameters = track.parameters[numbers]
+    diffuse, skin = renderer(parameters)[:, :3].cpu().float(), (renderer.regions(parameters) == FACE).cpu()
+    seen = reader.read(numbers.tolist()).permute(0, 3, 1, 2).float()
+    difference = (diffuse - seen).abs().mean(1)  # (N, H, W)
+    return (difference * skin).sum((1, 2)) / skin.sum((1, 2))

@@ -1,0 +1,42 @@
+"""A small head as other face models publish theirs: the built-in face, moved, open at eyes and mouth, with loose eyeballs."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lit_reenact.face import builtin_model
+from lit_reenact.face.topology import SKIN, VERTEX_COUNT
+
+Array = NDArray[np.float64]
+Triangles = NDArray[np.int64]
+
+ORIGIN = np.array([3.0, -40.0, 25.0])
+"""Where the head's own origin lies in ours, mm."""
+
+
+def head() -> tuple[Array, Triangles]:
+    """Vertices (476, 3) mm and triangles: 468 of the face, then two tetrahedra for eyeballs, which hang on nothing."""
+    model = builtin_model()
+    tetrahedron = np.array([[0, 0, 12], [10, 0, -6], [-10, 0, -6], [0, 10, -6]])
+    centres = model.eyeballs.double().numpy()
+    vertices = np.concatenate([model.vertices.double().numpy(), *(centre + tetrahedron for centre in centres)]) - ORIGIN
+    sides = np.array([[0, 1, 3], [0, 3, 2], [0, 2, 1], [1, 2, 3]])
+    skin = model.faces[model.region == SKIN].numpy()
+    return vertices, np.concatenate([skin, sides + VERTEX_COUNT, sides + VERTEX_COUNT + 4])
+
+
+def smooth_fields(count: int, vertices: Array, seed: int = 0) -> Array:
+    """Random smooth displacements (count, V, 3), about a millimetre."""
+    random = np.random.default_rng(seed)
+    frequency, phase = random.normal(size=(count, 3, 3)) / 60, random.uniform(0, 6, size=(count, 1, 3))
+    fields: Array = np.sin(vertices @ frequency + phase)
+    return fields
+
+
+def builtin_field(name: str, vertices: Array) -> Array:
+    """An expression of the built-in model over the small head; its eyeballs stay."""
+    model = builtin_model()
+    field = np.zeros_like(vertices)
+    field[:VERTEX_COUNT] = model.expression_basis[model.expression_names.index(name)].numpy()
+    return field
