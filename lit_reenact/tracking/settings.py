@@ -21,6 +21,7 @@ class TrackerSettings:
             squared residual in % of the outer-eye distance.
         pose_smoothing: strength of the Whittaker smoother on the pose, at 30 frames per second.
         expression_smoothing: the same on expression coefficients and on the common direction of the eyes.
+        speech_smoothing: the same on the coefficients of jaw, lips and blinks.
         squint_smoothing: the same on the difference between the eyes.
         light_smoothing: the same on the light.
         held_difference: mean difference of two frames, in grey levels of 255, below which the second repeats the first.
@@ -40,8 +41,9 @@ class TrackerSettings:
     expression_prior: float = 60.0
     identity_prior: float = 50.0
     template_prior: float = 0.05
-    pose_smoothing: float = 0.45
-    expression_smoothing: float = 0.3
+    pose_smoothing: float = 0.8
+    expression_smoothing: float = 0.5
+    speech_smoothing: float = 0.1
     squint_smoothing: float = 1.0
     light_smoothing: float = 100.0
     held_difference: float = 0.25

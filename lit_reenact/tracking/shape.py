@@ -39,6 +39,9 @@ TIES = (("mouthClose", "jawOpen"),)
 RELUCTANCE = {"mouthShrugLower": 100.0}
 """Factors on the prior of shapes that would otherwise take over what another one means: here the travel of the jaw."""
 
+SWIFT = ("jaw", "mouth", "eyeBlink")
+"""How the names of shapes begin that speech and blinks move within a few frames: smoothing would dull them."""
+
 BROWS = (46, 53, 52, 65, 55, 70, 63, 105, 66, 107)
 """FaceMesh landmarks of the right brow; those of the left are their mirror images."""
 
@@ -95,7 +98,7 @@ def fit_shape(points: Tensor, timing: Timing, model: FaceModel, camera: Camera, 
 
     state = smooth_pose(state, timing, settings.pose_smoothing)
     rested = solve(problem, landmarks[..., :2], state[seen], REST)
-    coefficients = timing.smooth(_spread(rested.expression, seen), settings.expression_smoothing)
+    coefficients = smooth_expression(_spread(rested.expression, seen), timing, model.expression_names, settings)
     state = State(state.rotation, state.translation, admissible(problem, coefficients))
     correctives = learn_correctives(problem, state[seen][learn], landmarks[learn, :, :2])
     corrective, corrected = fit_correctives(problem, state[seen], landmarks[..., :2], correctives)
@@ -154,6 +157,15 @@ def smooth_pose(state: State, timing: Timing, strength: float) -> State:
     translation = timing.smooth(_spread(state.translation, seen), strength)
     expression = timing.smooth(_spread(state.expression, seen), 0.0)
     return State(axis_angle_to_matrix(rotation), translation, expression)
+
+
+def smooth_expression(expression: Tensor, timing: Timing, names: tuple[str, ...], settings: TrackerSettings) -> Tensor:
+    """Coefficients (T, K) smoothed over time: brows and cheeks firmly, ``SWIFT`` shapes lightly."""
+    swift = torch.tensor([name.startswith(SWIFT) for name in names])
+    result = torch.empty_like(expression)
+    result[:, swift] = timing.smooth(expression[:, swift], settings.speech_smoothing)
+    result[:, ~swift] = timing.smooth(expression[:, ~swift], settings.expression_smoothing)
+    return result
 
 
 def spread_evenly(count: int, most: int) -> Tensor:

@@ -124,7 +124,7 @@ def test_each_network_descends_its_own_loss_alone() -> None:
     seed_everything(0, verbose=False)
     module = ReenactModule(**SMALL, learning_rate=0.0, norm="none", dropout=0.0, lambda_adversarial=0.5, lambda_l1=10.0)
     _fit(module, max_steps=2)  # two optimizers, one batch; a learning rate of 0 keeps the weights as they were
-    conditioning, frame, _ = next(iter(Windows().train_dataloader()))
+    conditioning, frame, *_ = next(iter(Windows().train_dataloader()))
     fake = module(conditioning)
 
     logits = module.discriminator(conditioning, fake)
