@@ -20,8 +20,8 @@ class TrackerSettings:
         template_prior: how firmly the template resists its refinement: weight of a squared mm of each landmark, against its mean
             squared residual in % of the outer-eye distance.
         pose_smoothing: strength of the Whittaker smoother on the pose, at 30 frames per second.
-        expression_smoothing: the same on expression coefficients and on the common direction of the eyes.
-        speech_smoothing: the same on the coefficients of jaw, lips and blinks.
+        expression_smoothing: the same on the coefficients of brows, cheeks and nose.
+        swift_smoothing: the same on those of jaw, lips and blinks, and on the common direction of the eyes.
         squint_smoothing: the same on the difference between the eyes.
         light_smoothing: the same on the light.
         held_difference: mean difference of two frames, in grey levels of 255, below which the second repeats the first.
@@ -43,7 +43,7 @@ class TrackerSettings:
     template_prior: float = 0.05
     pose_smoothing: float = 0.8
     expression_smoothing: float = 0.5
-    speech_smoothing: float = 0.1
+    swift_smoothing: float = 0.1
     squint_smoothing: float = 1.0
     light_smoothing: float = 100.0
     held_difference: float = 0.25

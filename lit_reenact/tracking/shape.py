@@ -163,7 +163,7 @@ def smooth_expression(expression: Tensor, timing: Timing, names: tuple[str, ...]
     """Coefficients (T, K) smoothed over time: brows and cheeks firmly, ``SWIFT`` shapes lightly."""
     swift = torch.tensor([name.startswith(SWIFT) for name in names])
     result = torch.empty_like(expression)
-    result[:, swift] = timing.smooth(expression[:, swift], settings.speech_smoothing)
+    result[:, swift] = timing.smooth(expression[:, swift], settings.swift_smoothing)
     result[:, ~swift] = timing.smooth(expression[:, ~swift], settings.expression_smoothing)
     return result
 
