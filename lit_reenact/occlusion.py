@@ -45,7 +45,7 @@ def covered_mouths(colours: Tensor, shortest: int) -> Tensor:
         colours: (T, 2), ``lip_colour`` of each frame.
         shortest: frames.
     """
-    usual = colours.nanmedian(0).values
+    usual = colours.contiguous().nanmedian(0).values  # of an expanded tensor torch returns what lies in memory
     if not bool(usual.norm() > LEAST_COLOUR):
         return torch.zeros(len(colours), dtype=torch.bool)
     covered = colours @ usual < COVERED * usual.square().sum()  # False where NaN
