@@ -66,9 +66,13 @@ def test_known_parameters_are_found(known: tuple[Track, Prepared], found: Track)
     assert angle.mean() < 3  # the neutral face is learned from frames that all grimace: a constant turn may remain
     assert found.error[seen].mean() < 1.3
     names = builtin_model().expression_names
-    for name in ("jawOpen", "eyeBlinkLeft", "eyeBlinkRight"):
+    for name in ("eyeBlinkLeft", "eyeBlinkRight"):
         k = names.index(name)
         assert correlation(found.parameters.expression[seen, k], made.expression[seen, k]) > 0.8, name
+    # This face presses its lips through each other where mouthClose exceeds jawOpen; the tracker lets them meet.
+    jaw, close = names.index("jawOpen"), names.index("mouthClose")
+    parted, known_parted = (e[seen, jaw] - e[seen, close] for e in (found.parameters.expression, made.expression))
+    assert correlation(parted, known_parted.clamp(min=0)) > 0.8
     for channel in range(4):
         assert correlation(found.parameters.gaze[seen, channel], made.gaze[seen, channel]) > 0.8
 
@@ -97,7 +101,9 @@ def test_actor_knows_nothing_of_held_out_frames(known: tuple[Track, Prepared], f
     other = track(replace(prepared, landmarks=replace(prepared.landmarks, points=points)), SETTINGS, progress=False)
     for field in fields(Actor):
         # Even one and the same clip differs by a few 1e-6: the order of sums hangs on where in memory the numbers lie.
-        torch.testing.assert_close(getattr(other.actor, field.name), getattr(found.actor, field.name), atol=2e-5, rtol=0)
+        # The least of the corrective modes are little more than such noise, so theirs is larger.
+        tolerance = 1e-3 if field.name == "correctives" else 2e-5
+        torch.testing.assert_close(getattr(other.actor, field.name), getattr(found.actor, field.name), atol=tolerance, rtol=0)
     assert not torch.equal(other.parameters.rotation[63:], found.parameters.rotation[63:])
 
 
