@@ -29,7 +29,7 @@ def rarity(features: Tensor, neighbours: int = NEIGHBOURS, limit: float = LIMIT)
 def frame_weights(track: Track, frames: list[int]) -> Tensor:
     """Weights (N,) of some frames of a track, by how rare expression, head pose and gaze are among them, all measured in mm."""
     parameters, model = track.parameters[torch.tensor(frames)], load_face_model(track.info.face_model)
-    landmarks = model.landmarks(model.mesh(track.actor, parameters))  # (N, 468, 3)
+    landmarks = model.landmarks_of(track.actor, parameters)  # (N, 468, 3)
     say = landmark_weights(RIM_WEIGHT)  # 1 on average
     expression = (landmarks * say.sqrt()[:, None]).flatten(1) / len(say) ** 0.5
     return rarity(torch.cat([expression, HEAD_LEVER * parameters.rotation, EYE_LEVER * parameters.gaze], dim=1))

@@ -68,7 +68,7 @@ class NearestFrame:
 
     def features(self, parameters: FaceParameters) -> Tensor:
         """What is compared, (T, F): the squared Euclidean distance of two rows is the weighted mean squared distance in px^2."""
-        landmarks = self._model.landmarks(self._model.mesh(self._actor, parameters))
+        landmarks = self._model.landmarks_of(self._actor, parameters)
         directions = gaze_direction(parameters.gaze.reshape(-1, 2, 2))
         irises = self._actor.eyeballs + self._model.eye_radius * directions  # (T, 2, 3)
         points = torch.cat([landmarks, irises], 1)

@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
@@ -18,7 +18,7 @@ import torch
 
 from lit_reenact.errors import ReenactError
 from lit_reenact.tracking.settings import TrackerSettings
-from lit_reenact.tracking.tracker import finished_track, track_video
+from lit_reenact.tracking.tracker import finished_track, stored_settings, track_video
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -131,7 +131,7 @@ def track_all(jobs: Sequence[Job], settings: TrackerSettings, size: int, process
     Yields:
         An outcome for each job, as they come.
     """
-    wanted = {**asdict(settings), "size": size}
+    wanted = stored_settings(settings, size)
     waiting = []
     for job in jobs:
         if finished_track(job.video, job.folder, wanted) is not None:

@@ -1,9 +1,10 @@
 """The terms of the tracking energy and the derivatives of the projection: pure functions over a batch of frames.
 
-    E(X) = w_land E_land(X) + w_reg E_reg(X)
+    E(X) = w_land E_land(X) + w_gap E_gap(X) + w_reg E_reg(X)
 
 as in the paper (Kim et al. 2018, section 3, after Garrido et al. 2016 and Thies et al. 2016), without its photometric term,
-for light and reflectance are solved apart from the shape (``photometric``). Residuals are measured in units of 1 % of the
+for light and reflectance are solved apart from the shape (``photometric``). E_gap is this project's own: squared residuals of the
+vectors between facing points of lips and lids, under ``contact_weight``. Residuals are measured in units of 1 % of the
 outer-eye distance as the camera sees it, so that no weight depends on the size of the image or of the face.
 """
 

@@ -14,18 +14,12 @@ from lit_reenact.schema import FACE, Track
 from lit_reenact.tracking.energy import length
 from lit_reenact.video import FrameReader
 
-CHUNK = 64
-"""Frames whose meshes are in memory at once."""
-
 
 def projected_landmarks(track: Track, model: FaceModel) -> Tensor:
     """Where the track puts the 468 landmarks, (T, 468, 2) in pixels of the clip."""
-    parts = []
-    for start in range(0, len(track), CHUNK):
-        parameters = track.parameters[start : start + CHUNK]
-        landmarks = model.landmarks(model.mesh(track.actor, parameters))
-        parts.append(project(head_to_camera(landmarks, parameters.rotation, parameters.translation), track.camera)[..., :2])
-    return torch.cat(parts)
+    landmarks = model.landmarks_of(track.actor, track.parameters)
+    placed = head_to_camera(landmarks, track.parameters.rotation, track.parameters.translation)
+    return project(placed, track.camera)[..., :2]
 
 
 def jitter(points: Tensor) -> Tensor:

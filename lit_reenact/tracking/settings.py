@@ -14,7 +14,8 @@ class TrackerSettings:
         focal_factor: focal length over the width of the clip; FaceMesh landmarks do not tell it.
         actor_fraction: the first part of the clip, from which everything about the person is learned.
         rim_weight: say of landmarks on lids, lips and brows, against 1 of all others.
-        gap_weight: say of the gap between two facing points of the lips or lids against 1 of a landmark.
+        gap_weight: say of the gap between two facing points of the lips or lids against 1 of a landmark, while it is wide; the
+            nearer to closed, the more (``energy.contact_weight``).
         expression_prior: weight of squared coefficients, against squared residuals in % of the outer-eye distance.
         identity_prior: weight of squared identity coefficients, in prior deviations, against squared mm.
         template_prior: how firmly the template resists its refinement: weight of a squared mm of each landmark, against its mean

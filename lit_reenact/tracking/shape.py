@@ -10,13 +10,14 @@ from torch import Tensor
 from lit_reenact.face import FaceModel
 from lit_reenact.face.topology import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, VERTEX_COUNT, mirrored
 from lit_reenact.geometry import axis_angle_to_matrix, matrix_to_axis_angle
+from lit_reenact.measures import DEPTH_SCALE
 from lit_reenact.schema import Camera
 from lit_reenact.tracking.correctives import fit_correctives, learn_correctives
 from lit_reenact.tracking.neutral import ROBUST_SCALE, close_mouth, raise_jaw, refine_template
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.smoothing import Timing
 from lit_reenact.tracking.solver import Problem, Stage, State, admissible, initial_state, landmark_error, solve
-from lit_reenact.tracking.template import DEPTH_SCALE, fit_identity, subject_template
+from lit_reenact.tracking.template import fit_identity, subject_template
 
 LEARNING_FRAMES = 1000
 """Training frames that the person is learned from at most, so that memory does not grow with the length of a video."""

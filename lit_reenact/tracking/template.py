@@ -10,10 +10,8 @@ from lit_reenact.face import FaceModel
 from lit_reenact.face.spreading import spread
 from lit_reenact.face.topology import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, mirror_vertices, mirrored
 from lit_reenact.geometry import rigid_alignment
+from lit_reenact.measures import DEPTH_SCALE
 from lit_reenact.tracking.energy import length, outer_eye_distance
-
-DEPTH_SCALE = 0.8
-"""MediaPipe's z is about a quarter too deep."""
 
 TEMPLATE_FRAMES = 200
 """Frames that are averaged at most; more change nothing."""

@@ -111,7 +111,7 @@ def track_video(
         ReenactError: as ``prepare`` and ``track``.
     """
     settings = settings or TrackerSettings()
-    wanted = {**asdict(settings), "size": size}
+    wanted = stored_settings(settings, size)
     done = finished_track(Path(source), folder, wanted)
     if done is not None:
         return done
@@ -129,6 +129,11 @@ def track_video(
     write_report(made, folder)
     save_track(made, folder)  # last: a folder with a track is finished
     return made
+
+
+def stored_settings(settings: TrackerSettings, size: int) -> dict[str, float | int | str | bool]:
+    """What a track file says of how it was made: a track made with anything else is made anew."""
+    return {**asdict(settings), "size": size}
 
 
 def finished_track(source: Path, folder: Path, settings: dict[str, float | int | str | bool]) -> Track | None:

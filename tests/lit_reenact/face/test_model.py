@@ -9,6 +9,7 @@ import torch
 from lit_reenact.face import builtin_model, vertex_normals
 from lit_reenact.face.model import FaceModel
 from lit_reenact.schema import Actor, FaceParameters
+from tests.factories import make_actor
 
 
 def some_parameters(model: FaceModel, frames: int) -> FaceParameters:
@@ -21,6 +22,20 @@ def some_parameters(model: FaceModel, frames: int) -> FaceParameters:
         rotation=draw(3), translation=draw(3), identity=draw(len(model.identity_basis)), illumination=draw(27), gaze=draw(4),
         expression=draw(len(model.expression_basis)),
     )  # fmt: skip
+
+
+def test_landmarks_of_a_frame_are_those_of_its_mesh() -> None:
+    """An embedding between vertices, with an offset, and an identity other than the actor's."""
+    generator = torch.Generator().manual_seed(2)
+    model = dataclasses.replace(
+        builtin_model(),
+        landmark_corners=torch.randint(468, (468, 3), generator=generator),
+        landmark_weights=torch.rand(468, 3, generator=generator).softmax(1),
+        landmark_offset=torch.randn(468, 3, generator=generator),
+    )
+    parameters, actor = some_parameters(model, frames=3), make_actor(model)
+    expected = model.landmarks(model.mesh(actor, parameters))
+    torch.testing.assert_close(model.landmarks_of(actor, parameters), expected, atol=1e-3, rtol=1e-5)
 
 
 def test_mesh_is_the_linear_model() -> None:

@@ -9,13 +9,14 @@ import torch
 
 from lit_reenact.face import builtin_model
 from lit_reenact.face.topology import LOWER_LIP_RIM, UPPER_LIP_RIM
+from lit_reenact.measures import DEPTH_SCALE
 from lit_reenact.schema import Camera
 from lit_reenact.tracking import energy
 from lit_reenact.tracking.neutral import close_mouth, face_length, raise_jaw
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.shape import FIT, landmark_problem
 from lit_reenact.tracking.solver import initial_state, solve
-from lit_reenact.tracking.template import DEPTH_SCALE, lip_opening
+from lit_reenact.tracking.template import lip_opening
 
 CAMERA = Camera(focal=4.5 * 256, width=256, height=256)
 UPPER, LOWER = list(UPPER_LIP_RIM[1:-1]), list(LOWER_LIP_RIM[1:-1])

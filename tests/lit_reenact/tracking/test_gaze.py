@@ -49,7 +49,7 @@ def test_known_gaze_is_found(model: FaceModel) -> None:
     rotation = axis_angle_to_matrix(parameters.rotation)
     origin, direction = rays_in_head(rims.mean(2), rotation, parameters.translation, CAMERA)
     found = look(origin, direction, model.eyeballs, iris_plane_radius(model)).flatten(1)
-    assert torch.rad2deg(found - parameters.gaze).abs().max() <= 1.5
+    assert torch.rad2deg(found - parameters.gaze).abs().max() <= 1.0
 
 
 def test_fit_gaze_is_relative_to_the_usual_look_and_bridges_blinks(model: FaceModel) -> None:
@@ -77,9 +77,9 @@ def test_fit_gaze_is_relative_to_the_usual_look_and_bridges_blinks(model: FaceMo
     yes = torch.ones(FRAMES, dtype=torch.bool)
     _, offset, found = fit_gaze(points, shape, Timing(yes, yes, ~yes, 30.0, FRAMES), model, CAMERA, TrackerSettings())
 
-    assert found.median(0).values.abs().max() < math.radians(1.5)
+    assert found.median(0).values.abs().max() < math.radians(1.0)
     off = torch.rad2deg((found - found.mean(0)) - (gaze - gaze.mean(0))).abs()
-    assert off.mean() <= 1.5
+    assert off.mean() <= 1.0
     assert off[30:33].max() < 6
     torch.testing.assert_close(-offset, gaze.median(0).values, atol=math.radians(5), rtol=0)
 

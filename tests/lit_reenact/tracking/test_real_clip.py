@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lit_reenact.face import FaceModel, builtin_model, load_face_model
 from lit_reenact.geometry import head_to_camera, matrix_to_axis_angle, project
+from lit_reenact.measures import DEPTH_SCALE
 from lit_reenact.prepare import prepare
 from lit_reenact.schema import Camera
 from lit_reenact.split import training_frames
@@ -21,7 +22,7 @@ from lit_reenact.tracking.energy import length, outer_eye_distance
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.shape import Shape, fit_shape
 from lit_reenact.tracking.smoothing import Timing
-from lit_reenact.tracking.template import DEPTH_SCALE, eye_openings, lip_opening
+from lit_reenact.tracking.template import eye_openings, lip_opening
 from lit_reenact.video import FrameReader
 
 pytestmark = pytest.mark.slow
