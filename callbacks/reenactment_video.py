@@ -16,19 +16,20 @@ from lit_reenact.schema import CONDITIONING_CHANNELS, Window
 from lit_reenact.video import VideoWriter
 
 
-def side_by_side(conditioning: Tensor, output: Tensor, target: Tensor) -> Tensor:
-    """The diffuse face of each window's last frame, the generated and the real frame, left to right.
+def side_by_side(conditioning: Tensor, output: Tensor, target: Tensor, current: int) -> Tensor:
+    """The diffuse face of each window's current frame, the generated and the real frame, left to right.
 
     Args:
         conditioning: (B, N_w * 9, H, W) in [-1, 1].
         output: (B, 3, H, W) in [-1, 1].
         target: (B, 3, H, W) in [-1, 1].
+        current: place of the current frame in a window.
 
     Returns:
         uint8 (B, H, 3 W, 3).
     """
-    current = conditioning[:, -CONDITIONING_CHANNELS:]
-    face = torch.maximum(current[:, 0:3], current[:, 6:9])  # the eyes are black in the diffuse image
+    images = conditioning[:, CONDITIONING_CHANNELS * current : CONDITIONING_CHANNELS * (current + 1)]
+    face = torch.maximum(images[:, 0:3], images[:, 6:9])  # the eyes are black in the diffuse image
     row = torch.cat([face, output, target], dim=3)  # (B, 3, H, 3 W)
     return ((row + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
@@ -56,7 +57,8 @@ class ReenactmentVideo(Callback):
     ) -> None:
         wanted = self.max_frames - sum(len(rows) for rows in self.rows)
         if wanted > 0 and trainer.is_global_zero:
-            self.rows.append(side_by_side(batch.conditioning[:wanted], outputs[:wanted], batch.frame[:wanted]).cpu())
+            conditioning, output, target = (images[:wanted] for images in (batch.conditioning, outputs, batch.frame))
+            self.rows.append(side_by_side(conditioning, output, target, pl_module.generator.shape.current).cpu())
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
         self.validations += 1
@@ -66,8 +68,7 @@ class ReenactmentVideo(Callback):
         path.parent.mkdir(parents=True, exist_ok=True)
         info = trainer.datamodule.track.info  # type: ignore[attr-defined]
         facts = {"source_sha256": info.source_sha256, "batch_step": str(pl_module.batch_step)}
-        fps = Fraction(info.fps) / trainer.world_size  # with several processes each sees every n-th frame
-        with VideoWriter(path, fps, tags=ai_generated_tags("conditioning | output | target", **facts)) as video:
+        with VideoWriter(path, Fraction(info.fps), tags=ai_generated_tags("conditioning | output | target", **facts)) as video:
             for row in torch.cat(self.rows):
                 video.write(row)
         for logger in trainer.loggers:

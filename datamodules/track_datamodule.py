@@ -1,191 +1,288 @@
-"""A tracked clip as training, validation and test windows."""
+"""Tracked clips as training, validation and test windows."""
 
 from __future__ import annotations
 
-from fractions import Fraction
 from functools import cached_property
-from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader, RandomSampler, Sampler, WeightedRandomSampler
+from torch.utils.data import DataLoader
 
+from datamodules.augmentation import UNCHANGED, Augmentation
 from datamodules.balance import frame_weights
-from datamodules.conditioning_cache import cache_path, ensure_cache
-from datamodules.windows import ClipFrames, WindowDataset
+from datamodules.clip_frames import ClipFrames
+from datamodules.conditioning_cache import CachedImages, DrawnImages, draw, ensure_cache
+from datamodules.loader import ResumableLoader
+from datamodules.sampler import RunSampler, held_out_batches, seeded, training_seed
+from datamodules.subject import Subject, read_subjects
+from datamodules.windows import Part, ReadImages, WindowDataset
 from lit_reenact.errors import ReenactError
-from lit_reenact.face import load_face_model
 from lit_reenact.rendering.conditioning import ConditioningRenderer
-from lit_reenact.schema import Track, Window
-from lit_reenact.split import Split, temporal_split
-from lit_reenact.tracking.trackfile import CLIP_NAME, load_track
-from lit_reenact.video import sha256
+from lit_reenact.schema import CONDITIONING_CHANNELS, FaceParameters, Runs, Track, Window
+from lit_reenact.split import Split
+from lit_reenact.windows import Placement, WindowMemory, WindowShape, stack_windows, to_signed
+
+Rendering = Literal["cache", "worker", "device"]
+
+PARTS = {"training": "train", "validation": "validation", "test": "test"}
 
 
 class TrackDataModule(LightningDataModule):
-    """Windows of conditioning images and the real frames of one track, split along time.
+    """Windows of conditioning images and the real frames of one track or several, split along time.
 
-    The loaders give ``Window`` of uint8; on the training device it becomes float32 in [-1, 1].
+    The loaders hand over ``Runs`` of uint8; on the training device they become ``Window`` of float32 in [-1, 1].
     """
 
     def __init__(
         self,
-        track: str,
+        track: str | list[str],
         image_size: int = 256,
         window: int = 11,
+        placement: Placement = "causal",
+        stride: int = 1,
         batch_size: int = 16,
+        run_length: int | None = None,
         workers: int = 2,
         fractions: tuple[float, float] = (0.7, 0.1),
         balance: bool = True,
+        rendering: Rendering = "cache",
+        frame_cache_gib: float = 4.0,
+        augmentation: Augmentation = UNCHANGED,
     ) -> None:
         """
         Args:
-            track: folder that ``lit-reenact track`` wrote: the track and its working clip.
+            track: folder that ``lit-reenact track`` wrote: the track and its working clip. For several actors a list of folders,
+                or a text file with one folder a line, relative to the file.
             image_size: side of the images in pixels, at most that of the clip.
-            window: frames in a window, the current one last.
+            window: frames in a window.
+            placement: ``causal``: the current frame is the window's last; ``centred``: it is in its middle.
+            stride: a window shows every so many frames of the clip.
             batch_size: windows in a batch (of each device).
+            run_length: windows that follow each other in a batch and so share conditioning images; 1 samples each on its own. By
+                default so long that a batch of all devices holds four such runs.
             workers: processes that load batches; 0 loads in the training process.
-            fractions: of the clip for training and validation; the rest is for testing.
-            balance: draw rare expressions, poses and looks more often (``balance.py``), instead of every frame once an epoch.
+            fractions: of each clip for training and validation; the rest is for testing.
+            balance: draw rare expressions, poses and looks more often (``balance.py``), and all actors equally often, instead of
+                every frame once an epoch.
+            rendering: where the conditioning images are rendered: once into a file beside the track (``cache``), whenever they
+                are wanted by the process that loads the batch (``worker``), or on the training device (``device``). On a CPU the
+                first is ten times as fast as the others, by measurement (``tests/benchmarks``).
+            frame_cache_gib: how much disk the decoded frames may take beside the tracks, in GiB; those that find no room there
+                are decoded whenever they are wanted.
+            augmentation: small random changes of the training windows, decided by the seed and the batch step; off by default.
         """
         super().__init__()
-        self.save_hyperparameters(logger=False)
-        self.folder = Path(track)
+        if run_length is not None and run_length < 1:
+            raise ReenactError(f"data.run_length is {run_length}, but a run has at least 1 window")
+        self.save_hyperparameters(logger=False, ignore=["augmentation"])  # a checkpoint holds plain values only
         self.image_size = image_size
-        self.window = window
+        self.shape = WindowShape(window, placement, stride)
         self.batch_size = batch_size
+        self.run_length = run_length
         self.workers = workers
-        self.fractions = fractions
         self.balance = balance
-        self.clip = self.folder / CLIP_NAME
+        self.rendering = rendering
+        self.frame_cache_gib = frame_cache_gib
+        self.augmentation = augmentation
+        self.subjects = [Subject(folder, image_size, fractions, self.shape.span) for folder in read_subjects(track)]
+        self.folder = self.subjects[0].folder
+        self._memory = WindowMemory()
+        self._means: Tensor | None = None
+        self._renderers: list[ConditioningRenderer] = []
 
     def check(self) -> None:
         """Refuse unusable data before anything is written.
 
         Raises:
-            ReenactError: no or another clip, images larger than the clip, a part shorter than a window, or an actor learned
-                from frames outside the training part.
+            ReenactError: no or another clip, images larger than the clip, parameters that are no numbers, a part shorter than a
+                window or without one in which every face is known, an actor learned from frames outside the training part, or
+                tracks of several face models.
         """
-        assert self.split
+        models = {subject.track.info.face_model_hash: subject for subject in self.subjects}
+        if len(models) > 1:
+            first, second, *_ = models.values()
+            raise ReenactError(
+                f"{first.folder} was tracked with the face model {first.track.info.face_model!r} and {second.folder} with "
+                f"{second.track.info.face_model!r}: track all actors with the same one"
+            )
+        for name in PARTS:
+            self._dataset(name)
 
-    @cached_property
+    @property
     def track(self) -> Track:
-        track, clip = load_track(self.folder), self.clip
-        if not clip.is_file():
-            raise ReenactError(f"{clip}: the track's working clip is missing; run `lit-reenact track` on its video again")
-        if sha256(clip) != track.info.clip_sha256:
-            raise ReenactError(f"{clip} is not the clip that the track beside it was made from; run `lit-reenact track` again")
-        if self.image_size > track.camera.width:
-            raise ReenactError(
-                f"image_size {self.image_size} is larger than the {track.camera.width} pixels of {clip}: "
-                f"choose a smaller one, or run `lit-reenact track` again with `--size {self.image_size}`"
-            )
-        return track
+        """Of the first actor."""
+        return self.subjects[0].track
 
-    @cached_property
+    @property
     def split(self) -> Split:
-        """The frames of the three parts."""
-        info = self.track.info
-        split = temporal_split(len(self.track), float(Fraction(info.fps)), self.fractions, self.window)
-        if info.actor_frames > split.train.stop:
-            raise ReenactError(
-                f"the actor of {self.folder} was learned from the first {info.actor_frames} frames, but the training part ends "
-                f"at frame {split.train.stop} with fractions {self.fractions}, so the held-out frames would not be unseen: "
-                "choose larger fractions, or run `lit-reenact track` again"
-            )
-        return split
+        """Of the first actor's clip."""
+        return self.subjects[0].split
 
     @cached_property
-    def frames(self) -> ClipFrames:
-        return ClipFrames(self.clip, self.image_size)
+    def frames(self) -> list[ClipFrames]:
+        """Of each clip; the same share of each is kept decoded."""
+        lengths = [len(subject.track) for subject in self.subjects]
+        room = self.frame_cache_gib * 2**30 / (3 * self.image_size**2)
+        share = min(1.0, room / sum(lengths))
+        return [subject.frames(int(share * length)) for subject, length in zip(self.subjects, lengths, strict=True)]
 
     def renderer(self) -> ConditioningRenderer:
-        """Renders this track's conditioning images at the data module's size."""
-        model = load_face_model(self.track.info.face_model)
-        return ConditioningRenderer(model, self.track.actor, self.track.camera, self.image_size)
+        """Renders the first actor's conditioning images at the data module's size."""
+        return self.subjects[0].renderer()
 
     def mean_frame(self) -> Tensor:
-        """The mean of the valid training frames: float32 (3, image_size, image_size) in [-1, 1]."""
-        total = torch.zeros(3, self.image_size, self.image_size, dtype=torch.int64)
-        known = [index for index in self.split.train if self.track.valid[index]]
-        for index in known:
-            total += self.frames[index]
-        return (total / (127.5 * len(known)) - 1).float()
+        """The mean of the valid training frames: float32 (3, image_size, image_size) in [-1, 1], or (A, 3, ...) of A actors."""
+        means = self._mean_frames(torch.device("cpu"))
+        return means[0] if len(means) == 1 else means
+
+    def _mean_frames(self, device: torch.device) -> Tensor:
+        if self._means is None:
+            pairs = zip(self.frames, self.subjects, strict=True)
+            self._means = torch.stack([frames.mean(subject.training_frames()) for frames, subject in pairs])
+        self._means = self._means.to(device)
+        return self._means
 
     def prepare_data(self) -> None:
-        """Render the conditioning images beside the track (one process a machine)."""
+        """Write what is kept beside the tracks (one process a machine)."""
         self.check()
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        ensure_cache(self.track, self.folder, self.renderer().to(device), self.image_size)
+        for subject, frames in zip(self.subjects, self.frames, strict=True):
+            frames.ensure()
+            if self.rendering == "cache":
+                ensure_cache(subject.conditioning_file(), subject.renderer().to(device), subject.track.parameters)
 
     def setup(self, stage: str | None = None) -> None:
         """Make the datasets of all three parts.
 
         Raises:
-            ReenactError: a part holds no window in which every face is known.
+            ReenactError: as ``check``.
         """
-        conditioning = cache_path(self.track, self.folder, self.image_size)
-        parts = {"training": self.split.train, "validation": self.split.validation, "test": self.split.test}
-        valid, cuts = self.track.valid, self.track.info.cuts
-        datasets = {
-            name: WindowDataset(conditioning, self.frames, part, valid, self.window, cuts) for name, part in parts.items()
-        }
-        for name, dataset in datasets.items():
-            if len(dataset) == 0:
-                raise ReenactError(
-                    f"the {name} part of {self.clip} has no {self.window} frames in a row that show the face: use another video, "
-                    f"or a shorter window than {self.window}"
-                )
-        self.train_dataset, self.val_dataset, self.test_dataset = datasets.values()
+        self.train_dataset, self.val_dataset, self.test_dataset = (self._dataset(name) for name in PARTS)
 
-    def train_dataloader(self) -> DataLoader[Window]:
-        """Batches in random order; an incomplete last one is left out, unless it is the only one."""
-        dataset = self.train_dataset
-        sampler: Sampler[int] = RandomSampler(dataset)
-        if self.balance:
-            weights = frame_weights(self.track, dataset.indices).tolist()
-            sampler = WeightedRandomSampler(weights, num_samples=len(dataset))
-        return self._loader(dataset, sampler, drop_last=len(dataset) >= self.batch_size)
+    def _dataset(self, name: str) -> WindowDataset:
+        dataset = WindowDataset([self._part(actor, PARTS[name]) for actor in range(len(self.subjects))], self.shape)
+        missing = set(range(len(self.subjects))) - set(dataset.actor.tolist())
+        if missing:
+            raise ReenactError(
+                f"the {name} part of {self.subjects[min(missing)].clip} has no {self.shape.span} frames in a row that show the "
+                f"face: use another video, or a shorter window than {self.shape.length}"
+            )
+        return dataset
 
-    def val_dataloader(self) -> DataLoader[Window]:
-        return self._loader(self.val_dataset)
+    def _part(self, actor: int, name: str) -> Part:
+        subject = self.subjects[actor]
+        span: range = getattr(subject.split, name)
+        return Part(self._images(subject), self.frames[actor], span, subject.track.valid, subject.track.info.cuts)
 
-    def test_dataloader(self) -> DataLoader[Window]:
-        return self._loader(self.test_dataset)
+    def _images(self, subject: Subject) -> ReadImages:
+        if self.rendering == "cache":
+            return CachedImages(subject.conditioning_file())
+        if self.rendering == "worker":
+            return DrawnImages(subject.renderer(), subject.track.parameters)
+        return subject.track.parameters.__getitem__
 
-    def _loader(self, dataset: WindowDataset, sampler: Sampler[int] | None = None, drop_last: bool = False) -> DataLoader[Window]:
-        return DataLoader(
-            dataset,
-            self.batch_size,
-            sampler=sampler,
-            drop_last=drop_last,
-            num_workers=self.workers,
-            persistent_workers=self.workers > 0,
-            pin_memory=torch.cuda.is_available(),
+    def train_dataloader(self) -> DataLoader[Runs]:
+        """Runs of windows in random order; an incomplete last batch is left out, unless it is the only one."""
+        dataset, (rank, ranks) = self.train_dataset, self._place()
+        sampler = RunSampler(
+            dataset.stretches,
+            self.batch_size * ranks,
+            self.run_length,
+            seed=training_seed(),
+            rank=rank,
+            ranks=ranks,
+            weights=self._weights(dataset) if self.balance else None,
+            actor=dataset.actor,
         )
+        loader = ResumableLoader(dataset, batch_sampler=sampler, **self._loading())
+        if self.trainer is not None:
+            progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress
+            loader.trained = lambda: progress.current.processed
+        return loader
 
-    def state_dict(self) -> dict[str, str]:
-        """What a checkpoint says about the clip that it was trained on, as ``checkpoint["TrackDataModule"]``."""
-        return {"source": self.track.info.source, "clip_sha256": self.track.info.clip_sha256}
+    def val_dataloader(self) -> DataLoader[Runs]:
+        return self._in_order(self.val_dataset)
 
-    def load_state_dict(self, state_dict: dict[str, str]) -> None:
-        """Refuse a checkpoint of another clip.
+    def test_dataloader(self) -> DataLoader[Runs]:
+        return self._in_order(self.test_dataset)
+
+    def _in_order(self, dataset: WindowDataset) -> DataLoader[Runs]:
+        batches = held_out_batches(len(dataset), self.batch_size, *self._place())
+        return DataLoader(dataset, batch_sampler=batches, **self._loading())
+
+    def _loading(self) -> dict[str, Any]:
+        """What all loaders have in common; their own generator keeps them from drawing from the one that training uses."""
+        return {
+            "num_workers": self.workers,
+            "collate_fn": _as_it_is,
+            "persistent_workers": self.workers > 0,
+            "pin_memory": torch.cuda.is_available(),
+            "generator": torch.Generator(),
+        }
+
+    def _place(self) -> tuple[int, int]:
+        """Number of this process, and how many there are."""
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
+
+    def _weights(self, dataset: WindowDataset) -> Tensor:
+        tracks = [subject.track for subject in self.subjects]
+        return torch.cat([frame_weights(track, dataset.number[dataset.actor == a].tolist()) for a, track in enumerate(tracks)])
+
+    def state_dict(self) -> dict[str, list[str]]:
+        """What a checkpoint says about the clips that it was trained on, as ``checkpoint["TrackDataModule"]``."""
+        infos = [subject.track.info for subject in self.subjects]
+        return {"source": [info.source for info in infos], "clip_sha256": [info.clip_sha256 for info in infos]}
+
+    def load_state_dict(self, state_dict: dict[str, list[str]]) -> None:
+        """Refuse a checkpoint of other clips.
 
         Raises:
-            ReenactError: the checkpoint was trained on another one.
+            ReenactError: the checkpoint was trained on others.
         """
-        if state_dict["clip_sha256"] != self.track.info.clip_sha256:
+        here = self.state_dict()
+        if state_dict["clip_sha256"] != here["clip_sha256"]:
             raise ReenactError(
-                f"the checkpoint was trained on another working clip (of {state_dict['source']}) than {self.clip} "
-                f"(of {self.track.info.source}): choose the track that belongs to it, or train anew"
+                f"the checkpoint was trained on another working clip (of {', '.join(state_dict['source'])}) than "
+                f"{', '.join(str(subject.clip) for subject in self.subjects)} (of {', '.join(here['source'])}): choose the track "
+                "that belongs to it, or train anew"
             )
 
-    def on_after_batch_transfer(self, batch: Window, dataloader_idx: int) -> Window:
-        """uint8 in [0, 255] to float32 in [-1, 1], on the training device."""
-        return batch._replace(conditioning=_signed(batch.conditioning), frame=_signed(batch.frame))
+    def on_after_batch_transfer(self, batch: Runs, dataloader_idx: int) -> Window:
+        """Draw the images, if that is still to be done, and stack those of each window, on the training device."""
+        images = self._draw(batch, batch.images) if isinstance(batch.images, FaceParameters) else batch.images
+        means = self._mean_frames(images.device)
+        window = Window(
+            conditioning=stack_windows(images, batch.shown, self._memory),
+            frame=to_signed(batch.frame),
+            region=images[batch.shown[:, self.shape.current], CONDITIONING_CHANNELS],
+            number=batch.number,
+            actor=batch.actor,
+            base=means.expand(len(batch.frame), -1, -1, -1) if len(means) == 1 else means[batch.actor],
+        )
+        training = self.trainer is not None and self.trainer.training
+        return self.augmentation(window, self._chance()) if training else window
+
+    def _chance(self) -> torch.Generator:
+        """Decided by the seed, the batch step and the process, so that a resumed training draws as one that never stopped."""
+        step: int = self.trainer.lightning_module.batch_step  # type: ignore[union-attr, assignment]
+        return seeded(training_seed(), step, self._place()[0])
+
+    def _draw(self, batch: Runs, parameters: FaceParameters) -> Tensor:
+        device = parameters.rotation.device
+        if not self._renderers:
+            self._renderers = [subject.renderer().to(device) for subject in self.subjects]
+        if len(self._renderers) == 1:
+            return draw(self._renderers[0], parameters)
+        owner = batch.actor.new_empty(len(parameters))
+        owner[batch.shown] = batch.actor[:, None].expand_as(batch.shown)
+        shape = (len(parameters), CONDITIONING_CHANNELS + 1, self.image_size, self.image_size)
+        images = torch.empty(shape, dtype=torch.uint8, device=device)
+        for actor in set(owner.tolist()):
+            images[owner == actor] = draw(self._renderers[actor], parameters[owner == actor])
+        return images
 
 
-def _signed(images: Tensor) -> Tensor:
-    """One copy, in the layout that the networks want: on a CPU the memory of a batch of windows is what takes the time."""
-    return images.to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1)
+def _as_it_is(runs: Runs) -> Runs:
+    return runs

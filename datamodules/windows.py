@@ -1,98 +1,111 @@
-"""Windows of conditioning images with the real frame that belongs to the last of them."""
+"""The windows of one part of the data."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from itertools import pairwise
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from lit_reenact.schema import CONDITIONING_CHANNELS, Window
-from lit_reenact.video import FrameReader, resize_frames
+from datamodules.clip_frames import ClipFrames
+from lit_reenact.cuts import shots
+from lit_reenact.schema import FaceParameters, Runs
+from lit_reenact.windows import WindowShape
 
-KEEP_BYTES = 256 * 2**20
-"""How much memory a process may spend on decoded frames: 5,000 frames of 128 pixels or 1,300 of 256."""
-
-
-def window_indices(index: int, start: int, window: int) -> list[int]:
-    """The frames of the window that ends at ``index``, oldest first; ``start`` stands in for every frame before it."""
-    return [max(start, frame) for frame in range(index - window + 1, index + 1)]
+ReadImages = Callable[[Tensor], Tensor | FaceParameters]
+"""Frame numbers (N,) to the conditioning and region images of these frames, uint8 (N, CACHE_CHANNELS, H, W), or to what they are
+drawn from."""
 
 
-def crosses(window: list[int], cuts: tuple[int, ...]) -> bool:
-    """Whether a window, oldest frame first, reaches over a cut; a cut is the first frame after it."""
-    return any(window[0] < cut <= window[-1] for cut in cuts)
+@dataclass(frozen=True)
+class Part:
+    """What a dataset shows of one clip.
 
-
-class ClipFrames:
-    """The frames of a working clip at one size; each is decoded once, as long as the decoded ones fit into ``keep_bytes``.
-
-    It may be handed to loader workers: ``FrameReader`` opens the clip in each of them.
+    Attributes:
+        images: gives the conditioning images of its frames.
+        frames: gives the frames themselves.
+        span: the frames of the part.
+        valid: bool (T,), the frames of the clip in which a face is known.
+        cuts: the first frame after every cut of the clip.
     """
 
-    def __init__(self, clip: Path, size: int, keep_bytes: int = KEEP_BYTES) -> None:
-        self.reader = FrameReader(clip)
-        self.size = size
-        self.keep = keep_bytes // (3 * size * size)
-        self.kept: dict[int, Tensor] = {}
-
-    def __getitem__(self, index: int) -> Tensor:
-        """Frame ``index``: uint8 (3, size, size)."""
-        frame = self.kept.get(index)
-        if frame is None:
-            frame = resize_frames(self.reader.read([index]), self.size)[0].permute(2, 0, 1).contiguous()
-            if len(self.kept) < self.keep:
-                self.kept[index] = frame
-        return frame
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "kept": {}}
+    images: ReadImages
+    frames: ClipFrames
+    span: range
+    valid: Tensor
+    cuts: tuple[int, ...] = ()
 
 
-class WindowDataset(Dataset[Window]):
-    """The windows of one part of a clip: those that end in the part, hold no frame without a face and reach over no cut.
+class WindowDataset(Dataset[Runs]):
+    """The windows of the same part of one or more clips, those of one clip after those of the other.
 
-    No window reaches beyond the start of its part: the first frame is repeated there.
+    A window reaches neither beyond its part nor over a cut: the first frame of the shot, or its last one, is repeated there. One
+    that shows a frame without a face is left out.
+
+    Attributes:
+        actor: int64 (W,) the clip of each window.
+        number: int64 (W,) its current frame.
+        stretches: windows that follow each other frame by frame, as ranges of their positions.
     """
 
-    def __init__(
-        self, conditioning: Path, frames: ClipFrames, part: range, valid: Tensor, window: int, cuts: tuple[int, ...] = ()
-    ) -> None:
-        """
-        Args:
-            conditioning: ``.npy`` file that ``ensure_cache`` made of the clip, uint8 (T, CACHE_CHANNELS, S, S).
-            frames: the clip.
-            part: the frames of the part.
-            valid: bool (T,), the frames in which a face is known.
-            window: frames in a window.
-            cuts: the first frame after every cut of the clip.
-        """
-        self.conditioning = conditioning
-        self.frames = frames
-        self.part = part
-        self.window = window
-        windows = {index: window_indices(index, part.start, window) for index in part}
-        self.indices = [index for index, shown in windows.items() if valid[shown].all() and not crosses(shown, cuts)]
-        self._images: np.ndarray[Any, Any] | None = None  # a memory map, opened in the process that reads
+    def __init__(self, parts: Sequence[Part], shape: WindowShape) -> None:
+        self.parts = parts
+        self.shape = shape
+        windows = torch.cat([_windows(actor, part, shape) for actor, part in enumerate(parts)])
+        self.actor, self.number, self._first, self._last = windows.unbind(1)
+        follows = (windows[1:, 1] == windows[:-1, 1] + 1) & (windows[1:, [0, 2]] == windows[:-1, [0, 2]]).all(1)
+        borders = [0, *((~follows).nonzero()[:, 0] + 1).tolist(), len(windows)]
+        self.stretches = [range(start, stop) for start, stop in pairwise(borders) if start < stop]
+        starts = torch.tensor([0] + [len(part.valid) for part in parts]).cumsum(0)
+        self._starts = starts[:-1]  # of each clip, were all frames of all clips counted through
 
     def __len__(self) -> int:
-        return len(self.indices)
+        return len(self.number)
 
-    def __getitem__(self, item: int) -> Window:
-        """The ``item``-th window, uint8 and without the batch axis."""
-        index = self.indices[item]
-        if self._images is None:
-            self._images = np.load(self.conditioning, mmap_mode="r")
-        images = self._images[window_indices(index, self.part.start, self.window), :CONDITIONING_CHANNELS]  # copied
-        return Window(
-            conditioning=torch.from_numpy(images).flatten(0, 1),  # (N_w * 9, S, S)
-            frame=self.frames[index],
-            region=torch.from_numpy(self._images[index, CONDITIONING_CHANNELS].copy()),
-            number=torch.tensor(index),
-        )
+    def __getitem__(self, position: int) -> Runs:
+        """A batch of one window."""
+        return self.__getitems__([position])
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_images": None}
+    def __getitems__(self, positions: list[int]) -> Runs:
+        """A batch of windows: each conditioning image of a clip is read once."""
+        at = torch.tensor(positions)
+        actor, number = self.actor[at], self.number[at]
+        shown = self.shape.frames(number, self._first[at], self._last[at]) + self._starts[actor, None]
+        frames, rows = torch.unique(shown, return_inverse=True)  # ascending: the frames of a run stand side by side
+        owner = torch.bucketize(frames, self._starts, right=True) - 1
+        images = [self.parts[a].images(frames[owner == a] - self._starts[a]) for a in sorted(set(owner.tolist()))]
+        return Runs(_joined(images), rows, self._frames(actor, number), number, actor)
+
+    def _frames(self, actor: Tensor, number: Tensor) -> Tensor:
+        """uint8 (B, 3, H, W)."""
+        size = self.parts[0].frames.size
+        images = torch.empty(len(number), size, size, 3, dtype=torch.uint8)
+        for a in set(actor.tolist()):
+            images[actor == a] = self.parts[a].frames.read(number[actor == a])
+        return images.permute(0, 3, 1, 2)
+
+
+def _windows(actor: int, part: Part, shape: WindowShape) -> Tensor:
+    """The windows of a part, int64 (W, 4): actor, current frame, first and last frame of its shot within the part."""
+    windows = [torch.empty(0, 4, dtype=torch.int64)]
+    for start, stop in shots(part.cuts, len(part.valid)):
+        first, last = max(start, part.span.start), min(stop, part.span.stop) - 1
+        current = torch.arange(first, max(first, last + 1))
+        current = current[part.valid[shape.frames(current, first, last)].all(1)]
+        rows = torch.tensor([actor, 0, first, last]).repeat(len(current), 1)
+        rows[:, 1] = current
+        windows.append(rows)
+    return torch.cat(windows)
+
+
+def _joined(images: Sequence[Tensor | FaceParameters]) -> Tensor | FaceParameters:
+    """One after the other, all of one kind."""
+    first = images[0]
+    if len(images) == 1:
+        return first
+    if isinstance(first, FaceParameters):
+        return FaceParameters(**{f.name: torch.cat([getattr(part, f.name) for part in images]) for f in fields(first)})
+    return torch.cat([part for part in images if isinstance(part, Tensor)])

@@ -193,7 +193,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"lit-reenact: {_sentence(error)}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt as interrupt:
-        print(f"lit-reenact: {str(interrupt) or 'interrupted; the same command starts again'}", file=sys.stderr)
+        print(f"lit-reenact: {str(interrupt) or 'interrupted; the same command goes on'}", file=sys.stderr)
         return INTERRUPTED
 
 

@@ -42,6 +42,7 @@ TRAINER_DEFAULTS = {
     "num_sanity_val_steps": 0,
     "log_every_n_steps": 10,
     "enable_model_summary": False,
+    "use_distributed_sampler": False,  # the data module gives each process its share
 }
 
 _say = rank_zero_only(print)
@@ -77,7 +78,7 @@ class ReenactCLI(LightningCLI):
         self.run_folder = RunFolder(Path(config.output) / config.name / f"seed-{config.seed_everything}")
         self.plain_config = yaml.safe_load(self.parser.dump(config, skip_unset=False))
         track = config.data.track
-        if track.startswith(EMBEDDED):
+        if isinstance(track, str) and track.startswith(EMBEDDED):
             from lit_reenact.demo.clips import ensure_embedded_track
 
             config.data.track = str(ensure_embedded_track(track.removeprefix(EMBEDDED), Path(config.output) / "embedded"))
@@ -210,7 +211,7 @@ def _import(class_path: str) -> Any:
 
 
 def _refuse_contradictions(config: Any) -> None:
-    for key in ("window", "image_size"):
+    for key in ("window", "placement", "stride", "image_size"):
         model, data = config.model[key], config.data[key]
         if model != data:
             raise ReenactError(f"model.{key} is {model}, but data.{key} is {data}: give both the same value")

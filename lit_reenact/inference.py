@@ -14,7 +14,8 @@ from lit_reenact.errors import ReenactError
 from lit_reenact.module import ReenactModule
 from lit_reenact.networks.generator import Generator
 from lit_reenact.rendering.conditioning import ConditioningRenderer
-from lit_reenact.schema import FaceParameters, Track
+from lit_reenact.schema import CONDITIONING_CHANNELS, FaceParameters, Track
+from lit_reenact.windows import WindowMemory, stack_windows
 
 
 def load_generator(checkpoint: Path, device: torch.device | str = "cpu", target: Track | None = None) -> Generator:
@@ -30,9 +31,9 @@ def load_generator(checkpoint: Path, device: torch.device | str = "cpu", target:
     """
     state = _read_checkpoint(checkpoint)
     trained_on = state.get("TrackDataModule", {})
-    if target is not None and trained_on.get("clip_sha256", target.info.clip_sha256) != target.info.clip_sha256:
+    if target is not None and target.info.clip_sha256 not in trained_on.get("clip_sha256", target.info.clip_sha256):
         raise ReenactError(
-            f"{checkpoint} was trained on {trained_on['source']}, not on {target.info.source}: give its own target"
+            f"{checkpoint} was trained on {', '.join(trained_on['source'])}, not on {target.info.source}: give its own target"
         )
     try:
         settings = {
@@ -61,19 +62,6 @@ def _read_checkpoint(checkpoint: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or "state_dict" not in state or "hyper_parameters" not in state:
         raise ReenactError(f"{checkpoint} is no checkpoint of lit_reenact: choose one that `lit-reenact fit` wrote")
     return state
-
-
-def stack_windows(images: Tensor, window: int) -> Tensor:
-    """Every causal window of a run of images, the first image repeated before the start.
-
-    Args:
-        images: (window - 1 + T, 9, H, W), the last ``T`` of which get a window each.
-
-    Returns:
-        (T, window * 9, H, W), oldest image first.
-    """
-    frames = len(images) - window + 1
-    return torch.stack([images[k : k + window].flatten(0, 1) for k in range(frames)])
 
 
 @torch.inference_mode()
@@ -106,19 +94,22 @@ def render_frames(
 def _render_shot(
     generator: Generator, renderer: ConditioningRenderer, parameters: FaceParameters, batch: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    device = next(generator.parameters()).device
-    history: Tensor | None = None
+    device, shape = next(generator.parameters()).device, generator.shape
+    memory = WindowMemory()
+    images = torch.empty(0, CONDITIONING_CHANNELS, generator.image_size, generator.image_size, dtype=torch.uint8, device=device)
+    first = 0  # frame of the first of the images
     for start in range(0, len(parameters), batch):
-        images = renderer(parameters[start : start + batch]).to(device)
-        if images.shape[-1] != generator.image_size:
+        stop = min(start + batch, len(parameters))
+        reached = min(stop + shape.after, len(parameters))
+        new = renderer(parameters[first + len(images) : reached]).to(device)
+        if new.shape[-1] != generator.image_size:
             raise ReenactError(
-                f"the generator makes frames of {generator.image_size} pixels, the conditioning images have {images.shape[-1]}"
+                f"the generator makes frames of {generator.image_size} pixels, the conditioning images have {new.shape[-1]}"
             )
-        if history is None:
-            history = images[:1].expand(generator.window - 1, -1, -1, -1)
-        run = torch.cat([history, images])
-        history = run[len(run) - generator.window + 1 :]
-        conditioning = stack_windows(run, generator.window).float() / 127.5 - 1
-        output = generator(conditioning)
+        images = torch.cat([images, new])
+        shown = shape.frames(torch.arange(start, stop), 0, len(parameters) - 1) - first
+        output = generator(stack_windows(images, shown.to(device), memory))
         frames = ((output + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-        yield frames.permute(0, 2, 3, 1).cpu(), images.cpu()
+        yield frames.permute(0, 2, 3, 1).cpu(), images[start - first : stop - first].cpu()
+        done = max(0, stop - shape.before - first)  # images that no later window shows
+        images, first = images[done:], first + done

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from typing import Any
 
 import cv2
@@ -25,6 +26,13 @@ Points = npt.NDArray[np.float32]
 MIN_SIDE = 400
 """Frames whose shorter side has fewer pixels are enlarged for detection: at 128 pixels that cuts the error by two thirds."""
 
+BLOCK = 1000
+"""Frames after which another detector takes over. MediaPipe follows a face from frame to frame, so what it finds depends on where
+it began: with borders that do not, a run that was killed goes on at the last one and ends as if it never had been."""
+
+LEAD = 8
+"""Frames before a border that the next detector sees already: then nothing jumps there."""
+
 
 def detect(frames: Iterable[Frame], total: int | None, progress: str | None, max_faces: int = 1) -> Landmarks:
     """Landmarks of one face through a video; of several faces, the largest is followed.
@@ -41,18 +49,45 @@ def detect(frames: Iterable[Frame], total: int | None, progress: str | None, max
     return follow(list(find_faces(tqdm(frames, desc=progress, total=total, unit=" frames", disable=progress is None), max_faces)))
 
 
-def find_faces(frames: Iterable[Frame], max_faces: int) -> Iterator[Points]:
-    """All faces of every frame: float32 (faces, 478, 3) in pixels of the frame, each; with faces = 0 where there is none."""
+def detector_facts() -> dict[str, str | int]:
+    """What the faces that are found in a video depend on, beside the video and their number."""
+    return {"mediapipe": version("mediapipe"), "block": BLOCK, "lead": LEAD, "least_side": MIN_SIDE}
+
+
+def find_faces(frames: Iterable[Frame], max_faces: int, first: int = 0) -> Iterator[Points]:
+    """All faces of every frame.
+
+    Args:
+        frames: uint8 (H, W, 3) RGB in the order of the video, read one by one.
+        max_faces: how many faces to look for in each.
+        first: number of the first of these frames in the video: 0, or ``LEAD`` before a multiple of ``BLOCK``, from which faces
+            are given out then.
+
+    Yields:
+        float32 (faces, 478, 3) in pixels of the frame, faces = 0 where there is none; one a frame.
+    """
     mesh: Any = None
+    successor: Any = None
     try:
-        for frame in frames:
+        for number, frame in enumerate(frames, first):
             with _quiet_stderr():
-                mesh = mesh or _open_mesh(max_faces)
-                faces = _faces_of(frame, mesh)
-            yield faces
+                if number % BLOCK == 0:
+                    _close(mesh)
+                    mesh, successor = successor or _open_mesh(max_faces), None
+                faces = _faces_of(frame, mesh) if mesh else None
+                if number % BLOCK >= BLOCK - LEAD:
+                    successor = successor or _open_mesh(max_faces)
+                    _faces_of(frame, successor)
+            if faces is not None:
+                yield faces
     finally:
-        if mesh is not None:
-            mesh.close()
+        _close(mesh)
+        _close(successor)
+
+
+def _close(mesh: Any) -> None:
+    if mesh is not None:
+        mesh.close()
 
 
 def _open_mesh(max_faces: int) -> Any:
@@ -137,20 +172,18 @@ def fill_gaps(landmarks: Landmarks, max_gap: int, cuts: tuple[int, ...] = ()) ->
         found = landmarks.found[start:stop].numpy()
         if found.any():
             known = found | ~_in_long_gap(found, max_gap)
-            points[start:stop] = _interpolated(points[start:stop], found, known & ~found)
+            _interpolate(points[start:stop], found, known & ~found)
             valid[start:stop] = torch.from_numpy(known)
     return Landmarks(points=points, found=landmarks.found), valid
 
 
-def _interpolated(points: Tensor, found: npt.NDArray[np.bool_], gaps: npt.NDArray[np.bool_]) -> Tensor:
-    """The points of a shot, (T, 478, 3), with those in ``gaps`` taken from the nearest found ones before and after."""
+def _interpolate(points: Tensor, found: npt.NDArray[np.bool_], gaps: npt.NDArray[np.bool_]) -> None:
+    """Give the points of a shot, (T, 478, 3), in ``gaps`` those between the nearest found ones before and after."""
     seen, fill = np.flatnonzero(found), np.flatnonzero(gaps)
     before = seen[np.clip(np.searchsorted(seen, fill) - 1, 0, None)]
     after = seen[np.clip(np.searchsorted(seen, fill), None, len(seen) - 1)]
     weight = torch.from_numpy(np.clip((fill - before) / np.maximum(after - before, 1), 0, 1)).float()[:, None, None]
-    filled = points.clone()
-    filled[fill] = torch.lerp(points[before], points[after], weight)
-    return filled
+    points[fill] = torch.lerp(points[before], points[after], weight)
 
 
 def _in_long_gap(found: npt.NDArray[np.bool_], max_gap: int) -> npt.NDArray[np.bool_]:

@@ -15,6 +15,7 @@ from lit_reenact.networks.blocks import Norm
 from lit_reenact.networks.discriminator import PatchDiscriminator
 from lit_reenact.networks.generator import Generator, Head
 from lit_reenact.schema import CONDITIONING_CHANNELS, EMPTY, EYES, MOUTH, Window
+from lit_reenact.windows import Placement
 
 
 class ReenactModule(LightningModule):
@@ -24,7 +25,7 @@ class ReenactModule(LightningModule):
     built nor run. ``batch_step`` counts the batches trained on (``global_step`` counts the steps of both optimizers).
 
     Args:
-        window, image_size, channels, levels, max_channels, norm, dropout, head: of the ``Generator``.
+        window, placement, stride, image_size, channels, levels, max_channels, norm, dropout, head: of the ``Generator``.
         discriminator_channels, discriminator_layers: of the ``PatchDiscriminator``.
         lambda_adversarial, lambda_l1, lambda_face_l1, lambda_eyes_l1, lambda_mouth_l1, lambda_lpips: weights of the losses in the
             generator's objective. ``face_l1``, ``eyes_l1`` and ``mouth_l1`` are L1 over these parts alone: in the whole image
@@ -36,6 +37,8 @@ class ReenactModule(LightningModule):
     def __init__(
         self,
         window: int = 11,
+        placement: Placement = "causal",
+        stride: int = 1,
         image_size: int = 256,
         channels: int = 64,
         levels: int = 8,
@@ -68,14 +71,14 @@ class ReenactModule(LightningModule):
         self.learning_rate = learning_rate
         self.beta1 = beta1
         self.batch_step = 0
-        self.generator = Generator(window, image_size, channels, levels, max_channels, norm, dropout, head)
+        self.generator = Generator(window, image_size, channels, levels, max_channels, norm, dropout, head, placement, stride)
         if lambda_adversarial:
             in_channels = CONDITIONING_CHANNELS * window + 3
             self.discriminator = PatchDiscriminator(in_channels, discriminator_channels, discriminator_layers, norm)
 
-    def forward(self, conditioning: Tensor) -> Tensor:
-        """Conditioning images (B, 9 * window, H, W) in [-1, 1] to frames (B, 3, H, W) in (-1, 1)."""
-        frame: Tensor = self.generator(conditioning)
+    def forward(self, conditioning: Tensor, base: Tensor | None = None) -> Tensor:
+        """As ``Generator.forward``."""
+        frame: Tensor = self.generator(conditioning, base)
         return frame
 
     def configure_optimizers(self) -> list[Optimizer]:
@@ -86,13 +89,14 @@ class ReenactModule(LightningModule):
     def setup(self, stage: str) -> None:
         """Take the mean training frame from the data module, unless a checkpoint brought one; build what only training needs."""
         if self.generator.head == "residual" and not self.generator.mean_frame.any():
-            self.generator.set_mean_frame(self.trainer.datamodule.mean_frame())  # type: ignore[attr-defined]
+            mean: Tensor = self.trainer.datamodule.mean_frame()  # type: ignore[attr-defined]
+            self.generator.set_mean_frame(mean.mean(0) if mean.dim() == 4 else mean)  # of several actors: their mean
         if self.lambda_lpips and stage == "fit":
             self.lpips = losses.Lpips(self.lpips_backbone)
 
     def training_step(self, batch: Window, batch_idx: int) -> None:
         optimizers = self._optimizers()
-        fake = self.forward(batch.conditioning)
+        fake = self.forward(batch.conditioning, batch.base)
         terms = self._losses(batch, fake)
         # One backward pass for both networks: DDP waits in every pass for the gradients of all its parameters, so a pass over one
         # network alone would need find_unused_parameters, toggled or not. Each loss reaches its own network only (see _losses).
@@ -107,11 +111,11 @@ class ReenactModule(LightningModule):
 
     def validation_step(self, batch: Window, batch_idx: int) -> Tensor:
         """The generated frames, which callbacks receive as ``outputs`` and compare with ``batch.frame``."""
-        return self.forward(batch.conditioning)
+        return self.forward(batch.conditioning, batch.base)
 
     def test_step(self, batch: Window, batch_idx: int) -> Tensor:
         """As ``validation_step``."""
-        return self.forward(batch.conditioning)
+        return self.forward(batch.conditioning, batch.base)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["batch_step"] = self.batch_step

@@ -22,6 +22,9 @@ from lit_reenact.tracking.trackfile import CLIP_NAME, load_track
 from lit_reenact.transfer import reenact
 from lit_reenact.video import FrameReader, VideoWriter, resize_frames
 
+OUTPUT_CRF = 10
+"""x264's quality of what is synthesised. At 128 pixels the usual 17 blurs lips: a mouth that opens is found again less surely."""
+
 
 @dataclass(frozen=True)
 class TrackedClip:
@@ -113,7 +116,8 @@ def write_reenactment(
     parameters = reenact(source.track, target.track)
     with ExitStack() as stack:
         video, pair = (
-            stack.enter_context(VideoWriter(path, source.fps, tags=tags, audio_from=source.clip)) for path in (output, beside)
+            stack.enter_context(VideoWriter(path, source.fps, tags=tags, audio_from=source.clip, crf=OUTPUT_CRF))
+            for path in (output, beside)
         )
         label = "reenacting" if progress else None
         for numbers, frames, conditioning in synthesise(generator, target.track, parameters, source.track.info.cuts, label):
@@ -139,7 +143,7 @@ def write_self_reenactment(
     parameters = target.track.parameters[frames.start : frames.stop]
     cuts = tuple(cut - frames.start for cut in target.track.info.cuts if cut in frames[1:])
     outputs = []
-    with VideoWriter(output, target.fps, tags=tags) as video:
+    with VideoWriter(output, target.fps, tags=tags, crf=OUTPUT_CRF) as video:
         for numbers, made, conditioning in synthesise(
             generator, target.track, parameters, cuts, "held-out frames" if progress else None
         ):

@@ -194,6 +194,9 @@ class Track:
         error: float32 (T,), mean landmark error in % of the outer-eye distance; NaN where no face was seen.
         corrective: (T, M) coefficients of the actor's corrective modes.
         corrected_error: float32 (T,), as ``error``, with the corrective modes.
+        photometric_error: float32 (T, 2), mean absolute difference on visible skin between diffuse colour and frame, in levels of
+            255: first with pose and expression from landmarks alone, then as they stand here; NaN where not measured, above
+            all in frames that the person was learned from.
         landmarks: of the working clip, in its pixels.
         info: where all this comes from.
     """
@@ -205,6 +208,7 @@ class Track:
     error: Tensor
     corrective: Tensor
     corrected_error: Tensor
+    photometric_error: Tensor
     landmarks: Landmarks
     info: TrackInfo
 
@@ -212,20 +216,42 @@ class Track:
         return len(self.parameters)
 
 
-class Window(NamedTuple):
-    """A batch of training samples.
+class Runs(NamedTuple):
+    """A batch of training samples as the loader hands it over: each conditioning image once, however many windows show it.
 
     Attributes:
-        conditioning: (B, N_w * 9, H, W) the conditioning images of the window, oldest first, the current frame last.
-        frame: (B, 3, H, W) the real frame that belongs to the last of them.
+        images: uint8 (U, CONDITIONING_CHANNELS + 1, H, W) the conditioning images, and the region image, of all frames that the
+            windows show; or the parameters of these frames, to be drawn on the training device.
+        shown: int64 (B, N_w) which of them each window shows, oldest first.
+        frame: uint8 (B, 3, H, W) the real frame that belongs to the current one of them.
+        number: int64 (B,) of that frame in its clip.
+        actor: int64 (B,) whose clip that is, counted from 0.
+    """
+
+    images: Tensor | FaceParameters
+    shown: Tensor
+    frame: Tensor
+    number: Tensor
+    actor: Tensor
+
+
+class Window(NamedTuple):
+    """A batch of training samples, as the networks, losses and metrics take it; the data module makes it of ``Runs``.
+
+    Attributes:
+        conditioning: float32 (B, N_w * 9, H, W) in [-1, 1], the conditioning images of the window, oldest first; the current
+            frame is the last, or in the middle of a centred window.
+        frame: float32 (B, 3, H, W) in [-1, 1], the real frame that belongs to the current one.
         region: uint8 (B, H, W) what that frame shows where: ``EMPTY``, ``FACE``, ``EYES``, ``MOUTH``. For losses and metrics;
             the network does not see it.
-        number: int64 (B,) of that frame in the clip.
-
-    The loader hands over uint8; the data module makes float32 in [-1, 1] of images on the training device.
+        number: int64 (B,) of that frame in its clip.
+        actor: int64 (B,) whose clip that is, counted from 0.
+        base: float32 (B, 3, H, W) in [-1, 1], the mean training frame of that clip.
     """
 
     conditioning: Tensor
     frame: Tensor
     region: Tensor
     number: Tensor
+    actor: Tensor
+    base: Tensor

@@ -83,7 +83,7 @@ def probe(path: Path) -> VideoInfo:
     return VideoInfo(path, width, height, fps, count, float(count / fps), timeline.has_audio, not timeline.is_constant, hdr)
 
 
-def iterate_frames(path: Path, fps: Fraction | None = None) -> Iterator[Frame]:
+def iterate_frames(path: Path, fps: Fraction | None = None, first: int = 0) -> Iterator[Frame]:
     """The frames of a source video in order, upright, at a constant rate, edit lists honoured.
 
     A frame of the file is shown from half a frame before its time until the next one's; the first is also shown before it.
@@ -91,9 +91,10 @@ def iterate_frames(path: Path, fps: Fraction | None = None) -> Iterator[Frame]:
     Args:
         path: any video that FFmpeg reads.
         fps: frames per second to give out; the video's own (``probe(path).fps``) if None.
+        first: number of the first frame to give out; those before it are decoded, for nothing else finds it exactly.
 
     Yields:
-        uint8 (H, W, 3) RGB, ``probe(path).frame_count`` of them (at its own rate). Repeated frames are the same array.
+        uint8 (H, W, 3) RGB, up to ``probe(path).frame_count`` of them (at its own rate). Repeated frames are the same array.
 
     Raises:
         ReenactError: as ``probe``, or the video is damaged somewhere in the middle.
@@ -112,9 +113,10 @@ def iterate_frames(path: Path, fps: Fraction | None = None) -> Iterator[Frame]:
                 time = _time(frame, timeline.start) if timeline.timed else index * timeline.step
                 due = min(count, int(np.ceil((time - early) * rate)))  # frames of the constant rhythm before this one's turn
                 if shown is not None and given < due:
-                    image = upright(shown)
-                    for _ in range(given, due):
-                        yield image
+                    if first < due:
+                        image = upright(shown)
+                        for _ in range(max(given, first), due):
+                            yield image
                     given = due
                 shown, until = frame, time
         except av.FFmpegError as error:
@@ -122,7 +124,7 @@ def iterate_frames(path: Path, fps: Fraction | None = None) -> Iterator[Frame]:
     if shown is None or until < timeline.times[-1] - 0.5:
         raise ReenactError(f"{path} is damaged: no frame after {max(until, 0):.1f} s can be decoded; copy or record it again")
     image = upright(shown)
-    for _ in range(given, count):
+    for _ in range(max(given, first), count):
         yield image
 
 
@@ -145,6 +147,10 @@ def upright(frame: av.VideoFrame) -> Frame:
     return np.ascontiguousarray(np.rot90(image, _quarter_turns(frame.rotation)))
 
 
+CALLED_BACK = 32
+"""Frames after which decord is stopped in decoding ahead: beside a slow reader it would hold a whole clip in memory."""
+
+
 class FrameReader:
     """Random access to the frames of a working clip (``prepare`` made it: constant rate, short GOP) by decord.
 
@@ -156,6 +162,7 @@ class FrameReader:
 
     def __init__(self, path: Path) -> None:
         self.info = probe(path)
+        self._read = 0  # frames since decord was stopped
 
     def __len__(self) -> int:
         return self.info.frame_count
@@ -177,7 +184,12 @@ class FrameReader:
             return torch.empty(0, self.info.height, self.info.width, 3, dtype=torch.uint8)
         if self not in _OPEN:
             _OPEN[self] = _open_decord(self.info)
-        return torch.from_numpy(_OPEN[self].get_batch(wanted).asnumpy())
+        frames = torch.from_numpy(_OPEN[self].get_batch(wanted).asnumpy())
+        self._read += len(wanted)
+        if self._read >= CALLED_BACK:
+            _OPEN[self].seek(0)  # it forgets what lies ahead
+            self._read = 0
+        return frames
 
 
 _OPEN: WeakKeyDictionary[FrameReader, Any] = WeakKeyDictionary()

@@ -94,6 +94,7 @@ def make_track(folder: Path, frames: int = 120, size: int = 64, fps: Fraction = 
         error=torch.zeros(frames),
         corrective=torch.zeros(frames, 0),
         corrected_error=torch.zeros(frames),
+        photometric_error=torch.zeros(frames, 2),
         landmarks=Landmarks(torch.zeros(frames, LANDMARK_COUNT, 3), torch.ones(frames, dtype=torch.bool)),
         info=info,
     )
@@ -109,10 +110,10 @@ def track_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def make_data(folder: Path, **settings: Any) -> TrackDataModule:
+def make_data(folder: Path | list[str], **settings: Any) -> TrackDataModule:
     """The windows of a ``make_track`` folder: 60 for training, 25 for validation, 25 for testing; of 3 frames and 32 pixels."""
     return TrackDataModule(
-        str(folder),
+        folder if isinstance(folder, list) else str(folder),
         **{"image_size": 32, "window": 3, "batch_size": 4, "workers": 0, "fractions": (0.5, 0.25), "balance": False, **settings},
     )
 

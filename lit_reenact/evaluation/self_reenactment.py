@@ -48,7 +48,7 @@ def evaluate_held_out(target: TrackedClip, generator: Generator, video: Path, pr
         ReenactError: the clip is too short to have a test part.
     """
     track, size = target.track, generator.image_size
-    split = temporal_split(len(track), float(target.fps), window=generator.window)
+    split = temporal_split(len(track), float(target.fps), window=generator.shape.span)
     made = write_self_reenactment(target, split.test, generator, video, progress, **facts)
     parameters = track.parameters[split.test.start : split.test.stop]
     renderer = target_renderer(track, generator)

@@ -20,12 +20,14 @@ from lit_reenact.face.spreading import spread
 from lit_reenact.face.topology import (
     EYE_LEFT,
     EYE_RIGHT,
+    HEAD,
     LOWER_LIP_RIM,
     MOUTH,
     RIGHT_LOWER_LID,
     RIGHT_UPPER_LID,
     SKIN,
     UPPER_LIP_RIM,
+    build_topology,
     mirrored,
 )
 from lit_reenact.face.unwrapping import border, fan, unwrap_head
@@ -90,13 +92,14 @@ def assemble(parts: Parts, signed: tuple[str, ...] = ()) -> FaceModel:
     bounds = [[-LARGEST if "-" in name or name in signed else 0.0, LARGEST] for name in names]
     reflected = parts.vertices * parts.vertices.new_tensor([-1.0, 1.0, 1.0])
     landmarks = embedding.landmarks(parts.vertices)
+    uv = unwrap_head(parts.vertices.double(), parts.faces[parts.region == SKIN]).float()
     return FaceModel(
         name=parts.name,
         vertices=parts.vertices,
         faces=parts.faces,
-        region=parts.region,
-        uv=unwrap_head(parts.vertices.double(), parts.faces[parts.region == SKIN]).float(),
-        correspondence=colours(parts.vertices),
+        region=_without_head(parts, uv),
+        uv=uv,
+        correspondence=colours(parts.vertices, landmarks),
         identity_basis=parts.identity_basis,
         identity_scale=parts.identity_scale,
         expression_basis=torch.stack([shapes[name] for name in names]),
@@ -129,7 +132,7 @@ def _in_head_axes(parts: Parts) -> Parts:
     embedding = parts.embedding
     assert embedding is not None
     landmarks = embedding.landmarks(parts.vertices)
-    rotation, _, _ = rigid_alignment(landmarks, builtin_model().vertices)
+    rotation, _, _ = rigid_alignment(landmarks, builtin_model().landmarks(builtin_model().vertices))
     origin = _eyeballs(landmarks @ rotation).mean(0)
     return replace(
         parts,
@@ -145,6 +148,21 @@ def _cut(parts: Parts) -> Parts:
     low = parts.vertices.new_tensor([-torch.inf, BOTTOM, BACK])
     seen = (parts.vertices > low).all(1)
     return _largest_piece(replace(parts, vertices=torch.maximum(parts.vertices, low)), seen[parts.faces].any(1))
+
+
+def _without_head(parts: Parts, uv: Tensor) -> Tensor:
+    """The regions (F,) with ``HEAD`` for the skin that lies outside FaceMesh's outline in the unwrapping (V, 2)."""
+    embedding = parts.embedding
+    assert embedding is not None
+    (outline,) = border(build_topology()[0])
+    start = embedding(uv)[outline]  # (36, 2)
+    end = start.roll(-1, 0)
+    centres = uv[parts.faces].mean(1)[:, None]  # (F, 1, 2)
+    crosses = (start[:, 1] > centres[..., 1]) != (end[:, 1] > centres[..., 1])  # the outline's sides at a centre's height
+    along = (centres[..., 1] - start[:, 1]) / (end - start)[:, 1]
+    to_the_right = start[:, 0] + along * (end - start)[:, 0] > centres[..., 0]
+    outside = (crosses & to_the_right).sum(1) % 2 == 0
+    return torch.where((parts.region == SKIN) & outside, HEAD, parts.region)
 
 
 def _largest_piece(parts: Parts, stays: Tensor) -> Parts:
@@ -217,6 +235,6 @@ def _lent(parts: Parts, embedding: Embedding) -> dict[str, Tensor]:
     """The built-in model's blinks, if the model has none."""
     missing = [name for name in BLINKS if name not in parts.expressions]
     builtin = builtin_model()
-    moves = builtin.expression_basis[[builtin.expression_names.index(name) for name in missing]]
+    moves = builtin.at_landmarks(builtin.expression_basis[[builtin.expression_names.index(name) for name in missing]])
     opened = parts.vertices + parts.expressions["jawOpen"]
     return dict(zip(missing, spread(moves, opened, embedding.corners, embedding.weights), strict=True)) if missing else {}

@@ -83,7 +83,7 @@ def _components(arrays: dict[str, NDArray[Any]], part: str, count: int) -> Tenso
 def _jaw_open(components: Tensor, embedding: Embedding) -> Tensor:
     """What is nearest, at the landmarks, to the built-in model's open jaw: (V, 3). The components have no names."""
     builtin = builtin_model()
-    wanted = builtin.expression_basis[builtin.expression_names.index("jawOpen")].flatten()
+    wanted = builtin.at_landmarks(builtin.expression_basis[builtin.expression_names.index("jawOpen")]).flatten()
     at_landmarks = embedding(components).flatten(1)  # (K, 3 * 468)
     curvature = at_landmarks @ at_landmarks.T
     ridge = JAW_RIDGE * curvature.diagonal().mean() * torch.eye(len(curvature))

@@ -29,6 +29,18 @@ Displacements = dict[int, Tensor]
 """Of each handle, float64 (3,) mm in head axes."""
 
 
+def jaw_moves(points: Tensor) -> dict[str, Tensor]:
+    """How the jawbone in its full expressions takes points (N, 3) along: displacements (N, 3) by name."""
+    angle = torch.deg2rad(points.new_tensor(JAW_ANGLE))
+    turn = torch.stack([torch.stack([angle.cos(), -angle.sin()]), torch.stack([angle.sin(), angle.cos()])])
+    arm = points[:, 1:] - points.new_tensor(JAW_HINGE)
+    return {
+        "jawOpen": torch.nn.functional.pad(arm @ turn.T - arm, (1, 0)),  # nothing along x, the hinge's axis
+        "jawForward": points.new_tensor([0.0, 0.5, 8.0]).expand_as(points),
+        "jawLeft-jawRight": points.new_tensor([9.0, 0.0, 0.0]).expand_as(points),
+    }
+
+
 def expression_blendshapes(mean: Tensor, skin: Tensor, eyeballs: Tensor) -> tuple[Tensor, tuple[str, ...], Tensor]:
     """All expressions over the mean face, in alphabetical order.
 
@@ -51,9 +63,9 @@ def expression_blendshapes(mean: Tensor, skin: Tensor, eyeballs: Tensor) -> tupl
     for shape in (*EYES_AND_BROWS, *NOSE_AND_CHEEKS, *MOUTH_CORNERS, *LIPS):
         add(shape.name, shape.kind, _in_head_axes(shape), shape.reach)
     add("eyeBlink", "pair", _blink(mean, eyeballs[1]), reach=15.0)
-    add("jawOpen", "symmetric", _open_jaw(mean), reach=40.0)
-    add("jawForward", "symmetric", {i: weight * mean.new_tensor([0.0, 0.5, 8.0]) for i, weight in JAW.items()}, reach=40.0)
-    add("jawLeft-jawRight", "sideways", {i: weight * mean.new_tensor([9.0, 0.0, 0.0]) for i, weight in JAW.items()}, reach=40.0)
+    for name, moves in jaw_moves(mean).items():
+        kind = "sideways" if "-" in name else "symmetric"
+        add(name, kind, {i: weight * moves[i] for i, weight in JAW.items()}, reach=40.0)
     add("mouthClose", "symmetric", _close_lips(mean, fields["jawOpen"]), reach=20.0)
 
     names = tuple(sorted(fields))
@@ -105,15 +117,6 @@ def _blink(mean: Tensor, eyeball: Tensor) -> Displacements:
     for row, part in BLINK_UPPER_FOLDS:
         handles |= {fold: part * handles[rim] for fold, rim in zip(row, RIGHT_UPPER_LID[1:-1], strict=True)}
     return handles
-
-
-def _open_jaw(mean: Tensor) -> Displacements:
-    """The jaw turned about its hinge, each point as far as it goes with the bone."""
-    angle = torch.deg2rad(mean.new_tensor(JAW_ANGLE))
-    turn = torch.stack([torch.stack([angle.cos(), -angle.sin()]), torch.stack([angle.sin(), angle.cos()])])
-    arm = mean[:, 1:] - mean.new_tensor(JAW_HINGE)
-    moves = torch.nn.functional.pad(arm @ turn.T - arm, (1, 0))  # nothing along x, the hinge's axis
-    return {i: weight * moves[i] for i, weight in JAW.items()}
 
 
 def _close_lips(mean: Tensor, jaw_open: Tensor) -> Displacements:

@@ -13,7 +13,7 @@ from lit_reenact.face.builtin import builtin_model
 from lit_reenact.face.laplacian import graph_laplacian
 from lit_reenact.face.model import embedded, vertex_normals
 from lit_reenact.face.surface import nearest_on_mesh
-from lit_reenact.face.topology import LOWER_LIP_RIM, UPPER_LIP_RIM
+from lit_reenact.face.topology import LOWER_LIP_RIM, UPPER_LIP_RIM, build_topology
 from lit_reenact.geometry import rigid_alignment
 
 RIGID_ROUNDS = 40
@@ -68,13 +68,14 @@ def embed_landmarks(vertices: Tensor, skin: Tensor) -> Embedding:
         ReenactError: the built-in face cannot be laid over the mesh.
     """
     builtin = builtin_model()
-    start, mesh = builtin.vertices.double(), vertices.double()
+    start, mesh = builtin.landmarks(builtin.vertices).double(), vertices.double()
+    faces, _ = build_topology()
     used = mesh[torch.unique(skin)]
     placed = start + used[used[:, 2].argmax()] - start[start[:, 2].argmax()]
 
     def pulled(face: Tensor) -> tuple[Tensor, Tensor]:
         """The points of the mesh nearest to a face, and their distances."""
-        near = nearest_on_mesh(face, mesh, skin, vertex_normals(face[None], builtin.faces)[0])
+        near = nearest_on_mesh(face, mesh, skin, vertex_normals(face[None], faces)[0])
         return (mesh[skin[near.triangle]] * near.weights[..., None]).sum(1), near.distance
 
     for _ in range(RIGID_ROUNDS):
@@ -84,14 +85,14 @@ def embed_landmarks(vertices: Tensor, skin: Tensor) -> Embedding:
         placed = scale * start @ rotation.T + offset
     if not SIZES[0] < float(scale) < SIZES[1]:
         raise ReenactError(f"{NO_FACE}: it is {float(scale):.2g} times as large as a head")
-    bending = graph_laplacian(builtin.faces, len(start))
+    bending = graph_laplacian(faces, len(start))
     bending = bending @ bending
     rest = placed
     for stiffness in STIFFNESS:
         target, distance = pulled(placed)
         say = torch.diag((1 + (distance / LARGEST_DISTANCE) ** 2) ** -2)
         placed = rest + torch.linalg.solve(say + stiffness * bending, say @ (target - rest))
-    near = nearest_on_mesh(placed, mesh, skin, vertex_normals(placed[None], builtin.faces)[0])
+    near = nearest_on_mesh(placed, mesh, skin, vertex_normals(placed[None], faces)[0])
     if not near.distance.mean() < LARGEST_DISTANCE:
         raise ReenactError(f"{NO_FACE}: they stay {float(near.distance.mean()):.0f} mm apart")
     return Embedding(skin[near.triangle], near.weights.float(), torch.zeros(len(start), 3))

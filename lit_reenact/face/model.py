@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
 import torch
@@ -20,7 +20,8 @@ class FaceModel:
         name: as the track file and the command line call it: "builtin", or a path.
         vertices: (V, 3) the mean face, neutral: mouth closed, eyes open.
         faces: int64 (F, 3) counter-clockwise seen from outside.
-        region: uint8 (F,) ``topology.SKIN``, ``EYE_LEFT``, ``EYE_RIGHT`` or ``MOUTH`` (the last three fill holes of the skin).
+        region: uint8 (F,) ``topology.SKIN``, ``EYE_LEFT``, ``EYE_RIGHT``, ``MOUTH`` (these three fill holes of the skin) or
+            ``HEAD``.
         uv: (V, 2) in [0, 1], an unwrapping without overlaps; v grows downward, like the rows of a texture.
         correspondence: (V, 3) in [0, 1], a smooth colour that no two vertices share.
         identity_basis: (K_identity, V, 3) displacement for a coefficient of 1.
@@ -35,6 +36,8 @@ class FaceModel:
         eyeballs: (2, 3) centres of the left and the right eyeball of the mean face.
         eye_radius: of an eyeball.
         iris_radius: of an iris.
+        inner_faces: int64 (G, 3) triangles behind the lips, which are not among ``faces``: seen through ``MOUTH`` alone.
+        inner_albedo: (G, 3) their reflectance; that of teeth and gums is no part of a person's reflectance.
     """
 
     name: str
@@ -55,14 +58,16 @@ class FaceModel:
     eyeballs: Tensor
     eye_radius: float = 12.0
     iris_radius: float = 5.9
+    inner_faces: Tensor = field(default_factory=lambda: torch.empty(0, 3, dtype=torch.int64))
+    inner_albedo: Tensor = field(default_factory=lambda: torch.empty(0, 3))
 
     @cached_property
     def hash(self) -> str:
         """First 16 hexadecimal digits of the SHA-256 over everything that the model says; its name and device do not matter."""
         digest = hashlib.sha256()
-        for field in (f for f in fields(self) if f.name != "name"):
-            value = getattr(self, field.name)
-            digest.update(field.name.encode())
+        for name in (f.name for f in fields(self) if f.name != "name"):
+            value = getattr(self, name)
+            digest.update(name.encode())
             digest.update(value.cpu().numpy().tobytes() if isinstance(value, Tensor) else repr(value).encode())
         return digest.hexdigest()[:16]
 

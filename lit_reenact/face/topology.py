@@ -16,10 +16,14 @@ from torch import Tensor
 
 from lit_reenact.errors import ReenactError
 
-VERTEX_COUNT = 468
+FACE_POINTS = 468
+"""FaceMesh points without the irises: the vertices of the face, and the landmarks that a mesh is fitted to."""
 
-SKIN, EYE_LEFT, EYE_RIGHT, MOUTH = 0, 1, 2, 3
-"""Values of ``FaceModel.region``: skin, and the fills of the three holes in it."""
+SKIN, EYE_LEFT, EYE_RIGHT, MOUTH, HEAD = 0, 1, 2, 3, 4
+"""Values of ``FaceModel.region``: skin of the face, the fills of the three holes in it, and the head beyond its outline."""
+
+OPENINGS = (EYE_LEFT, EYE_RIGHT, MOUTH)
+"""Regions through which one sees what lies behind the skin."""
 
 MIDLINE = (0, 1, 2, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 94, 151, 152, 164, 168, 175, 195, 197, 199, 200)
 """Points on the plane of symmetry."""
@@ -40,9 +44,9 @@ def mirror_vertices() -> Tensor:
 
     FaceMesh numbers the points of the right half first (all below 248) and those of the left half in the same order.
     """
-    mirror = torch.arange(VERTEX_COUNT)
+    mirror = torch.arange(FACE_POINTS)
     right = torch.tensor([i for i in range(248) if i not in MIDLINE])
-    left = torch.arange(248, VERTEX_COUNT)
+    left = torch.arange(248, FACE_POINTS)
     mirror[right], mirror[left] = left, right
     return mirror
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from lit_reenact.networks.blocks import DownStep, Norm, Refinement, UpConvolution, initialize
 from lit_reenact.schema import CONDITIONING_CHANNELS
+from lit_reenact.windows import Placement, WindowShape
 
 Head = Literal["residual", "tanh"]
 
@@ -36,6 +37,7 @@ class Generator(nn.Module):
         dropout: probability, in the deep up-steps.
         head: ``tanh`` (the paper), or ``residual``: ``tanh(network + atanh(mean_frame))``, which starts from the mean
             training frame instead of from noise, so that a static background need not be learned.
+        placement, stride: which frames its windows show (``WindowShape``); it keeps them for those who make its input.
     """
 
     mean_frame: Tensor  # (3, H, W) in [-1, 1]; zeros until it is set
@@ -50,12 +52,15 @@ class Generator(nn.Module):
         norm: Norm = "batch",
         dropout: float = 0.5,
         head: Head = "residual",
+        placement: Placement = "causal",
+        stride: int = 1,
     ) -> None:
         super().__init__()
         if levels < 1 or image_size % 2**levels:
             raise ValueError(f"image_size {image_size} is not a multiple of 2 ** levels = {2**levels}: lower levels ({levels})")
         if head not in get_args(Head):
             raise ValueError(f"head is {head!r}, but must be one of {get_args(Head)}")
+        self.shape = WindowShape(window, placement, stride)
         self.window = window
         self.image_size = image_size
         self.head = head
@@ -82,8 +87,17 @@ class Generator(nn.Module):
             nn.init.normal_(self.to_frame.weight, 0.0, 1e-4)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, conditioning: Tensor) -> Tensor:
-        """Conditioning images (B, 9 * window, H, W) in [-1, 1] to frames float32 (B, 3, H, W) in (-1, 1)."""
+    def forward(self, conditioning: Tensor, base: Tensor | None = None) -> Tensor:
+        """Synthesise frames.
+
+        Args:
+            conditioning: (B, 9 * window, H, W) in [-1, 1].
+            base: (B, 3, H, W) in [-1, 1], what a residual head starts from in place of its mean frame, where that is another
+                actor's, or moved by augmentation.
+
+        Returns:
+            float32 (B, 3, H, W) in (-1, 1).
+        """
         skips: list[Tensor] = []
         features = conditioning.contiguous(memory_format=torch.channels_last)
         for down in self.down:
@@ -94,7 +108,7 @@ class Generator(nn.Module):
             features = torch.cat([up(features), skips.pop()], dim=1)
         frame: Tensor = self.to_frame(self.last_up(features)).float()
         if self.head == "residual":
-            frame = frame + self.mean_frame.clamp(-MEAN_LIMIT, MEAN_LIMIT).atanh()
+            frame = frame + (self.mean_frame if base is None else base).clamp(-MEAN_LIMIT, MEAN_LIMIT).atanh()
         return frame.tanh()
 
     def set_mean_frame(self, mean_frame: Tensor) -> None:

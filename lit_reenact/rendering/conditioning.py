@@ -1,4 +1,8 @@
-"""The three images that the network sees of a frame: diffuse colour, correspondence, eyes (Deep Video Portraits, section 4)."""
+"""The three images that the network sees of a frame: diffuse colour, correspondence, eyes (Deep Video Portraits, section 4).
+
+Between the lids one sees eyeballs, which are computed, and between the lips the inside of the mouth, a mesh of its own: neither
+can show through the skin in front of it.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,16 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, grid_sample, normalize
+from torch.nn.functional import normalize
 
 from lit_reenact.face import topology
-from lit_reenact.face.model import FaceModel, vertex_normals
-from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, SKIN
+from lit_reenact.face.model import FaceModel
+from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, HEAD, OPENINGS, SKIN
 from lit_reenact.geometry import gaze_direction, head_to_camera, project
-from lit_reenact.rendering.rasterizer import CHUNK_PIXELS, Fragments, interpolate_at, rasterize
+from lit_reenact.rendering.normals import VertexNormals
+from lit_reenact.rendering.openings import Openness, inside_mouth
+from lit_reenact.rendering.painting import pooled, textured
+from lit_reenact.rendering.rasterizer import find_hits, frames_at_once, rasterize
 from lit_reenact.rendering.shading import irradiance
 from lit_reenact.schema import CONDITIONING_CHANNELS, EMPTY, EYES, FACE, MOUTH, Actor, Camera, FaceParameters
 
@@ -27,8 +34,6 @@ SAMPLES = 2
 """Samples along each side of a pixel, which shows their mean: a gap between lips or lids is seldom wider than a pixel or two,
 and without this a closed mouth and one ajar look the same.
 """
-
-_NONE = 255  # region of a pixel without face
 
 
 class ConditioningRenderer:
@@ -46,8 +51,9 @@ class ConditioningRenderer:
         self.actor = actor
         self.camera = camera if size is None else camera.resized(size)
         self._fine = Camera(self.camera.focal * SAMPLES, self.camera.width * SAMPLES, self.camera.height * SAMPLES)
-        self._skin_faces = model.faces[model.region == SKIN]  # lids and lips must not be shaded like the fills beside them
-        self._region = torch.cat([model.region.new_tensor([_NONE]), model.region])  # (1 + F,), of the triangle after -1
+        on_skin = (model.region == SKIN) | (model.region == HEAD)  # lids and lips must not be shaded like the fills beside them
+        self._normals = VertexNormals(torch.cat([model.faces[on_skin], model.inner_faces]), len(model.vertices))
+        self._openness = Openness(model, actor)
         self._label = torch.cat([model.region.new_tensor([EMPTY]), triangle_labels(model)])  # (1 + F,)
 
     def to(self, device: torch.device | str) -> ConditioningRenderer:
@@ -60,68 +66,87 @@ class ConditioningRenderer:
         shape = (len(parameters), CONDITIONING_CHANNELS, self.camera.height, self.camera.width)
         images = torch.empty(shape, dtype=torch.uint8, device=self.model.faces.device)
         for frames in self._chunks(len(parameters)):
-            fine = self._render(parameters[frames])  # (T, 9, SAMPLES * H, SAMPLES * W)
-            images[frames] = avg_pool2d(fine.float(), SAMPLES).round().to(torch.uint8)
+            images[frames] = self._render(parameters[frames])
         return images
 
     @torch.no_grad()
     def regions(self, parameters: FaceParameters) -> Tensor:
-        """What the pixels of T frames show: uint8 (T, H, W) of ``EMPTY``, ``FACE``, ``EYES`` and ``MOUTH``."""
+        """What the pixels of T frames show of the face: uint8 (T, H, W) of ``EMPTY``, ``FACE``, ``EYES`` and ``MOUTH``."""
         shape = (len(parameters), self.camera.height, self.camera.width)
         labels = torch.empty(shape, dtype=torch.uint8, device=self.model.faces.device)
         for frames in self._chunks(len(parameters)):
             mesh = self.model.mesh(self.actor, parameters[frames])
-            labels[frames] = _of_triangle(self._label, self._rasterize(mesh, parameters[frames], self.camera))
+            points = self._project(mesh, parameters[frames], self.camera)
+            fragments = rasterize(points, self.model.faces, self.camera.height, self.camera.width)
+            labels[frames] = self._label[fragments.triangle + 1]
         return labels
 
     def _render(self, parameters: FaceParameters) -> Tensor:
         mesh = self.model.mesh(self.actor, parameters)  # (T, V, 3)
-        fragments = self._rasterize(mesh, parameters, self._fine)
-        region = _of_triangle(self._region, fragments)  # (T, H, W)
-        skin = (region == SKIN).flatten().nonzero().squeeze(-1)  # (P,)
-        eyes = ((region == EYE_LEFT) | (region == EYE_RIGHT)).flatten().nonzero().squeeze(-1)  # (Q,)
-        images = region.new_zeros(region.numel(), CONDITIONING_CHANNELS)
-        images[skin, :6] = _bytes(self._skin(skin, fragments, mesh, parameters))
-        images[eyes, 6:] = _bytes(self._eyes(eyes, region, parameters))
-        return images.view(*region.shape, CONDITIONING_CHANNELS).permute(0, 3, 1, 2)
+        points = self._project(mesh, parameters, self._fine)
+        hits = find_hits(points, self.model.faces, self._fine.height, self._fine.width)
+        shape = (len(mesh), self._fine.height, self._fine.width)
+        attributes = self._attributes(mesh, parameters)
+        values = textured(hits, attributes, self.model.faces, self.actor.reflectance, shape[1] * shape[2])  # (P, 9)
+        openness = self._openness(mesh)  # (T, 3)
+        region = self.model.region.index_select(0, hits.triangle)  # (P,)
+        for opening, label in enumerate(OPENINGS):
+            seen = (region == label).nonzero().squeeze(-1)  # (Q,)
+            if len(seen):
+                pixels, shut = hits.pixel[seen], values[seen]
+                if label == topology.MOUTH:
+                    behind = self._mouth(pixels, shut, shape, points, attributes)
+                else:
+                    behind = self._eye(pixels, opening, shape, parameters)
+                values[seen] = torch.lerp(shut, behind, openness[pixels // (shape[1] * shape[2]), opening, None])
+        return pooled(values, hits.pixel, (len(mesh), self.camera.height, self.camera.width), SAMPLES)
 
     def _chunks(self, frames: int) -> Iterator[slice]:
         """All frames, a few at a time, so that memory does not grow with the length of a video."""
-        step = max(1, CHUNK_PIXELS // (self._fine.height * self._fine.width))
+        step = frames_at_once(self._fine.height, self._fine.width, self.model.faces.device)
         return (slice(start, start + step) for start in range(0, frames, step))
 
-    def _rasterize(self, mesh: Tensor, parameters: FaceParameters, camera: Camera) -> Fragments:
-        points = project(head_to_camera(mesh, parameters.rotation, parameters.translation), camera)
-        return rasterize(points, self.model.faces, camera.height, camera.width)
+    def _project(self, mesh: Tensor, parameters: FaceParameters, camera: Camera) -> Tensor:
+        """Pixels and depth (T, V, 3) of meshes (T, V, 3)."""
+        return project(head_to_camera(mesh, parameters.rotation, parameters.translation), camera)
 
-    def _skin(self, pixels: Tensor, fragments: Fragments, mesh: Tensor, parameters: FaceParameters) -> Tensor:
-        """Diffuse colour and correspondence in [0, 1] of the pixels (P,) of T meshes (T, V, 3): (P, 6)."""
-        unwrapping, correspondence = (v.expand(len(mesh), -1, -1) for v in (self.model.uv, self.model.correspondence))
-        # The light is so soft that its value at the vertices can be spread like a colour.
-        attributes = torch.cat([unwrapping, correspondence, self._light(mesh, parameters)], -1)  # (T, V, 8)
-        values = interpolate_at(pixels, fragments, attributes, self.model.faces)
-        uv, colour, light = torch.split(values, [2, 3, 3], dim=1)
-        grid = (uv * 2 - 1)[None, None]  # (1, 1, P, 2)
-        albedo = grid_sample(self.actor.reflectance[None], grid, padding_mode="border", align_corners=False)[0, :, 0]  # (3, P)
-        return torch.cat([(albedo.T * light).clamp(0, 1), colour], 1)
-
-    def _light(self, mesh: Tensor, parameters: FaceParameters) -> Tensor:
-        """Light on the vertices (T, V, 3); it stays with the camera when the head turns."""
-        normals = vertex_normals(mesh, self._skin_faces)
+    def _attributes(self, mesh: Tensor, parameters: FaceParameters) -> Tensor:
+        """Light, correspondence colour and texture coordinates of the vertices: (T, V, 8)."""
+        fixed = torch.cat([self.model.correspondence, self.model.uv], -1).expand(len(mesh), -1, -1)
+        # The light is so soft that its value at the vertices can be spread like a colour. It stays with the camera when the head
+        # turns.
+        normals = self._normals(mesh)
         normals = head_to_camera(normals, parameters.rotation, torch.zeros_like(parameters.translation))
-        return irradiance(normals, parameters.illumination)
+        return torch.cat([irradiance(normals, parameters.illumination), fixed], -1)
 
-    def _eyes(self, pixels: Tensor, region: Tensor, parameters: FaceParameters) -> Tensor:
-        """Colours (Q, 3) in [0, 1] of the pixels (Q,) between the lids: white, and on it the iris."""
-        frame, position = pixels // region[0].numel(), pixels % region[0].numel()
-        right = (region.flatten()[pixels] == EYE_RIGHT).long()
-        centres = self.actor.eyeballs.expand(len(parameters), -1, -1)  # (T, 2, 3)
-        centres = head_to_camera(centres, parameters.rotation, parameters.translation)
+    def _mouth(self, pixels: Tensor, closed: Tensor, shape: tuple[int, int, int], points: Tensor, attributes: Tensor) -> Tensor:
+        """All channels (Q, 9) in [0, 1] of the pixels (Q,) between the lips, which show ``closed`` (Q, 9) if those meet.
+
+        A model without an inside of the mouth shows nothing there, in black.
+        """
+        behind = torch.cat([torch.zeros_like(closed[:, :3]), closed[:, 3:]], 1)
+        shown, values = inside_mouth(pixels, shape, points, attributes[..., :6], self.model)
+        behind[shown, :6] = values.clamp(0, 1)
+        return behind
+
+    def _eye(self, pixels: Tensor, side: int, shape: tuple[int, int, int], parameters: FaceParameters) -> Tensor:
+        """All channels (Q, 9) in [0, 1] of the pixels (Q,) between the lids of one eye: white, and on it the iris.
+
+        Args:
+            pixels: int64 flat indices among those of T images.
+            side: 0 of the left eye, 1 of the right.
+            shape: of the images, (T, H, W).
+            parameters: of the T frames.
+        """
+        frame, position = pixels // (shape[1] * shape[2]), pixels % (shape[1] * shape[2])
+        centre = self.actor.eyeballs[side].expand(len(parameters), 1, -1)
+        centre = head_to_camera(centre, parameters.rotation, parameters.translation)[:, 0]  # (T, 3)
         seen = parameters.gaze - self.actor.gaze_offset  # (T, 4), where the eyes of this very person then are
-        gaze = gaze_direction(seen.reshape(len(parameters), 2, 2))  # (T, 2, 3)
-        gaze = head_to_camera(gaze, parameters.rotation, torch.zeros_like(parameters.translation))
-        iris = self._iris_coverage(position, centres[frame, right], gaze[frame, right])[:, None]
-        return (1 - iris) * iris.new_tensor(EYE_WHITE) + iris * iris.new_tensor(IRIS)
+        gaze = gaze_direction(seen[:, None, 2 * side : 2 * side + 2])  # (T, 1, 3)
+        gaze = head_to_camera(gaze, parameters.rotation, torch.zeros_like(parameters.translation))[:, 0]
+        iris = self._iris_coverage(position, centre[frame], gaze[frame])[:, None]
+        colour = (1 - iris) * iris.new_tensor(EYE_WHITE) + iris * iris.new_tensor(IRIS)
+        return torch.cat([torch.zeros(len(pixels), 6, device=colour.device), colour], 1)
 
     def _iris_coverage(self, position: Tensor, centre: Tensor, gaze: Tensor) -> Tensor:
         """How much of each of Q pixels the iris covers, 0 to 1: in a small image a hard edge would swallow small movements.
@@ -147,7 +172,10 @@ class ConditioningRenderer:
 
 
 def triangle_labels(model: FaceModel) -> Tensor:
-    """``FACE``, ``EYES`` or ``MOUTH`` of each triangle, uint8 (F,): an opening, and the skin within reach of its rim."""
+    """``FACE``, ``EYES`` or ``MOUTH`` of each triangle, uint8 (F,): an opening, and the skin within reach of its rim.
+
+    What lies beyond the face is ``EMPTY``: hair may hang before it, and what is measured in faces is not measured there.
+    """
     right = topology.RIGHT_UPPER_LID + topology.RIGHT_LOWER_LID
     rims = {
         EYES: (right + topology.mirrored(right), LID_REACH),
@@ -160,17 +188,8 @@ def triangle_labels(model: FaceModel) -> Tensor:
         labels[near] = label
     labels[(model.region == EYE_LEFT) | (model.region == EYE_RIGHT)] = EYES
     labels[model.region == topology.MOUTH] = MOUTH
+    labels[model.region == HEAD] = EMPTY
     return labels
-
-
-def _of_triangle(values: Tensor, fragments: Fragments) -> Tensor:
-    """Values (1 + F,) of no triangle and of each, in the pixels (T, H, W)."""
-    return values.index_select(0, fragments.triangle.flatten() + 1).view_as(fragments.triangle)
-
-
-def _bytes(values: Tensor) -> Tensor:
-    """[0, 1] to uint8."""
-    return (values * 255).round().to(torch.uint8)
 
 
 def conditioning_to_rgb(conditioning: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ import cv2
 import torch
 
 from lit_reenact.errors import ReenactError
+from lit_reenact.tracking.quality import photometric_gain
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.tracker import finished_track, stored_settings, track_video
 
@@ -155,7 +156,8 @@ def track_one(job: Job, settings: TrackerSettings, size: int, progress: bool) ->
     except Exception as error:  # a fault of this program or of a library: the other videos need not suffer
         return Outcome(job, "failed", (f"{job.video}: unexpected {type(error).__name__}: {error}",))
     error_line = f"{len(track)} frames, landmark error {float(track.error.nanmean()):.2f} % of the outer-eye distance on average"
-    return Outcome(job, "tracked", (*(f"note: {note}" for note in track.info.notes), error_line))
+    seen = f"photometric error {photometric_gain(track)}"
+    return Outcome(job, "tracked", (*(f"note: {note}" for note in track.info.notes), error_line, seen))
 
 
 class _Worker(Generic[Item, Result]):
@@ -191,14 +193,15 @@ def in_processes(
         while waiting or busy:
             while waiting and idle:
                 worker, item = idle.pop(), waiting.pop()
-                worker.pipe.send(item)
+                with suppress(OSError):  # a process that is dead already is found below
+                    worker.pipe.send(item)
                 busy[worker.pipe] = worker, item
             for pipe in wait(list(busy)):
                 assert isinstance(pipe, Connection)
                 worker, item = busy.pop(pipe)
                 try:
                     result: Result | str = pipe.recv()
-                except EOFError:
+                except (EOFError, OSError):  # it died, in the latter case before it had read its item
                     worker.process.join()
                     result = f"its process ended with code {worker.process.exitcode}, perhaps for want of memory"
                     worker = _Worker(function)

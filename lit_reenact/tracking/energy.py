@@ -1,11 +1,12 @@
 """The terms of the tracking energy and the derivatives of the projection: pure functions over a batch of frames.
 
-    E(X) = w_land E_land(X) + w_gap E_gap(X) + w_reg E_reg(X)
+    E(X) = w_photo E_photo(X) + w_land E_land(X) + w_gap E_gap(X) + w_reg E_reg(X)
 
-as in the paper (Kim et al. 2018, section 3, after Garrido et al. 2016 and Thies et al. 2016), without its photometric term,
-for light and reflectance are solved apart from the shape (``photometric``). E_gap is this project's own: squared residuals of the
-vectors between facing points of lips and lids, under ``contact_weight``. Residuals are measured in units of 1 % of the
-outer-eye distance as the camera sees it, so that no weight depends on the size of the image or of the face.
+as in the paper (Kim et al. 2018, section 3, after Garrido et al. 2016 and Thies et al. 2016), but for light and reflectance,
+which are linear and solved apart (``photometric``). E_gap is this project's own: squared residuals of the vectors between facing
+points of lips and lids, under ``contact_weight``. Residuals of landmarks are measured in units of 1 % of the outer-eye distance
+as the camera sees it, those of brightness in 1 % of the skin's own, so that no weight depends on the size of the image or of
+the face, or on the exposure.
 """
 
 from __future__ import annotations
@@ -60,31 +61,46 @@ def projection_jacobian(points: Tensor, camera: Camera) -> Tensor:
     return camera.focal * rows / (z * z)[..., None, None]
 
 
+def brightness_jacobian(gradient: Tensor, by_point: Tensor) -> Tensor:
+    """Derivative of the brightness seen at a point by its place in the camera: (T, N, 1, 3).
+
+    Args:
+        gradient: (T, N, 2) of the picture at the point's pixel, by x and y.
+        by_point: (T, N, 2, 3) from ``projection_jacobian``.
+    """
+    return gradient[:, :, None] @ by_point
+
+
 def pose_jacobian(turned: Tensor, by_point: Tensor, translation: Tensor) -> Tensor:
-    """Derivative of the pixel by the pose: (T, L, 2, 6).
+    """Derivative by the pose of what C numbers each point gives, its pixel (C is 2) or its brightness (1): (T, L, C, 6).
 
     Args:
         turned: (T, L, 3) rotated points in head axes.
-        by_point: (T, L, 2, 3) from ``projection_jacobian``.
+        by_point: (T, L, C, 3) from ``projection_jacobian`` or ``brightness_jacobian``.
         translation: (T, 3); its step is counted in units of the depth, so that all columns are of similar length.
 
     The first three columns are a turn w on top of the rotation, ``exp(w) R``; the last three the step of the translation.
     """
-    by_turned = by_point * flip(turned)  # (T, L, 2, 3)
+    by_turned = by_point * flip(turned)  # (T, L, C, 3)
     by_turn = torch.linalg.cross(turned[:, :, None].expand_as(by_turned), by_turned, dim=-1)
     return torch.cat([by_turn, by_point * translation[:, None, None, 2:]], -1)
 
 
 def expression_jacobian(by_point: Tensor, rotation: Tensor, basis: Tensor) -> Tensor:
-    """Derivative of the pixel by coefficients: by_point (T, L, 2, 3), matrices (T, 3, 3), shapes (K, L, 3) to (T, L, 2, K)."""
-    by_head = (by_point * flip(basis)) @ rotation[:, None]  # (T, L, 2, 3)
-    per_landmark = by_head.permute(1, 0, 2, 3).flatten(1, 2) @ basis.permute(1, 2, 0)  # (L, T * 2, K)
-    return per_landmark.view(basis.shape[1], -1, 2, len(basis)).permute(1, 0, 2, 3)
+    """The same by coefficients: by_point (T, L, C, 3), matrices (T, 3, 3), shapes (K, L, 3) to (T, L, C, K)."""
+    by_head = (by_point * flip(basis)) @ rotation[:, None]  # (T, L, C, 3)
+    per_point = by_head.permute(1, 0, 2, 3).flatten(1, 2) @ basis.permute(1, 2, 0)  # (L, T * C, K)
+    return per_point.view(basis.shape[1], -1, by_point.shape[2], len(basis)).permute(1, 0, 2, 3)
 
 
 def landmark_energy(residual: Tensor, weight: Tensor) -> Tensor:
     """E_land: squared residuals (T, L, 2) under weights (T, L) or (L,), summed over the landmarks: (T,)."""
     return (weight * residual.square().sum(-1)).sum(-1)
+
+
+def photometric_energy(residual: Tensor, weight: Tensor) -> Tensor:
+    """E_photo: squared differences in brightness (T, N) under weights (T, N), summed over the points: (T,)."""
+    return (weight * residual.square()).sum(-1)
 
 
 def prior_energy(expression: Tensor, weight: Tensor) -> Tensor:

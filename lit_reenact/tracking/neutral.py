@@ -50,7 +50,8 @@ def without_pose(moved: Tensor, points: Tensor) -> Tensor:
     turns = torch.stack([torch.linalg.cross(axis.expand_as(points), points, dim=-1) for axis in axes])  # (3, L, 3)
     shifts = axes[:, None].expand(3, len(points), 3)
     motions = torch.cat([turns, shifts, points[None]]).flatten(1).T  # (3L, 7)
-    amount = torch.linalg.lstsq(motions, moved.flatten()[:, None]).solution
+    # The normal equations, for LAPACK's least squares differ in the last digits from one run to the next.
+    amount = torch.linalg.solve(motions.T @ motions, motions.T @ moved.flatten()[:, None])
     rigid: Tensor = motions @ amount
     return moved - rigid.view(moved.shape)
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, grid_sample, interpolate, max_pool2d
+from torch.nn.functional import avg_pool2d, grid_sample, interpolate, max_pool2d, normalize
 
 from lit_reenact.face import FaceModel, vertex_normals
-from lit_reenact.face.topology import SKIN
+from lit_reenact.face.topology import HEAD, SKIN
 from lit_reenact.geometry import head_to_camera, project
 from lit_reenact.rendering.rasterizer import Fragments, rasterize
 from lit_reenact.rendering.shading import LAMBERT, irradiance, spherical_harmonics
@@ -27,6 +27,10 @@ OPENING_MARGIN = 1 / 128
 
 OCCLUSION_MARGIN = 3.0
 """How far (mm) a point may lie behind the nearest surface and still count as visible."""
+
+
+LEAST_LIGHT = 0.1
+"""Irradiance, 1 being the mean, below which nothing is said about reflectance."""
 
 
 @dataclass(frozen=True)
@@ -96,28 +100,42 @@ def sample_skin(
         frames: uint8 (T, H, W, 3).
     """
     placed = head_to_camera(mesh, rotation, translation)
-    skin = model.faces[model.region == SKIN]
-    normals = head_to_camera(vertex_normals(mesh, skin), rotation, torch.zeros_like(translation))
-    place, normal = points(placed), torch.nn.functional.normalize(points(normals), dim=-1)
-    facing = -(normal * torch.nn.functional.normalize(place, dim=-1)).sum(-1)
-    seen = project(place, camera)
-    grid = seen[..., :2] / seen.new_tensor([camera.width, camera.height]) * 2 - 1
-    images = frames.permute(0, 3, 1, 2).float() / 255
-    colour = grid_sample(images, grid[:, :, None], align_corners=False, padding_mode="border")[..., 0].transpose(1, 2)
+    normal = head_to_camera(skin_normals(model, points, mesh), rotation, torch.zeros_like(translation))
+    colour = look_up(frames.permute(0, 3, 1, 2).float() / 255, project(points(placed), camera))
+    return Samples(colour, normal, visibility(model, points, placed, normal, camera))
 
+
+def skin_normals(model: FaceModel, points: SkinPoints, mesh: Tensor) -> Tensor:
+    """Unit normals (T, N, 3) of skin points on meshes (T, V, 3), in their axes."""
+    skin = model.faces[(model.region == SKIN) | (model.region == HEAD)]
+    return normalize(points(vertex_normals(mesh, skin)), dim=-1)
+
+
+def look_up(images: Tensor, pixel: Tensor) -> Tensor:
+    """Images (T, C, H, W) at pixels (T, N, 2 or more; x and y first), between pixels linearly: (T, N, C)."""
+    height, width = images.shape[-2:]
+    grid = pixel[..., :2] / pixel.new_tensor([width, height]) * 2 - 1
+    return grid_sample(images, grid[:, :, None], align_corners=False, padding_mode="border")[..., 0].transpose(1, 2)
+
+
+def visibility(model: FaceModel, points: SkinPoints, placed: Tensor, normal: Tensor, camera: Camera) -> Tensor:
+    """How well N points are seen on meshes in camera axes (T, V, 3) with normals (T, N, 3): ``Samples.weight``, (T, N)."""
+    place = points(placed)
+    facing = -(normal * normalize(place, dim=-1)).sum(-1)
     fragments = rasterize(project(placed, camera), model.faces, camera.height, camera.width)
+    seen = project(place, camera)
+    inside = ((seen[..., :2] > 0) & (seen[..., :2] < seen.new_tensor([camera.width, camera.height]))).all(-1)
     x = seen[..., 0].long().clamp(0, camera.width - 1)
     y = seen[..., 1].long().clamp(0, camera.height - 1)
     pixel = y * camera.width + x
     front = fragments.depth.flatten(1).gather(1, pixel)
     clear = ~near_opening(model, fragments).flatten(1).gather(1, pixel)
-    visible = clear & (facing > FACING_LIMIT) & (seen[..., 2] < front + OCCLUSION_MARGIN) & (grid.abs() < 1).all(-1)
-    return Samples(colour, normal, facing * visible)
+    return facing * (clear & (facing > FACING_LIMIT) & (seen[..., 2] < front + OCCLUSION_MARGIN) & inside)
 
 
 def near_opening(model: FaceModel, fragments: Fragments) -> Tensor:
     """The pixels at or close to an opening between lids or lips: bool (T, H, W)."""
-    opening = torch.cat([model.region.new_zeros(1), model.region != SKIN])
+    opening = torch.cat([model.region.new_zeros(1), (model.region != SKIN) & (model.region != HEAD)])
     pixels = opening[fragments.triangle + 1].float()[:, None]
     reach = round(OPENING_MARGIN * pixels.shape[-1])
     return max_pool2d(pixels, 2 * reach + 1, stride=1, padding=reach)[:, 0] > 0
@@ -156,7 +174,7 @@ def fit_albedo(samples: Samples, light: Tensor) -> tuple[Tensor, Tensor]:
         albedo (N, 3), and how much was seen of each point: summed weight (N,).
     """
     lit = irradiance(samples.normal, light)
-    ratio = samples.colour / lit.clamp_min(0.1)
+    ratio = samples.colour / lit.clamp_min(LEAST_LIGHT)
     ordered, order = ratio.sort(dim=0)  # (T, N, 3)
     weight = samples.weight[..., None].expand_as(ratio).gather(0, order).cumsum(0)
     middle = (weight < weight[-1] / 2).sum(0, keepdim=True).clamp_max(len(ratio) - 1)

@@ -20,11 +20,11 @@ from PIL import Image
 from torch import Tensor
 
 from lit_reenact.face import FaceModel, load_face_model
-from lit_reenact.face.topology import VERTEX_COUNT
+from lit_reenact.face.topology import FACE_POINTS
 from lit_reenact.geometry import axis_angle_to_matrix, head_to_camera, matrix_to_euler, project
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.schema import FaceParameters, Track
-from lit_reenact.tracking.quality import jitter, jitter_ratio, projected_landmarks, skin_error
+from lit_reenact.tracking.quality import jitter, jitter_ratio, photometric_gain, projected_landmarks, skin_error
 from lit_reenact.tracking.smoothing import runs
 from lit_reenact.tracking.trackfile import CLIP_NAME
 from lit_reenact.video import FrameReader
@@ -107,7 +107,7 @@ def curves(track: Track, model: FaceModel) -> list[tuple[str, dict[str, Tensor]]
         ("head, degrees", dict(zip(("yaw", "pitch", "roll"), pose.unbind(-1), strict=True))),
         ("mouth", coefficient("jawOpen") | coefficient("mouthSmileLeft") | coefficient("mouthSmileRight")),
         ("blinks", coefficient("eyeBlinkLeft") | coefficient("eyeBlinkRight")),
-        ("jitter, pixels", {"landmarks": jitter(track.landmarks.points[:, :VERTEX_COUNT, :2]), "track": jitter(fitted)}),
+        ("jitter, pixels", {"landmarks": jitter(track.landmarks.points[:, :FACE_POINTS, :2]), "track": jitter(fitted)}),
         ("gaze, degrees", {"yaw left": gaze[:, 0], "yaw right": gaze[:, 2], "pitch left": gaze[:, 1], "pitch right": gaze[:, 3]}),
     ]
 
@@ -160,6 +160,7 @@ def summary(track: Track, model: FaceModel, reader: FrameReader, numbers: Tensor
         ("fit for training", f"{int(track.valid.sum())} frames"),
         ("landmark error", f"{float(track.error.nanmean()):.2f} % of the outer-eye distance on average"),
         ("the same with corrective modes", f"{float(corrected):.2f} %, in frames they were not learned from"),
+        ("photometric error", photometric_gain(track)),
         ("skin colour", f"{float(skin):.1f} of 255 levels between the diffuse image and the clip, in the frames below"),
         ("jitter", f"{100 * jitter_ratio(track, model):.0f} % of that of the landmarks"),
         ("head", reach),

@@ -29,7 +29,9 @@ class TrackerSettings:
         closed_blink: blink coefficient above which an eye's gaze is not measured but interpolated.
         texture_size: side of the reflectance texture.
         texture_frames: training frames that the reflectance is learned from.
-        light_points: skin points that the light of each frame is fitted to.
+        skin_points: points of the skin that light, pose and expression of each frame are fitted to.
+        photo_weight: say of a squared difference in brightness, in % of the skin's own, against that of a landmark's squared
+            residual in % of the outer-eye distance; as if there were as many points as landmarks.
         light_ridge: how firmly the mean light of the clip is held towards an even one.
         light_steadiness: how firmly the light of each frame is held towards that mean.
     """
@@ -51,6 +53,7 @@ class TrackerSettings:
     closed_blink: float = 0.6
     texture_size: int = 256
     texture_frames: int = 64
-    light_points: int = 1500
+    skin_points: int = 1000
+    photo_weight: float = 0.25
     light_ridge: float = 0.003
     light_steadiness: float = 0.03

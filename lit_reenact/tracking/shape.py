@@ -1,4 +1,4 @@
-"""Everything that landmarks tell of a clip: the person's neutral mesh, and the pose and expression of every frame."""
+"""The person's neutral mesh, and the pose and expression of every frame: what landmarks tell of them, and their smoothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lit_reenact.face import FaceModel
-from lit_reenact.face.topology import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, VERTEX_COUNT, mirrored
+from lit_reenact.face.topology import FACE_POINTS, LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, mirrored
 from lit_reenact.geometry import axis_angle_to_matrix, matrix_to_axis_angle
 from lit_reenact.measures import DEPTH_SCALE
 from lit_reenact.schema import Camera
@@ -48,6 +48,25 @@ BROWS = (46, 53, 52, 65, 55, 70, 63, 105, 66, 107)
 
 
 @dataclass(frozen=True)
+class Fit:
+    """A fit of each of the N frames with landmarks on its own.
+
+    Attributes:
+        problem: the fit to landmarks; brings the person's neutral landmarks.
+        identity: (K_identity,) the nearest identity coefficients.
+        neutral: (V, 3) the person's neutral mesh, mm.
+        state: of the N frames.
+        pull: (N, K_expression) downhill slope of E_photo at ``state``; 0 where landmarks alone were fitted.
+    """
+
+    problem: Problem
+    identity: Tensor
+    neutral: Tensor
+    state: State
+    pull: Tensor
+
+
+@dataclass(frozen=True)
 class Shape:
     """Geometry of T frames; in frames without landmarks everything is interpolated.
 
@@ -76,8 +95,8 @@ class Shape:
     corrected_error: Tensor
 
 
-def fit_shape(points: Tensor, timing: Timing, model: FaceModel, camera: Camera, settings: TrackerSettings) -> Shape:
-    """Template, pose and expression, smoothed over time.
+def fit_landmarks(points: Tensor, timing: Timing, model: FaceModel, camera: Camera, settings: TrackerSettings) -> Fit:
+    """Template, pose and expression from landmarks alone.
 
     Args:
         points: (T, 478, 3) landmarks in pixels, NaN where there are none.
@@ -86,36 +105,54 @@ def fit_shape(points: Tensor, timing: Timing, model: FaceModel, camera: Camera, 
         camera: of the clip.
         settings: see there.
     """
-    seen = timing.seen
-    landmarks = points[seen, :VERTEX_COUNT]
-    training = int(seen[: timing.actor_frames].sum())
-    problem = landmark_problem(subject_template(landmarks[:training], model), model, camera, settings)
+    landmarks = points[timing.seen, :FACE_POINTS]
+    learn = learning_frames(timing)
+    problem = landmark_problem(subject_template(landmarks[: _training(timing)], model), model, camera, settings)
     state = solve(problem, landmarks[..., :2], initial_state(problem, landmarks * landmarks.new_tensor([1, 1, DEPTH_SCALE])), FIT)
-    learn = spread_evenly(training, LEARNING_FRAMES)
     neutral = refine_template(problem, state[learn], landmarks[learn, :, :2], settings.template_prior)
     problem = replace(problem, neutral=close_mouth(raise_jaw(neutral, landmarks[learn], model)))
     state = solve(problem, landmarks[..., :2], state, SETTLE)
-    fitted_error = landmark_error(problem, state, landmarks[..., :2])
-
-    state = smooth_pose(state, timing, settings.pose_smoothing)
-    rested = solve(problem, landmarks[..., :2], state[seen], REST)
-    coefficients = smooth_expression(_spread(rested.expression, seen), timing, model.expression_names, settings)
-    state = State(state.rotation, state.translation, admissible(problem, coefficients))
-    correctives = learn_correctives(problem, state[seen][learn], landmarks[learn, :, :2])
-    corrective, corrected = fit_correctives(problem, state[seen], landmarks[..., :2], correctives)
     identity, neutral = fit_identity(problem.neutral, model, settings.identity_prior)
+    return Fit(problem, identity, neutral, state, torch.zeros_like(state.expression))
+
+
+def smooth_shape(fit: Fit, points: Tensor, timing: Timing, model: FaceModel, settings: TrackerSettings) -> Shape:
+    """A fit of every frame, smoothed over time, with what corrective modes add to it. Arguments as of ``fit_landmarks``."""
+    seen, problem, learn = timing.seen, fit.problem, learning_frames(timing)
+    observed = points[seen, :FACE_POINTS, :2]
+    state = smooth_state(fit, points, timing, model, settings)
+    correctives = learn_correctives(problem, state[seen][learn], observed[learn])
+    corrective, corrected = fit_correctives(problem, state[seen], observed, correctives)
     return Shape(
-        neutral=neutral,
-        identity=identity,
+        neutral=fit.neutral,
+        identity=fit.identity,
         rotation=state.rotation,
         translation=state.translation,
         expression=state.expression,
-        fitted_error=_spread(fitted_error, seen, torch.nan),
-        error=_spread(landmark_error(problem, state[seen], landmarks[..., :2]), seen, torch.nan),
+        fitted_error=_spread(landmark_error(problem, fit.state, observed), seen, torch.nan),
+        error=_spread(landmark_error(problem, state[seen], observed), seen, torch.nan),
         modes=correctives.modes,
         corrective=_spread(corrective, seen),
         corrected_error=_spread(corrected, seen, torch.nan),
     )
+
+
+def smooth_state(fit: Fit, points: Tensor, timing: Timing, model: FaceModel, settings: TrackerSettings) -> State:
+    """Pose and expression of all T frames, smoothed; the expression is fitted anew under the smoothed pose before its turn."""
+    state = smooth_pose(fit.state, timing, settings.pose_smoothing)
+    rested = solve(fit.problem, points[timing.seen, :FACE_POINTS, :2], state[timing.seen], REST, fit.pull)
+    coefficients = smooth_expression(_spread(rested.expression, timing.seen), timing, model.expression_names, settings)
+    return State(state.rotation, state.translation, admissible(fit.problem, coefficients))
+
+
+def learning_frames(timing: Timing) -> Tensor:
+    """The training frames that the person is learned from: indices among the seen frames."""
+    return spread_evenly(_training(timing), LEARNING_FRAMES)
+
+
+def _training(timing: Timing) -> int:
+    """The number of seen training frames."""
+    return int(timing.seen[: timing.actor_frames].sum())
 
 
 def landmark_problem(template: Tensor, model: FaceModel, camera: Camera, settings: TrackerSettings) -> Problem:
@@ -146,7 +183,7 @@ def facing_landmarks() -> Tensor:
 def landmark_weights(rim_weight: float) -> Tensor:
     """Say of each landmark, (468,), 1 on average: more on the rims of eyes and mouth and on the brows, which carry expression."""
     right = (*RIGHT_UPPER_LID, *RIGHT_LOWER_LID, *BROWS)
-    weight = torch.ones(VERTEX_COUNT)
+    weight = torch.ones(FACE_POINTS)
     weight[[*right, *mirrored(right), *UPPER_LIP_RIM, *LOWER_LIP_RIM]] = rim_weight
     return weight / weight.mean()
 

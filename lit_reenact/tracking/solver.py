@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import torch
@@ -203,7 +204,9 @@ def admissible(problem: Problem, expression: Tensor) -> Tensor:
     return clamped
 
 
-def solve(problem: Problem, observed: Tensor, state: State, stages: tuple[Stage, ...], chunk: int = 256) -> State:
+def solve(
+    problem: Problem, observed: Tensor, state: State, stages: tuple[Stage, ...], pull: Tensor | None = None, chunk: int = 256
+) -> State:
     """Run the stages over all frames.
 
     Args:
@@ -211,19 +214,27 @@ def solve(problem: Problem, observed: Tensor, state: State, stages: tuple[Stage,
         observed: (T, L, 2) landmarks in pixels, finite.
         state: where to start.
         stages: what to do, in order.
+        pull: (T, K) downhill slope that a term which is not evaluated here adds to that of the coefficients; without it none.
         chunk: frames that are solved at once, so that memory does not grow with the length of a video.
     """
+    pull = torch.zeros_like(state.expression) if pull is None else pull
     parts = [
-        _solve(problem, observed[start : start + chunk], state[start : start + chunk], stages)
+        _solve(problem, observed[start : start + chunk], state[start : start + chunk], stages, pull[start : start + chunk])
         for start in range(0, len(observed), chunk)
     ]
-    return State(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(State))) if parts else state
+    return joined(parts) if parts else state
 
 
-def _solve(problem: Problem, observed: Tensor, state: State, stages: tuple[Stage, ...]) -> State:
+def joined(parts: Sequence[State]) -> State:
+    """The states of several runs of frames as one."""
+    return State(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(State)))
+
+
+def _solve(problem: Problem, observed: Tensor, state: State, stages: tuple[Stage, ...], pull: Tensor) -> State:
     for stage in stages:
         for _ in range(stage.iterations):
             curvature, slope = normal_equations(problem, state, observed, stage.robust_scale)
+            slope[:, POSE:] += pull
             state = step(problem, state, curvature, slope, stage.pose)
     return state
 

@@ -1,9 +1,11 @@
-"""Video to ``Track``, stage by stage: working clip and landmarks, shape, gaze, appearance, report."""
+"""Video to ``Track``, stage by stage: clip and landmarks, shape from landmarks, then from the image, gaze, appearance, report."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, replace
 from pathlib import Path
+
+import torch
 
 from lit_reenact.errors import ReenactError
 from lit_reenact.face import load_face_model
@@ -11,13 +13,16 @@ from lit_reenact.geometry import matrix_to_axis_angle
 from lit_reenact.prepare import Prepared, prepare
 from lit_reenact.schema import Actor, Camera, FaceParameters, Track, TrackInfo
 from lit_reenact.split import training_frames
-from lit_reenact.tracking.appearance import TrackedSkin, fit_appearance, held_frames
+from lit_reenact.tracking.appearance import TrackedSkin, held_frames, learn_reflectance, photometric_error
 from lit_reenact.tracking.gaze import fit_gaze
+from lit_reenact.tracking.refinement import refine
 from lit_reenact.tracking.report import REPORT_NAME, write_report
 from lit_reenact.tracking.settings import TrackerSettings
-from lit_reenact.tracking.shape import fit_shape
+from lit_reenact.tracking.shape import fit_landmarks, smooth_shape, smooth_state
 from lit_reenact.tracking.smoothing import Timing
+from lit_reenact.tracking.solver import State
 from lit_reenact.tracking.trackfile import CLIP_NAME, load_track, save_track
+from lit_reenact.unfinished import forget
 from lit_reenact.video import FrameReader, sha256
 
 __all__ = ["TrackerSettings", "track", "track_video"]
@@ -52,11 +57,15 @@ def track(prepared: Prepared, settings: TrackerSettings, progress: bool = True) 
     held = held_frames(reader, settings.held_difference)
     timing = Timing(seen, prepared.valid, held, float(prepared.info.fps), actor_frames, prepared.cuts)
 
-    shape = fit_shape(points, timing, model, camera, settings)
+    fit = fit_landmarks(points, timing, model, camera, settings)
+    label = f"{prepared.info.path.name}: refining on the image" if progress else None
+    refined = refine(fit, points, timing, model, camera, reader, settings, label)
+    unrefined = TrackedSkin(model, camera, fit.neutral, smooth_state(fit, points, timing, model, settings), reader)
+    shape = smooth_shape(refined.fit, points, timing, model, settings)
+    skin = replace(unrefined, state=State(shape.rotation, shape.translation, shape.expression))
     eyeballs, offset, gaze = fit_gaze(points, shape, timing, model, camera, settings)
-    skin = TrackedSkin(model, camera, shape, reader)
-    label = f"{prepared.info.path.name}: fitting the light" if progress else None
-    reflectance, illumination = fit_appearance(skin, timing, settings, label)
+    illumination = timing.smooth(refined.light, settings.light_smoothing)
+    reflectance = learn_reflectance(skin, illumination, refined.colour, timing, settings)
 
     parameters = FaceParameters(
         rotation=matrix_to_axis_angle(shape.rotation),
@@ -88,6 +97,7 @@ def track(prepared: Prepared, settings: TrackerSettings, progress: bool = True) 
         error=shape.error,
         corrective=shape.corrective,
         corrected_error=shape.corrected_error,
+        photometric_error=torch.stack([photometric_error(s, timing, settings) for s in (unrefined, skin)], -1),
         landmarks=prepared.landmarks,
         info=info,
     )
@@ -98,7 +108,8 @@ def track_video(
 ) -> Track:
     """Prepare and track a video: ``folder`` gets clip.mp4, track.safetensors and report.html.
 
-    A folder that already holds the track of the same video under the same settings is left as it is.
+    A folder that already holds the track of the same video under the same settings is left as it is; a run that was killed is
+    gone on with.
 
     Args:
         source: any video with a face.
@@ -124,16 +135,24 @@ def track_video(
         made = track(prepared, settings, progress)
     except ReenactError:
         prepared.clip.unlink()  # what was refused leaves nothing behind
+        forget(folder)
         raise
     made = replace(made, info=replace(made.info, settings=wanted))
     write_report(made, folder)
     save_track(made, folder)  # last: a folder with a track is finished
+    forget(folder)
     return made
 
 
 def stored_settings(settings: TrackerSettings, size: int) -> dict[str, float | int | str | bool]:
-    """What a track file says of how it was made: a track made with anything else is made anew."""
-    return {**asdict(settings), "size": size}
+    """What a track file says of how it was made: a track made with anything else is made anew.
+
+    The face model stands there by its hash, for paths are spelt in many ways.
+
+    Raises:
+        ReenactError: as ``load_face_model``.
+    """
+    return {**asdict(settings), "face_model": load_face_model(settings.face_model).hash, "size": size}
 
 
 def finished_track(source: Path, folder: Path, settings: dict[str, float | int | str | bool]) -> Track | None:

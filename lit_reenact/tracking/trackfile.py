@@ -20,7 +20,7 @@ from lit_reenact.schema import SCHEMA_VERSION, Actor, Camera, CropBox, FaceParam
 
 TRACK_NAME = "track.safetensors"
 CLIP_NAME = "clip.mp4"
-SERIES = ("valid", "error", "corrective", "corrected_error")
+SERIES = ("valid", "error", "corrective", "corrected_error", "photometric_error")
 """What a track says of each frame beside its parameters and landmarks."""
 
 AGAIN = "run `lit-reenact track` on its video again"
@@ -108,6 +108,8 @@ def _track(block: dict[str, Any], tensors: dict[str, Tensor]) -> Track:
     info = dict(block["info"])
     info["crop"] = CropBox(**info["crop"])
     info["notes"], info["cuts"] = tuple(info["notes"]), tuple(info.get("cuts", ()))
+    unmeasured = torch.full((block["frames"], 2), torch.nan)  # in tracks from before this was measured
+    tensors = {"photometric_error": unmeasured, **tensors}
     return Track(
         parameters=FaceParameters(**{f.name: tensors[f"parameters.{f.name}"] for f in fields(FaceParameters)}),
         actor=Actor(**{f.name: tensors[f"actor.{f.name}"] for f in fields(Actor)}),

@@ -5,46 +5,75 @@ from __future__ import annotations
 import math
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
-from lit_reenact.face import builtin_model
+from lit_reenact.face import FaceModel, builtin_model, load_face_model
 from lit_reenact.geometry import head_to_camera, project
+from lit_reenact.rendering import backend
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.rendering.rasterizer import rasterize
 from lit_reenact.schema import Actor, Camera, FaceParameters
 
-SIZE, FRAMES = 256, 8
+SIZE, FRAMES, GPU_FRAMES = 256, 8, 256
 CAMERA = Camera(focal=4.5 * SIZE, width=SIZE, height=SIZE)
 
 
+@pytest.fixture(scope="module", params=["builtin", pytest.param("ict_facekit", marks=pytest.mark.slow)])
+def model(request: pytest.FixtureRequest) -> FaceModel:
+    if request.param == "builtin":
+        return builtin_model()
+    folder: Path = request.getfixturevalue("shared_dir")
+    return load_face_model(str(folder / "assets" / "ict_facekit.npz"))
+
+
+@pytest.fixture(params=["torch", "numba"])
+def implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    if request.param == "numba":
+        pytest.importorskip("numba")
+    monkeypatch.setattr(backend, "COMPILED", request.param == "numba")
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def parameters() -> FaceParameters:
-    """A face that fills about a quarter of the image."""
-    model = builtin_model()
-    illumination = torch.zeros(FRAMES, 9, 3)
+def actor(model: FaceModel) -> Actor:
+    rest = torch.zeros_like(model.identity_scale)
+    return Actor(model.vertices, rest, torch.rand(3, 256, 256), model.eyeballs, torch.zeros(4), torch.zeros(0, 468, 3))
+
+
+@pytest.fixture(scope="module")
+def loop(model: FaceModel) -> tuple[Tensor, float]:
+    """The first frame by ``triangle_loop``, and how many seconds that took."""
+    start = time.perf_counter()
+    index = triangle_loop(points_of(model)[0], model.faces)
+    return index, time.perf_counter() - start
+
+
+def parameters_of(model: FaceModel, frames: int = FRAMES) -> FaceParameters:
+    """A face that fills about a quarter of the image, and the head about it."""
+    illumination = torch.zeros(frames, 9, 3)
     illumination[:, 0] = math.sqrt(4 * math.pi)
     return FaceParameters(
-        rotation=torch.linspace(-0.4, 0.4, FRAMES)[:, None] * torch.tensor([0.0, 1.0, 0.0]),
-        translation=torch.tensor([0.0, -20.0, 1100.0]).repeat(FRAMES, 1),
-        identity=torch.zeros(FRAMES, len(model.identity_scale)),
-        expression=torch.zeros(FRAMES, len(model.expression_names)),
+        rotation=torch.linspace(-0.4, 0.4, frames)[:, None] * torch.tensor([0.0, 1.0, 0.0]),
+        translation=torch.tensor([0.0, -20.0, 1100.0]).repeat(frames, 1),
+        identity=torch.zeros(frames, len(model.identity_scale)),
+        expression=torch.zeros(frames, len(model.expression_names)),
         illumination=illumination.flatten(1),
-        gaze=torch.zeros(FRAMES, 4),
+        gaze=torch.zeros(frames, 4),
     )
 
 
-@pytest.fixture(scope="module")
-def points(parameters: FaceParameters) -> Tensor:
-    model = builtin_model()
+def points_of(model: FaceModel) -> Tensor:
+    parameters = parameters_of(model)
     return project(head_to_camera(model.vertices, parameters.rotation, parameters.translation), CAMERA)
 
 
-def triangle_loop(points: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
-    """One image the plain way, a triangle at a time within its bounding box: index and depth (H, W)."""
+def triangle_loop(points: Tensor, faces: Tensor) -> Tensor:
+    """One image the plain way, a triangle at a time within its bounding box: index of the nearest, (H, W)."""
     index = torch.full((SIZE, SIZE), -1)
     depth = torch.full((SIZE, SIZE), torch.inf)
     for number, (a, b, c) in enumerate(points[faces]):
@@ -62,47 +91,60 @@ def triangle_loop(points: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
         nearer = (torch.stack(weights) >= 0).all(0) & (z < depth[box])
         index[box] = torch.where(nearer, number, index[box])
         depth[box] = torch.where(nearer, z, depth[box])
-    return index, depth
+    return index
 
 
-def test_rasterizer(benchmark: BenchmarkFixture, points: Tensor, capsys: pytest.CaptureFixture[str]) -> None:
-    faces = builtin_model().faces
-    start = time.perf_counter()
-    index, _ = triangle_loop(points[0], faces)
-    loop = time.perf_counter() - start
-    fragments = benchmark(rasterize, points, faces, SIZE, SIZE)
-    assert (fragments.triangle[0] == index).double().mean() > 0.999
-    report(benchmark, loop, capsys)
+def test_rasterizer(
+    benchmark: BenchmarkFixture,
+    model: FaceModel,
+    implementation: str,
+    loop: tuple[Tensor, float],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fragments = benchmark(rasterize, points_of(model), model.faces, SIZE, SIZE)
+    assert (fragments.triangle[0] == loop[0]).double().mean() > 0.999
+    report(benchmark, f"{model.name}, mesh alone, {implementation}", loop[1], capsys)
 
 
 def test_conditioning_images(
-    benchmark: BenchmarkFixture, parameters: FaceParameters, points: Tensor, capsys: pytest.CaptureFixture[str]
+    benchmark: BenchmarkFixture,
+    model: FaceModel,
+    actor: Actor,
+    implementation: str,
+    loop: tuple[Tensor, float],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    model = builtin_model()
-    actor = Actor(
-        model.vertices,
-        torch.zeros_like(model.identity_scale),
-        torch.rand(3, 256, 256),
-        model.eyeballs,
-        torch.zeros(4),
-        torch.zeros(0, 468, 3),
-    )
-    start = time.perf_counter()
-    triangle_loop(points[0], model.faces)
-    loop = time.perf_counter() - start
-    images = benchmark(ConditioningRenderer(model, actor, CAMERA), parameters)
+    images = benchmark(ConditioningRenderer(model, actor, CAMERA), parameters_of(model))
     assert images.shape == (FRAMES, 9, SIZE, SIZE)
-    report(benchmark, loop, capsys)
+    report(benchmark, f"{model.name}, three images, {implementation}", loop[1], capsys)
 
 
-def report(benchmark: BenchmarkFixture, loop: float, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.gpu
+def test_conditioning_images_on_a_gpu(
+    benchmark: BenchmarkFixture, model: FaceModel, actor: Actor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    renderer = ConditioningRenderer(model, actor, CAMERA).to("cuda")
+    parameters = parameters_of(model, GPU_FRAMES).to("cuda")
+
+    def draw() -> Tensor:
+        images = renderer(parameters)
+        torch.cuda.synchronize()
+        return images
+
+    assert benchmark(draw).is_cuda
+    if benchmark.stats is not None:
+        with capsys.disabled():
+            sys.stdout.write(f"\n{model.name}: {GPU_FRAMES / benchmark.stats.stats.median:.0f} frames a second\n")
+
+
+def report(benchmark: BenchmarkFixture, what: str, loop: float, capsys: pytest.CaptureFixture[str]) -> None:
     """Print the time of one frame, and how many times longer a loop over triangles takes for its geometry alone."""
     if benchmark.stats is None:  # --benchmark-disable
         return
     frame = benchmark.stats.stats.median / FRAMES
     benchmark.extra_info["loop_over_frame"] = loop / frame
-    text = (
-        f"{1000 * frame:.2f} ms a {SIZE}x{SIZE} frame; a loop over triangles {1000 * loop:.0f} ms, {loop / frame:.0f} times that"
-    )
     with capsys.disabled():
-        sys.stdout.write(f"\n{text}\n")
+        sys.stdout.write(
+            f"\n{what}: {1000 * frame:.2f} ms a {SIZE}x{SIZE} frame; "
+            f"a loop over triangles {1000 * loop:.0f} ms, {loop / frame:.0f} times that\n"
+        )

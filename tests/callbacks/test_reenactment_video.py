@@ -24,7 +24,7 @@ def test_every_validation_writes_a_tagged_video_of_the_held_out_frames(track_fol
     assert (info.width, info.height, info.frame_count, info.fps) == (96, 32, 10, Fraction(5))
     assert is_ai_generated(read_tags(videos[-1]))
     shown = torch.stack([torch.from_numpy(frame) for frame in iterate_frames(videos[-1])])
-    real = torch.stack([data.val_dataset[item].frame for item in range(10)]).permute(0, 2, 3, 1)
+    real = data.val_dataset.__getitems__(list(range(10))).frame.permute(0, 2, 3, 1)
     assert (shown[:, :, 64:].float() - real.float()).abs().mean() < 8  # H.264 of small noisy frames
 
 
@@ -41,6 +41,9 @@ def test_the_pictures_stand_side_by_side_in_order() -> None:
     conditioning = torch.full((1, 18, 2, 2), -1.0)
     conditioning[0, 9:12] = 0.0  # diffuse colour of the last frame
     conditioning[0, 15:18, 0, 0] = 1.0  # its eyes
-    row = side_by_side(conditioning, output=torch.full((1, 3, 2, 2), -1.0), target=torch.full((1, 3, 2, 2), 1.0))
+    output, target = torch.full((1, 3, 2, 2), -1.0), torch.full((1, 3, 2, 2), 1.0)
+    row = side_by_side(conditioning, output, target, current=1)
     assert row.dtype == torch.uint8
     assert row[0, :, :, 0].tolist() == [[255, 128, 0, 0, 255, 255], [128, 128, 0, 0, 255, 255]]
+    first = side_by_side(conditioning, output, target, current=0)
+    assert first[0, :, :, 0].tolist() == [[0, 0, 0, 0, 255, 255], [0, 0, 0, 0, 255, 255]]

@@ -41,7 +41,7 @@ def test_without_balance_every_frame_is_drawn_once_an_epoch(track_folder: Path) 
         data = make_data(track_folder, balance=balance)
         data.prepare_data()
         data.setup()
-        drawn[balance] = torch.cat([batch.number for batch in data.train_dataloader()])
+        drawn[balance] = torch.cat([batch.number for batch in data.train_dataloader()])  # 15 batches of 4
     assert sorted(drawn[False].tolist()) == list(range(60))
     assert len(drawn[True]) == 60
     assert len(set(drawn[True].tolist())) < 60

@@ -6,11 +6,11 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
-from datamodules.conditioning_cache import cache_path, ensure_cache
+from datamodules.cache_file import CacheFile
+from datamodules.conditioning_cache import CachedImages, DrawnImages, conditioning_cache, ensure_cache
 from lit_reenact.face import load_face_model
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.schema import Track
@@ -29,30 +29,43 @@ def make_renderer(track: Track) -> ConditioningRenderer:
     return ConditioningRenderer(load_face_model("builtin"), track.actor, track.camera, SIZE)
 
 
+def ensured(track: Track, folder: Path) -> CacheFile:
+    file = conditioning_cache(track, folder, SIZE)
+    ensure_cache(file, make_renderer(track), track.parameters, progress=False)
+    return file
+
+
 def test_it_holds_the_images_of_every_frame(track: Track, tmp_path: Path) -> None:
-    path = ensure_cache(track, tmp_path, make_renderer(track), SIZE, progress=False)
-    images = np.load(path, mmap_mode="r")
-    assert images.shape == (len(track), 10, SIZE, SIZE)
-    for frame in (0, 50, len(track) - 1):
-        drawn = make_renderer(track)(track.parameters[frame : frame + 1])[0]
-        assert np.array_equal(images[frame, :9], drawn.numpy())
-        regions = make_renderer(track).regions(track.parameters[frame : frame + 1])[0]
-        assert np.array_equal(images[frame, 9], regions.numpy())
-    assert images[50, 3:6].any()
+    read = CachedImages(ensured(track, tmp_path))
+    frames = torch.tensor([0, 50, 51, len(track) - 1])
+    images = read(frames)
+    assert images.shape == (4, 10, SIZE, SIZE)
+    for image, frame in zip(images, frames.tolist(), strict=True):
+        one = track.parameters[frame : frame + 1]
+        assert torch.equal(image[:9], make_renderer(track)(one)[0])
+        assert torch.equal(image[9], make_renderer(track).regions(one)[0])
+    assert images[1, 3:6].any()
+    assert torch.equal(images, DrawnImages(make_renderer(track), track.parameters)(frames))
 
 
 def test_it_is_rendered_once(track: Track, tmp_path: Path) -> None:
-    path = ensure_cache(track, tmp_path, make_renderer(track), SIZE, progress=False)
-    written = path.stat().st_mtime_ns
-    assert ensure_cache(track, tmp_path, make_renderer(track), SIZE, progress=False).stat().st_mtime_ns == written
+    written = ensured(track, tmp_path).path.stat().st_mtime_ns
+    assert ensured(track, tmp_path).path.stat().st_mtime_ns == written
+
+
+def test_a_damaged_file_is_rendered_anew(track: Track, tmp_path: Path) -> None:
+    path = ensured(track, tmp_path).path
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-100] + bytes(100))
+    assert ensured(track, tmp_path).path.read_bytes() == whole
 
 
 def test_a_changed_track_is_rendered_anew_and_the_stale_images_go(track: Track, tmp_path: Path) -> None:
-    stale = ensure_cache(track, tmp_path, make_renderer(track), SIZE, progress=False)
+    stale = ensured(track, tmp_path).path
     other_size = tmp_path / "conditioning-16-0.npy"
     other_size.touch()
     turned = replace(track, parameters=track.parameters.replace(rotation=track.parameters.rotation + 0.01))
-    fresh = ensure_cache(turned, tmp_path, make_renderer(turned), SIZE, progress=False)
+    fresh = ensured(turned, tmp_path).path
     assert fresh.is_file()
     assert not stale.exists()
     assert other_size.exists()
@@ -62,15 +75,7 @@ def test_the_name_tells_everything_that_matters_apart(track: Track, tmp_path: Pa
     darker = replace(track, actor=replace(track.actor, reflectance=track.actor.reflectance * 0.9))
     nearer = replace(track, camera=replace(track.camera, focal=track.camera.focal * 1.01))
     retold = replace(track, info=replace(track.info, notes=("another note",)))
-    names = [cache_path(t, tmp_path, SIZE).name for t in (track, darker, nearer)] + [cache_path(track, tmp_path, 16).name]
+    names = [conditioning_cache(t, tmp_path, SIZE).path.name for t in (track, darker, nearer)]
+    names.append(conditioning_cache(track, tmp_path, 16).path.name)
     assert len(set(names)) == 4
-    assert cache_path(retold, tmp_path, SIZE) == cache_path(track, tmp_path, SIZE)
-
-
-def test_an_interrupted_rendering_leaves_nothing(track: Track, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    renderer = make_renderer(track)
-    drawn = iter([torch.zeros(16, 9, SIZE, SIZE, dtype=torch.uint8)])
-    monkeypatch.setattr(ConditioningRenderer, "__call__", lambda self, parameters: next(drawn))
-    with pytest.raises(StopIteration):
-        ensure_cache(track, tmp_path, renderer, SIZE, progress=False)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["track.safetensors"]
+    assert conditioning_cache(retold, tmp_path, SIZE).path == conditioning_cache(track, tmp_path, SIZE).path

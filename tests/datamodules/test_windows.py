@@ -3,89 +3,123 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from datamodules.conditioning_cache import CACHE_CHANNELS
-from datamodules.windows import ClipFrames, WindowDataset, window_indices
+from datamodules.cache_file import CacheFile
+from datamodules.clip_frames import ClipFrames
+from datamodules.conditioning_cache import CACHE_CHANNELS, CachedImages
+from datamodules.windows import Part, WindowDataset
+from lit_reenact.schema import Runs
 from lit_reenact.video import FrameReader
+from lit_reenact.windows import WindowMemory, WindowShape, stack_windows
 
 FRAMES, SIZE = 30, 16
 
 
 @pytest.fixture
-def conditioning(tmp_path: Path) -> Path:
-    """Images that differ in every frame, channel and pixel."""
-    path = tmp_path / "conditioning.npy"
-    np.save(path, np.random.default_rng(0).integers(0, 256, (FRAMES, CACHE_CHANNELS, SIZE, SIZE), dtype=np.uint8))
-    return path
+def part(tmp_path: Path, track_folder: Path) -> Part:
+    """Frames 5 to 24 of a clip whose conditioning images differ in every frame, channel and pixel."""
+    shape = (FRAMES, SIZE, SIZE, CACHE_CHANNELS)
+    file = CacheFile(tmp_path, "images", "0", shape)
+    file.write([np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)])
+    frames = ClipFrames(track_folder / "clip.mp4", "0", SIZE, keep=0)
+    return Part(CachedImages(file), frames, range(5, 25), torch.ones(FRAMES, dtype=torch.bool))
 
 
-def dataset(conditioning: Path, track_folder: Path, part: range, valid: Tensor | None = None, window: int = 4) -> WindowDataset:
-    valid = torch.ones(FRAMES, dtype=torch.bool) if valid is None else valid
-    return WindowDataset(conditioning, ClipFrames(track_folder / "clip.mp4", SIZE), part, valid, window)
+def naive(part: Part, number: int, offsets: range) -> Tensor:
+    """The stacked images (N_w * 9, SIZE, SIZE) of one window, channel by channel."""
+    edges = [5, *part.cuts, 25]
+    first = max(edge for edge in edges if edge <= number)
+    last = min(edge for edge in edges if edge > number) - 1
+    stacked = []
+    for offset in offsets:
+        frame = max(first, min(number + offset, last))
+        for channel in range(9):
+            stacked.append(part.images(torch.tensor([frame]))[0, channel])  # type: ignore[index]  # noqa: PERF401
+    return torch.stack(stacked)
 
 
-def test_the_window_ends_at_its_frame_and_the_first_frame_is_repeated() -> None:
-    assert window_indices(index=20, start=0, window=4) == [17, 18, 19, 20]
-    assert window_indices(index=11, start=10, window=4) == [10, 10, 10, 11]
-    assert window_indices(index=10, start=10, window=1) == [10]
+def stacked(runs: Runs) -> Tensor:
+    assert isinstance(runs.images, Tensor)
+    return ((stack_windows(runs.images, runs.shown, WindowMemory()) + 1) * 127.5).round().to(torch.uint8)
 
 
-def test_no_window_crosses_the_start_of_its_part(conditioning: Path, track_folder: Path) -> None:
-    images = np.load(conditioning)
-    first = dataset(conditioning, track_folder, range(12, 20))[0]
-    assert first.number == 12
-    assert np.array_equal(first.conditioning.numpy(), np.concatenate([images[12, :9]] * 4))
-
-
-def test_every_item_equals_its_naive_construction(conditioning: Path, track_folder: Path) -> None:
-    images = np.load(conditioning)
+@pytest.mark.parametrize("cuts", [(), (3, 5, 12, 24)])
+@pytest.mark.parametrize(
+    ("shape", "offsets"),
+    [
+        (WindowShape(4), range(-3, 1)),
+        (WindowShape(4, "causal", 3), range(-9, 1, 3)),
+        (WindowShape(5, "centred"), range(-2, 3)),
+        (WindowShape(4, "centred", 2), range(-4, 3, 2)),
+        (WindowShape(1), range(1)),
+    ],
+)
+def test_every_window_equals_its_naive_construction(
+    part: Part, track_folder: Path, shape: WindowShape, offsets: range, cuts: tuple[int, ...]
+) -> None:
+    part = replace(part, cuts=cuts)
+    windows = WindowDataset([part], shape)
+    assert windows.number.tolist() == list(range(5, 25))
     clip = FrameReader(track_folder / "clip.mp4").read(range(FRAMES)).numpy()
-    part = range(5, 25)
-    windows = dataset(conditioning, track_folder, part)
-    assert len(windows) == len(part)
-    for item, index in zip(windows, part, strict=False):
-        stacked = []
-        for frame in range(index - 3, index + 1):
-            for channel in range(9):
-                stacked.append(images[max(frame, part.start), channel])  # noqa: PERF401
-        small = clip[index].reshape(SIZE, 4, SIZE, 4, 3).astype(float).mean((1, 3)).round()  # the clip has 64 pixels
-        assert np.array_equal(item.conditioning.numpy(), np.stack(stacked))
-        assert np.abs(item.frame.permute(1, 2, 0).numpy() - small).max() <= 1
-        assert np.array_equal(item.region.numpy(), images[index, 9])
-        assert item.number == index
+    batch = windows.__getitems__([3, 4, 5, 19, 0, 1, 7, 12])
+    assert batch.number.tolist() == [8, 9, 10, 24, 5, 6, 12, 17]
+    made = stacked(batch)
+    for k, number in enumerate(batch.number.tolist()):
+        assert torch.equal(made[k], naive(part, number, offsets))
+        small = clip[number].reshape(SIZE, 4, SIZE, 4, 3).astype(float).mean((1, 3)).round()  # the clip has 64 pixels
+        assert np.abs(batch.frame[k].permute(1, 2, 0).numpy() - small).max() <= 1
 
 
-def test_windows_with_a_frame_without_a_face_are_left_out(conditioning: Path, track_folder: Path) -> None:
-    valid = torch.ones(FRAMES, dtype=torch.bool)
+def test_no_image_is_handed_over_twice(part: Part) -> None:
+    batch = WindowDataset([part], WindowShape(4)).__getitems__([4, 5, 6, 7, 6])
+    assert batch.images.shape == (7, CACHE_CHANNELS, SIZE, SIZE)  # type: ignore[union-attr]
+    assert batch.shown.tolist() == [[0, 1, 2, 3], [1, 2, 3, 4], [2, 3, 4, 5], [3, 4, 5, 6], [2, 3, 4, 5]]
+
+
+def test_windows_with_a_frame_without_a_face_are_left_out(part: Part) -> None:
+    valid = part.valid.clone()
     valid[10] = False
-    windows = dataset(conditioning, track_folder, range(20), valid, window=3)
-    assert windows.indices == [index for index in range(20) if index not in (10, 11, 12)]
+    part = replace(part, valid=valid)
+    causal = WindowDataset([part], WindowShape(3))
+    assert causal.number.tolist() == [n for n in range(5, 25) if n not in (10, 11, 12)]
+    assert causal.stretches == [range(5), range(5, 17)]
+    centred = WindowDataset([part], WindowShape(3, "centred", 2))
+    assert centred.number.tolist() == [n for n in range(5, 25) if n not in (8, 10, 12)]
 
 
-def test_windows_that_reach_over_a_cut_are_left_out(conditioning: Path, track_folder: Path) -> None:
-    """The first frame of a part may come right after a cut: before it only that frame itself is repeated."""
-    frames, valid = ClipFrames(track_folder / "clip.mp4", SIZE), torch.ones(FRAMES, dtype=torch.bool)
-    windows = WindowDataset(conditioning, frames, range(5, 20), valid, window=3, cuts=(3, 5, 12, 25))
-    assert windows.indices == [index for index in range(5, 20) if index not in (12, 13)]
+def test_stretches_end_at_cuts(part: Part) -> None:
+    windows = WindowDataset([replace(part, cuts=(12, 24))], WindowShape(3))
+    assert windows.stretches == [range(7), range(7, 19), range(19, 20)]
 
 
-def test_a_pickled_dataset_carries_neither_frames_nor_maps_and_reads_the_same(conditioning: Path, track_folder: Path) -> None:
-    windows = dataset(conditioning, track_folder, range(20))
+def test_several_clips_follow_each_other(part: Part, track_folder: Path) -> None:
+    """A batch of two clips holds what the batches of each hold, and numbers count within a clip."""
+    valid = part.valid.clone()
+    valid[20:] = False
+    other = replace(part, span=range(8, 20), valid=valid)
+    both = WindowDataset([part, other], WindowShape(3))
+    assert both.stretches == [range(20), range(20, 32)]
+    mixed = both.__getitems__([0, 21, 1, 20])
+    assert mixed.actor.tolist() == [0, 1, 0, 1]
+    assert mixed.number.tolist() == [5, 9, 6, 8]
+    first, second = WindowDataset([part], WindowShape(3)), WindowDataset([other], WindowShape(3))
+    expected = [first[0], second[1], first[1], second[0]]
+    assert torch.equal(stacked(mixed), torch.cat([stacked(window) for window in expected]))
+    assert torch.equal(mixed.frame, torch.cat([window.frame for window in expected]))
+
+
+def test_a_pickled_dataset_carries_neither_frames_nor_maps_and_reads_the_same(part: Part) -> None:
+    windows = WindowDataset([part], WindowShape(4))
     before = windows[7]
     pickled = pickle.dumps(windows)
-    after = pickle.loads(pickled)[7]
+    after: Any = pickle.loads(pickled)[7]
     assert len(pickled) < 10_000
-    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
-
-
-def test_decoded_frames_are_kept_up_to_the_bound(track_folder: Path) -> None:
-    frames = ClipFrames(track_folder / "clip.mp4", 64, keep_bytes=3 * 64 * 64 * 2)
-    shown = [frames[index] for index in (5, 6, 7)]
-    assert set(frames.kept) == {5, 6}
-    assert all(torch.equal(frames[index], frame) for index, frame in zip((5, 6, 7), shown, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))  # type: ignore[arg-type]

@@ -210,7 +210,7 @@ def test_a_checkpoint_of_another_network(reenactment: Path, tmp_path: Path, refu
 
 def test_a_checkpoint_of_another_target(reenactment: Path, tmp_path: Path, refused: Refused) -> None:
     state = torch.load(reenactment / "fit.ckpt", weights_only=True)
-    torch.save({**state, "TrackDataModule": {"source": "someone.mp4", "clip_sha256": "0" * 64}}, tmp_path / "other.ckpt")
+    torch.save({**state, "TrackDataModule": {"source": ["someone.mp4"], "clip_sha256": ["0" * 64]}}, tmp_path / "other.ckpt")
     sentence = refused(*reenact(reenactment, reenactment / "track", tmp_path / "other.ckpt", tmp_path / "out.mp4"))
     assert "someone.mp4" in sentence
     assert not list(tmp_path.glob("*.mp4"))

@@ -18,10 +18,10 @@ from lit_reenact.landmarks import detect
 from lit_reenact.notes import notes_on_cuts, notes_on_faces
 from lit_reenact.prepare import Prepared, prepare
 from lit_reenact.schema import Landmarks
-from lit_reenact.tracking.tracker import TrackerSettings, track
+from lit_reenact.tracking.tracker import TrackerSettings, track, track_video
 from lit_reenact.video import Frame, FrameReader, iterate_frames, probe
 from tests.lit_reenact.test_suitability import over_the_mouth
-from tests.video_files import write_video
+from tests.video_files import remux, write_video
 
 PORTRAIT = np.ascontiguousarray(astronaut()[:300, 80:380])
 
@@ -90,16 +90,28 @@ def pq_code(light: np.ndarray) -> np.ndarray:
     return ((3424 / 4096 + 2413 / 128 * y) / (1 + 2392 / 128 * y)) ** (2523 / 32)
 
 
-def write_hdr(path: Path, frames: list[Frame]) -> Path:
-    """The frames as 10-bit PQ with BT.2020 primaries, their white at 203 cd/m²."""
+def hlg_code(light: np.ndarray) -> np.ndarray:
+    """HLG codes in [0, 1] of luminance in cd/m² on a display of 1000, channel by channel (ITU-R BT.2100)."""
+    scene = (light / 1000) ** (1 / 1.2)
+    return np.where(
+        scene <= 1 / 12, np.sqrt(3 * scene), 0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 1e-9)) + 0.55991073
+    )
+
+
+HDR = {"PQ": (16, pq_code), "HLG": (18, hlg_code)}
+
+
+def write_hdr(path: Path, frames: list[Frame], transfer: str) -> Path:
+    """The frames as 10-bit HDR with BT.2020 primaries, their white at 203 cd/m²."""
     to_2020 = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]])
+    number_of_transfer, code = HDR[transfer]
     with av.open(path, "w") as container:
         stream = container.add_stream("libx264", rate=30, options={"crf": "5"})
         stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], "yuv420p10le"
         context = stream.codec_context
-        context.color_trc, context.color_primaries, context.colorspace, context.color_range = 16, 9, 9, 1
+        context.color_trc, context.color_primaries, context.colorspace, context.color_range = number_of_transfer, 9, 9, 1
         for number, frame in enumerate(frames):
-            codes = pq_code(203 * (frame / 255.0) ** 2.4 @ to_2020.T)
+            codes = code(203 * (frame / 255.0) ** 2.4 @ to_2020.T)
             picture = av.VideoFrame.from_ndarray(np.round(codes * 65535).astype(np.uint16), format="rgb48le")
             picture = picture.reformat(format="yuv420p10le", dst_colorspace=9, dst_color_range="MPEG")
             picture.pts, picture.time_base = number, Fraction(1, 30)
@@ -108,18 +120,43 @@ def write_hdr(path: Path, frames: list[Frame]) -> Path:
     return path
 
 
-def test_hdr_becomes_the_colours_of_an_ordinary_video(tmp_path: Path) -> None:
+@pytest.mark.parametrize("transfer", ["PQ", "HLG"])
+def test_hdr_becomes_the_colours_of_an_ordinary_video(transfer: str, tmp_path: Path) -> None:
     frames = swaying(12)
-    source = write_hdr(tmp_path / "hdr.mp4", frames)
+    source = write_hdr(tmp_path / "hdr.mp4", frames, transfer)
     result = prepare(source, tmp_path / "clip.mp4", size=128, progress=False)
-    assert result.info.hdr == "PQ"
-    assert has("its colours are HDR (PQ)", result.notes)
+    assert result.info.hdr == transfer
+    assert has(f"its colours are HDR ({transfer})", result.notes)
     shown, meant = next(iterate_frames(source)).astype(float), frames[0].astype(float)
     darker = meant.max(-1) < 210  # highlights above are compressed
     assert np.abs(shown - meant)[darker].mean() < 2.5
     assert np.abs((shown - meant)[darker].mean(0)).max() < 1
     assert shown[~darker].mean() > 190
     np.testing.assert_array_equal(FrameReader(result.clip).read([3]).shape, (1, 128, 128, 3))
+
+
+def test_an_hdr_portrait_video_of_a_phone_is_tracked(tmp_path: Path) -> None:
+    """Stored lying with a note of how to turn it, 10 bits, HLG: its track is that of the same pictures upright and ordinary."""
+    upright = [np.pad(frame, ((90, 150), (0, 0), (0, 0)), constant_values=90) for frame in swaying(24)]  # (540, 300)
+    lying = write_hdr(tmp_path / "lying.mp4", [np.ascontiguousarray(np.rot90(frame, 1)) for frame in upright], "HLG")
+    sources = {
+        "phone": remux(lying, tmp_path / "phone.mp4", rotation=-90),
+        "plain": write_video(tmp_path / "plain.mp4", upright),
+    }
+    small = TrackerSettings(texture_size=64, texture_frames=8, skin_points=200)
+    tracks = {name: track_video(source, tmp_path / name, small, size=128, progress=False) for name, source in sources.items()}
+    assert tracks["phone"].info.notes == (
+        "its colours are HDR (HLG); the clip has those of an ordinary video, its highlights compressed",
+    )
+    assert tracks["plain"].info.notes == ()
+    assert bool(tracks["phone"].valid.all())
+    report = (tmp_path / "phone" / "report.html").read_text()
+    assert "its colours are HDR (HLG)" in report
+    phone, plain = (tracks[name].parameters for name in ("phone", "plain"))
+    assert torch.rad2deg((phone.rotation - plain.rotation).abs().mean()) < 1
+    assert (phone.expression - plain.expression).abs().mean() < 0.02
+    reflectance = [tracks[name].actor.reflectance for name in ("phone", "plain")]
+    assert (reflectance[0] - reflectance[1]).abs().mean() < 0.03
 
 
 def test_transfer_functions_by_the_standards_own_values() -> None:

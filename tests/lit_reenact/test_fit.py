@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,9 @@ import yaml
 from lit_reenact import fit
 from lit_reenact.cli import main
 from lit_reenact.errors import ReenactError
+from lit_reenact.inference import load_generator
+from lit_reenact.tracking.trackfile import load_track
+from lit_reenact.windows import WindowShape
 from tests.factories import make_track
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -111,6 +115,9 @@ def test_another_clip_behind_the_same_track_folder_is_refused(
         ("--data.batch_size=many", "data.batch_size"),
         ("--model.levels=9", "image_size 32 is not a multiple"),
         ("--data.window=5", "model.window is 3, but data.window is 5"),
+        ("--data.placement=centred", "model.placement is causal, but data.placement is centred"),
+        ("--data.stride=2", "model.stride is 1, but data.stride is 2"),
+        ("--data.run_length=0", "data.run_length is 0"),
         ("--trainer.max_steps=5", "budget.max_batch_steps"),
         ("--track=nowhere", "nowhere: no such track"),
         ("--config=nowhere.yaml", "nowhere.yaml"),
@@ -125,6 +132,24 @@ def test_bad_settings_are_one_sentence_and_exit_code_2(
     assert len(said.err.strip().splitlines()) == 1
     assert not said.out
     assert not list(tmp_path.iterdir())
+
+
+def test_a_centred_run_on_two_actors(arguments: Callable[..., list[str]], track_folder: Path, tmp_path: Path) -> None:
+    """Its checkpoint makes windows at inference as they were in training."""
+    make_track(tmp_path / "other", seed=1)
+    settings = tmp_path / "mine.yaml"
+    settings.write_text(
+        f"model:\n  placement: centred\n  stride: 2\n  head: tanh\n"
+        f"data:\n  placement: centred\n  stride: 2\n  track:\n  - {track_folder}\n  - {tmp_path / 'other'}\n"
+    )
+    words = [word for word in arguments() if word not in ("--track", str(track_folder))]
+    run = fit.run_fit([*words, "--config", str(settings)])
+    assert run.batch_step() == 1
+    target = load_track(tmp_path / "other")
+    generator = load_generator(run.last, target=target)
+    assert generator.shape == WindowShape(3, "centred", 2)
+    with pytest.raises(ReenactError, match=r"trained on synthetic\.mp4, synthetic\.mp4"):
+        load_generator(run.last, target=replace(target, info=replace(target.info, clip_sha256="0")))
 
 
 def test_an_unknown_key_in_a_file_is_refused(

@@ -9,9 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from lit_reenact import inference
 from lit_reenact.errors import ReenactError
 from lit_reenact.face import load_face_model
-from lit_reenact.inference import load_generator, render_frames, stack_windows
+from lit_reenact.inference import load_generator, render_frames
 from lit_reenact.module import ReenactModule
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.schema import Camera
@@ -45,27 +46,45 @@ def _load(checkpoint: object, tmp_path: Path) -> torch.nn.Module:
     return load_generator(tmp_path / "a.ckpt")
 
 
-def test_windows_end_at_their_frame_and_repeat_the_first() -> None:
-    images = torch.arange(5).view(5, 1, 1, 1).expand(5, 9, 1, 1)
-    run = torch.cat([images[:1], images[:1], images])
-    windows = stack_windows(run, window=3)
-    assert windows[:, ::9, 0, 0].tolist() == [[0, 0, 0], [0, 0, 1], [0, 1, 2], [1, 2, 3], [2, 3, 4]]
+OFFSETS = {"causal": (-2, -1, 0), "centred": (-1, 0, 1)}
 
 
+@pytest.mark.parametrize("placement", ["causal", "centred"])
+@pytest.mark.parametrize("stride", [1, 3])
 @pytest.mark.parametrize("batch", [1, 2, 5, 50])
 def test_streaming_equals_all_windows_at_once(
-    batch: int, renderer: ConditioningRenderer, checkpoint: dict[str, Any], tmp_path: Path
+    batch: int, stride: int, placement: str, renderer: ConditioningRenderer, checkpoint: dict[str, Any], tmp_path: Path
 ) -> None:
+    """Frames before the first and after the last are those."""
+    checkpoint["hyper_parameters"] |= {"placement": placement, "stride": stride}
     generator = _load(checkpoint, tmp_path)
     parameters = make_parameters(load_face_model("builtin"), 12)
     images = renderer(parameters)
-    windows = torch.stack([torch.cat([images[max(0, k)] for k in range(t - 2, t + 1)]) for t in range(12)])
+    shown = [[min(max(0, t + stride * k), 11) for k in OFFSETS[placement]] for t in range(12)]
+    windows = torch.stack([torch.cat([images[k] for k in row]) for row in shown])
     with torch.inference_mode():
         expected = ((generator(windows.float() / 127.5 - 1) + 1) * 127.5).permute(0, 2, 3, 1)
     frames, conditioning = zip(*render_frames(generator, renderer, parameters, batch=batch), strict=True)
+    assert {len(chunk) for chunk in frames[:-1]} <= {batch}
     assert torch.equal(torch.cat(conditioning), images)
     assert (torch.cat(frames).float() - expected).abs().max() <= 0.51
     assert torch.cat(frames).float().std() > 1
+
+
+def test_each_image_is_rendered_once_and_kept_no_longer_than_needed(
+    renderer: ConditioningRenderer, checkpoint: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory does not grow with the length of a video."""
+    checkpoint["hyper_parameters"] |= {"placement": "centred", "stride": 2}
+    generator = _load(checkpoint, tmp_path)
+    rendered, stacked = [], []
+    draw, stack = ConditioningRenderer.__call__, inference.stack_windows
+    monkeypatch.setattr(ConditioningRenderer, "__call__", lambda self, some: rendered.append(len(some)) or draw(self, some))
+    monkeypatch.setattr(inference, "stack_windows", lambda images, *rest: stacked.append(len(images)) or stack(images, *rest))
+    for _ in render_frames(generator, renderer, make_parameters(renderer.model, 40), batch=4):
+        pass
+    assert sum(rendered) == 40
+    assert max(stacked) == 2 + 4 + 2
 
 
 def test_no_window_reaches_over_a_cut(renderer: ConditioningRenderer, checkpoint: dict[str, Any], tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from skimage.data import astronaut
 
+from lit_reenact import landmarks
 from lit_reenact.landmarks import detect, fill_gaps, find_faces, follow
 from lit_reenact.schema import Landmarks
 from lit_reenact.video import Frame
@@ -60,6 +61,21 @@ def test_points_follow_the_face(portrait: Frame) -> None:
     frames = [np.roll(portrait, shift, axis=1) for shift in shifts]
     centres = detect(frames, total=len(frames), progress=None).points[..., 0].mean(1)
     np.testing.assert_allclose(centres - centres[0], shifts, atol=0.5)
+
+
+def test_detectors_relieve_each_other_exactly_and_unnoticed(portrait: Frame, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the lead before a border on everything is as it was without a stop; and at the border nothing jumps."""
+    frames = [np.roll(portrait, round(6 * np.sin(k / 4)), axis=1) for k in range(48)]
+    alone = np.concatenate(list(find_faces(frames, max_faces=3)))
+    monkeypatch.setattr(landmarks, "BLOCK", 16)
+    relieved = np.concatenate(list(find_faces(frames, max_faces=3)))
+    for border in (16, 32):
+        first = border - landmarks.LEAD
+        after = np.concatenate(list(find_faces(frames[first:], max_faces=3, first=first)))
+        np.testing.assert_array_equal(after, relieved[border:])
+    assert (relieved[16:] != alone[16:]).any()
+    assert np.abs(relieved - alone)[..., :2].mean((1, 2)).max() < 0.1
+    assert np.abs(np.concatenate(list(find_faces(frames[16:], max_faces=3)))[0] - alone[16])[:, :2].mean() > 0.2
 
 
 def test_frames_without_a_face_are_marked(portrait: Frame) -> None:

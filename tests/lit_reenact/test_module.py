@@ -34,6 +34,8 @@ class Windows(LightningDataModule):
                 torch.rand(3, 32, 32, generator=generator) * 2 - 1,
                 torch.randint(4, (32, 32), generator=generator, dtype=torch.uint8),
                 torch.tensor(index),
+                torch.tensor(0),
+                self.mean_frame(),
             )
             for index in range(count)
         ]

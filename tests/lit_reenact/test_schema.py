@@ -76,6 +76,7 @@ def test_lengths_are_counted_in_frames() -> None:
     )
     info = TrackInfo("a.mp4", "0" * 64, "1" * 64, "30/1", CropBox(0, 0, 256), "builtin", "2" * 16, 4, {})
     error, corrective = torch.zeros(6), torch.zeros(6, 0)
-    track = Track(parameters(), actor, Camera(1.0, 256, 256), landmarks.found, error, corrective, error, landmarks, info)
+    levels = torch.zeros(6, 2)
+    track = Track(parameters(), actor, Camera(1.0, 256, 256), landmarks.found, error, corrective, error, levels, landmarks, info)
     assert len(landmarks) == len(track) == 6
     assert track.info.notes == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
+import time
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import islice
@@ -61,6 +62,15 @@ def test_variable_rate_becomes_constant(tmp_path: Path) -> None:
     assert info.variable_rate
     assert (info.fps, info.frame_count) == (Fraction(25), 12)  # 11 steps in 0.433 s are 25.4 a second
     assert numbers(video, Fraction(30)) == [0, 1, 2, 3, 3, 3, 4, 5, 6, 7, 8, 9, 10, 11]
+
+
+@pytest.mark.parametrize("first", [0, 1, 7, 11, 12, 40])
+def test_frames_from_the_middle_on(tmp_path: Path, first: int) -> None:
+    """Of a file that stops for a while, so that frames 10 and 11 and more show the same picture."""
+    times = [round(1000 * i / 30) + (200 if i > 10 else 0) for i in range(20)]
+    video = write_video(tmp_path / "v.mkv", [numbered(i) for i in range(20)], times, Fraction(1, 1000))
+    whole = [number_of(frame) for frame in iterate_frames(video)]
+    assert [number_of(frame) for frame in iterate_frames(video, first=first)] == whole[first:]
 
 
 def test_other_rates_leave_out_or_repeat(sounding: Path) -> None:
@@ -285,6 +295,28 @@ def test_reader_gives_the_frames_of_the_sequential_reader(clip: Path) -> None:
 
 def _read_number(reader: FrameReader, index: int, answers: multiprocessing.Queue[int]) -> None:
     answers.put(number_of(reader.read([index])[0].numpy()))
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="memory is read from /proc")
+def test_a_slow_reader_does_not_fill_the_memory(tmp_path: Path) -> None:
+    """1,000 frames of 0.2 MB, decoded much faster than they are asked for."""
+
+    def anonymous() -> float:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 1024
+
+    with VideoWriter(tmp_path / "clip.mp4", Fraction(30), tags={}) as video:
+        for number in range(1000):
+            video.write(numbered(number % 256, 256, 256))
+    reader = FrameReader(tmp_path / "clip.mp4")
+    memory = []
+    for start in range(0, 1000, 20):
+        assert [number_of(frame.numpy()) for frame in reader.read(range(start, start + 20))] == [
+            number % 256 for number in range(start, start + 20)
+        ]
+        time.sleep(0.05)
+        memory.append(anonymous())
+    assert max(memory) - memory[0] < 100, memory[::5]  # all of them: 200 MB
 
 
 def test_reader_opened_before_a_fork_works_in_the_child(clip: Path) -> None:

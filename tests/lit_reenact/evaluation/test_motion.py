@@ -31,7 +31,8 @@ def a_track(rotation: Tensor, gaze: Tensor, points: Tensor) -> Track:
     info = TrackInfo("a.mp4", "", "", "30", CropBox(0, 0, 64), "builtin", "", frames, {})
     found = points.isfinite().all(-1).all(-1)
     error, corrective = torch.zeros(frames), torch.zeros(frames, 0)
-    return Track(parameters, actor, Camera(300, 64, 64), found, error, corrective, error, Landmarks(points, found), info)
+    levels, landmarks = torch.zeros(frames, 2), Landmarks(points, found)
+    return Track(parameters, actor, Camera(300, 64, 64), found, error, corrective, error, levels, landmarks, info)
 
 
 def test_a_known_slope_is_found_whatever_the_offset() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lit_reenact.face import builtin_model
-from lit_reenact.face.topology import SKIN, VERTEX_COUNT
+from lit_reenact.face.topology import FACE_POINTS, SKIN
 
 Array = NDArray[np.float64]
 Triangles = NDArray[np.int64]
@@ -20,10 +20,11 @@ def head() -> tuple[Array, Triangles]:
     model = builtin_model()
     tetrahedron = np.array([[0, 0, 12], [10, 0, -6], [-10, 0, -6], [0, 10, -6]])
     centres = model.eyeballs.double().numpy()
-    vertices = np.concatenate([model.vertices.double().numpy(), *(centre + tetrahedron for centre in centres)]) - ORIGIN
+    face = model.landmarks(model.vertices).double().numpy()
+    vertices = np.concatenate([face, *(centre + tetrahedron for centre in centres)]) - ORIGIN
     sides = np.array([[0, 1, 3], [0, 3, 2], [0, 2, 1], [1, 2, 3]])
     skin = model.faces[model.region == SKIN].numpy()
-    return vertices, np.concatenate([skin, sides + VERTEX_COUNT, sides + VERTEX_COUNT + 4])
+    return vertices, np.concatenate([skin, sides + FACE_POINTS, sides + FACE_POINTS + 4])
 
 
 def smooth_fields(count: int, vertices: Array, seed: int = 0) -> Array:
@@ -38,5 +39,5 @@ def builtin_field(name: str, vertices: Array) -> Array:
     """An expression of the built-in model over the small head; its eyeballs stay."""
     model = builtin_model()
     field = np.zeros_like(vertices)
-    field[:VERTEX_COUNT] = model.expression_basis[model.expression_names.index(name)].numpy()
+    field[:FACE_POINTS] = model.expression_basis[model.expression_names.index(name), :FACE_POINTS].numpy()
     return field

@@ -17,7 +17,6 @@ from tests.lit_reenact.face.small_models import head
 
 
 def test_landmarks_are_found_on_a_head_of_another_size_and_pose() -> None:
-    model = builtin_model()
     vertices, faces = (torch.from_numpy(values) for values in head())
     turn = euler_to_matrix(torch.tensor([0.05, -0.08, 0.03], dtype=torch.float64))
     moved = 1.06 * vertices @ turn.T
@@ -27,7 +26,7 @@ def test_landmarks_are_found_on_a_head_of_another_size_and_pose() -> None:
     assert distance.mean() < 1.0
     assert distance.quantile(0.95) < 2.5
     assert torch.allclose(found.weights.sum(1), torch.ones(468), atol=1e-5)
-    assert len(model.vertices) == len(found.corners)
+    assert len(found.corners) == 468
 
 
 def test_a_mesh_that_is_no_face_is_refused() -> None:
@@ -48,8 +47,8 @@ def test_landmarks_on_the_wrong_lip_are_brought_home() -> None:
     wrong.corners[178], wrong.corners[402] = 81, 311  # facing them
     wrong.offset[178] = 3.0
     mended = on_their_own_lip(wrong, model.vertices, jaw_open, skin)
-    assert (mended(model.vertices) - model.vertices).norm(dim=1).max() < 1.5
-    assert (mended(jaw_open) - jaw_open).norm(dim=1).max() < 1.5  # the upper lip hardly moves: 20 mm beside
+    assert (mended(model.vertices) - model.vertices[:468]).norm(dim=1).max() < 1.5
+    assert (mended(jaw_open) - jaw_open[:468]).norm(dim=1).max() < 1.5  # the upper lip hardly moves: 20 mm beside
     assert mended.offset.abs().max() == 0
     untouched = on_their_own_lip(right, model.vertices, jaw_open, skin)
     assert torch.equal(untouched.corners, right.corners)

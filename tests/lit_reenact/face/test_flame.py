@@ -134,7 +134,7 @@ def test_half_a_jaw_is_as_far_off_as_is_said(npz: Path) -> None:
 def test_as_a_face_model(npz: Path) -> None:
     model, builtin = load_face_model(str(npz)), builtin_model()
     assert len(model.vertices) == 468 + 3  # without the loose eyeballs, and with the middle of each opening
-    assert torch.allclose(model.landmarks(model.vertices), builtin.vertices, atol=1.5)
+    assert torch.allclose(model.landmarks(model.vertices), builtin.vertices[:468], atol=1.5)
     assert torch.allclose(model.eyeballs, builtin.eyeballs, atol=0.5)
     counts = {int(region): int((model.region == region).sum()) for region in torch.unique(model.region)}
     assert counts == {SKIN: 852, EYE_LEFT: 16, EYE_RIGHT: 16, MOUTH: 20}

@@ -43,7 +43,7 @@ def test_mesh_is_the_linear_model() -> None:
     parameters = some_parameters(model, frames=3)
     generator = torch.Generator().manual_seed(1)
     actor = Actor(
-        neutral=model.vertices + torch.randn(468, 3, generator=generator),
+        neutral=model.vertices + torch.randn(model.vertices.shape, generator=generator),
         identity=torch.randn(78, generator=generator),
         reflectance=torch.zeros(3, 4, 4),
         eyeballs=model.eyeballs,
@@ -51,7 +51,7 @@ def test_mesh_is_the_linear_model() -> None:
         correctives=torch.zeros(0, 468, 3),
     )
     mesh = model.mesh(actor, parameters)
-    assert mesh.shape == (3, 468, 3)
+    assert mesh.shape == (3, *model.vertices.shape)
     for frame in range(3):
         expected = actor.neutral.double()
         for k in range(78):
@@ -73,15 +73,16 @@ def test_actor_at_rest_is_the_neutral_mesh() -> None:
 
 def test_vertex_normals_against_a_loop() -> None:
     model = builtin_model()
-    vertices = model.vertices + torch.randn(2, 468, 3, generator=torch.Generator().manual_seed(2))
+    vertices = model.vertices + torch.randn(2, *model.vertices.shape, generator=torch.Generator().manual_seed(2))
     normals = vertex_normals(vertices, model.faces)
+    used = torch.unique(model.faces)
     for t in range(2):
-        total = torch.zeros(468, 3)
+        total = torch.zeros_like(model.vertices)
         for i, j, k in model.faces.tolist():
             a, b, c = vertices[t, i], vertices[t, j], vertices[t, k]
             total[[i, j, k]] += torch.linalg.cross(b - a, c - a)
-        assert torch.allclose(normals[t], total / total.norm(dim=1, keepdim=True), atol=1e-4)
-    assert torch.allclose(normals.norm(dim=-1), torch.ones(2, 468))
+        assert torch.allclose(normals[t, used], (total / total.norm(dim=1, keepdim=True))[used], atol=1e-4)
+    assert torch.allclose(normals[:, used].norm(dim=-1), torch.ones(2, len(used)))
 
 
 def test_normals_of_a_tetrahedron() -> None:

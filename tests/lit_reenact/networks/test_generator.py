@@ -77,6 +77,13 @@ def test_the_residual_head_starts_at_the_mean_frame() -> None:
     assert (frame - mean_frame).abs().max() < 2 / 255  # the range [-1, 1] is 2 wide
 
 
+def test_the_residual_head_starts_at_another_base_where_one_is_given() -> None:
+    generator = Generator(window=3, image_size=64, channels=8, levels=6)
+    base = torch.rand(2, 3, 64, 64) * 1.9 - 0.95
+    frame = generator(torch.rand(2, 27, 64, 64) * 2 - 1, base)
+    assert (frame - base).abs().max() < 2 / 255
+
+
 def test_a_mean_frame_at_the_ends_of_the_range_stays_finite_and_learnable() -> None:
     generator = Generator(window=3, image_size=64, channels=8, levels=6)
     generator.set_mean_frame(torch.ones(3, 64, 64))

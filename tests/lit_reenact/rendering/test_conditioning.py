@@ -12,9 +12,20 @@ from torch import Tensor
 
 from lit_reenact.errors import ReenactError
 from lit_reenact.face import FaceModel, builtin_model
-from lit_reenact.face.topology import EYE_LEFT, SKIN
-from lit_reenact.geometry import axis_angle_to_matrix, euler_to_matrix, matrix_to_axis_angle
+from lit_reenact.face.topology import (
+    EYE_LEFT,
+    HEAD,
+    LOWER_LIP_RIM,
+    RIGHT_LOWER_LID,
+    RIGHT_UPPER_LID,
+    SKIN,
+    UPPER_LIP_RIM,
+    mirrored,
+)
+from lit_reenact.face.topology import MOUTH as MOUTH_FILL
+from lit_reenact.geometry import axis_angle_to_matrix, euler_to_matrix, head_to_camera, matrix_to_axis_angle, project
 from lit_reenact.rendering.conditioning import IRIS, ConditioningRenderer, conditioning_to_rgb
+from lit_reenact.rendering.rasterizer import rasterize
 from lit_reenact.schema import EMPTY, EYES, FACE, MOUTH, Actor, Camera, FaceParameters
 
 CAMERA = Camera(focal=1400.0, width=256, height=256)
@@ -99,6 +110,21 @@ def iris_centroid(eyes: Tensor, near: Tensor, radius: float = 12.0) -> Tensor:
     return torch.stack([(weight * x).sum(), (weight * y).sum()]) / weight.sum()
 
 
+def covered(model: FaceModel, parameters: FaceParameters) -> Tensor:
+    """The pixels of T frames in which anything of the mesh of the mean face lies: bool (T, H, W)."""
+    mesh = model.vertices + torch.tensordot(parameters.expression, model.expression_basis, dims=1)
+    points = project(head_to_camera(mesh, parameters.rotation, parameters.translation), CAMERA)
+    return rasterize(points, model.faces, CAMERA.height, CAMERA.width).triangle >= 0
+
+
+def parted(model: FaceModel, actor: Actor, upper: tuple[int, ...], lower: tuple[int, ...], by: float) -> Actor:
+    """A person whose rims lie ``by`` mm further apart."""
+    neutral = actor.neutral.clone()
+    neutral[list(upper[1:-1]), 1] += by / 2
+    neutral[list(lower[1:-1]), 1] -= by / 2
+    return replace(actor, neutral=neutral)
+
+
 def within(mask: Tensor) -> Tensor:
     """The pixels of a mask (..., H, W) whose neighbours are all in it: those on its border may show two things at once."""
     return torch.nn.functional.max_pool2d((~mask).float()[None], 3, stride=1, padding=1)[0] == 0
@@ -108,9 +134,9 @@ def test_shape_type_and_background(model: FaceModel, renderer: ConditioningRende
     images = renderer(moving(model, 3))
     assert images.shape == (3, 9, 256, 256)
     assert images.dtype == torch.uint8
-    face = renderer.regions(moving(model, 3)) != EMPTY
-    assert 0.05 < face.double().mean() < 0.9
-    assert (images.movedim(1, -1)[within(~face)] == 0).all()
+    head = covered(model, moving(model, 3))
+    assert 0.05 < head.double().mean() < 0.9
+    assert (images.movedim(1, -1)[within(~head)] == 0).all()
 
 
 def test_a_batch_equals_its_frames_one_by_one(model: FaceModel, renderer: ConditioningRenderer) -> None:
@@ -135,8 +161,11 @@ def test_a_face_behind_the_camera_leaves_the_images_empty(model: FaceModel, rend
 def test_even_white_light_shows_the_reflectance(model: FaceModel, renderer: ConditioningRenderer) -> None:
     parameters = at_rest(model)
     regions, diffuse = renderer.regions(parameters)[0], renderer(parameters)[0, :3]
-    assert ((diffuse[:, within((regions == FACE)[None])[0]].int() - round(255 * GREY)).abs() <= 1).all()
-    assert (diffuse[:, within((regions == EMPTY)[None])[0]] == 0).all()
+    head = covered(model, parameters)[0]
+    for skin in (regions == FACE, head & (regions == EMPTY)):  # the face, and what lies beyond it
+        assert skin.sum() > 5000
+        assert ((diffuse[:, within(skin[None])[0]].int() - round(255 * GREY)).abs() <= 1).all()
+    assert (diffuse[:, within(~head[None])[0]] == 0).all()
 
 
 def test_light_from_the_right_stays_right_when_the_head_turns(model: FaceModel, renderer: ConditioningRenderer) -> None:
@@ -226,32 +255,95 @@ def test_eye_colours_and_region(model: FaceModel, renderer: ConditioningRenderer
     assert tuple(int(255 * c) for c in IRIS) in colours
 
 
-def test_a_closed_lid_hides_the_iris(model: FaceModel, renderer: ConditioningRenderer) -> None:
-    opened = renderer(at_rest(model))[0, 6:]
-    closed = renderer(expressing(model, eyeBlinkLeft=1.0, eyeBlinkRight=1.0))[0, 6:]
-    assert closed.any(0).sum() < 0.05 * opened.any(0).sum()
+@pytest.mark.parametrize("by", [-2.0, 0.0, 2.0])
+def test_a_blink_leaves_nothing_of_the_eyes(model: FaceModel, actor: Actor, by: float) -> None:
+    """Whatever the person's eyes are like: narrower or wider by 2 mm than those that the blink was made for."""
+    for upper, lower in ((RIGHT_UPPER_LID, RIGHT_LOWER_LID), (mirrored(RIGHT_UPPER_LID), mirrored(RIGHT_LOWER_LID))):
+        actor = parted(model, actor, upper, lower, by)
+    renderer = ConditioningRenderer(model, actor, CAMERA)
+    opened, closed = (renderer(p)[0] for p in (at_rest(model), expressing(model, eyeBlinkLeft=1.0, eyeBlinkRight=1.0)))
+    assert opened[6:].any(0).sum() > 300
+    assert not closed[6:].any()
+    lids = (opened[6:] > 0).any(0)
+    assert ((closed[:3, lids].int() - round(255 * GREY)).abs() <= 1).all()  # skin, where the eyes were
+
+
+def test_an_eye_that_closes_closes_smoothly(model: FaceModel, renderer: ConditioningRenderer) -> None:
+    blinks = [
+        renderer(expressing(model, eyeBlinkLeft=b, eyeBlinkRight=b))[0, 6:].double().sum() for b in torch.linspace(0, 1, 21)
+    ]
+    steps = torch.stack(blinks).diff()
+    assert (steps <= 0).all()
+    assert steps.min() > -0.15 * blinks[0]  # no jump
 
 
 def test_a_pixel_shows_how_wide_a_narrow_gap_is(model: FaceModel, actor: Actor) -> None:
-    """Lips that part by less than a pixel of a small image darken it by as much as they part."""
+    """Lips that part by less than two pixels of a small image change it the more, the wider they part."""
     small = ConditioningRenderer(model, actor, CAMERA, size=128)
-    jaws = [small(expressing(model, jawOpen=jaw))[0, :3, 95:120, 56:72].float().mean() for jaw in (0.0, 0.02, 0.04, 0.06)]
-    assert all(wider < narrower for narrower, wider in pairwise(jaws))
+    shown = torch.stack([small(expressing(model, jawOpen=jaw))[0, :3, 95:120, 56:72] for jaw in (0.0, 0.04, 0.06, 0.08, 0.1)])
+    change = (shown.float() - round(255 * GREY)).abs().mean((1, 2, 3))
+    assert change[0] < 0.1
+    assert all(wider > narrower for narrower, wider in pairwise(change.tolist()))
 
 
-def test_an_open_jaw_shows_the_mouth(model: FaceModel, renderer: ConditioningRenderer) -> None:
-    def opening(parameters: FaceParameters) -> Tensor:
-        """Where the region is mouth, but nothing is drawn."""
-        return (renderer(parameters)[0] == 0).all(0) & (renderer.regions(parameters)[0] == MOUTH)
+@pytest.mark.parametrize("by", [-0.3, 0.0, 0.5])
+def test_a_closed_mouth_leaves_no_line(model: FaceModel, actor: Actor, by: float) -> None:
+    """Lips that tracking leaves a little apart, or presses through each other, are drawn as skin."""
+    renderer = ConditioningRenderer(model, parted(model, actor, UPPER_LIP_RIM, LOWER_LIP_RIM, by), CAMERA)
+    for rotation in (turned(0, 0, 0), turned(35, 10, 0), turned(-35, -20, 0)):
+        parameters = at_rest(model).replace(rotation=rotation)
+        diffuse = renderer(parameters)[0, :3]
+        lips = within(renderer.regions(parameters) == MOUTH)[0]
+        assert lips.sum() > 300
+        assert ((diffuse[:, lips].int() - round(255 * GREY)).abs() <= 1).all()
 
-    jaw = expressing(model, jawOpen=0.8)
-    closed, opened = opening(at_rest(model)), opening(jaw)
-    assert opened.sum() > 300
-    assert closed.sum() < 0.1 * opened.sum()
-    column, row = see(model.vertices[[13, 14]], at_rest(model)).mean(0)  # between the lips at rest
-    rows, columns = opened.nonzero().double().mean(0)
-    assert abs(columns - column) < 1
-    assert rows > row  # the jaw goes down
+
+def test_an_open_jaw_shows_the_mouth(model: FaceModel, actor: Actor, renderer: ConditioningRenderer) -> None:
+    """What is no skin lies between the lips; the lower teeth are as far from the upper ones as the chin has gone down."""
+    parameters = expressing(model, jawOpen=0.8, mouthUpperUpLeft=0.5, mouthUpperUpRight=0.5, mouthLowerDownLeft=0.5,
+                            mouthLowerDownRight=0.5)  # fmt: skip
+    diffuse, regions = renderer(parameters)[0, :3], renderer.regions(parameters)[0]
+    opened = (diffuse.int() - round(255 * GREY)).abs().amax(0) > 8
+    mouth = opened & (regions == MOUTH)
+    assert mouth.sum() > 300
+    assert (mouth == (opened & (regions != EYES) & within(covered(model, parameters))[0])).all()
+    column = diffuse[:, :, 128].float().mean(0)
+    bright, dark = (column > 1.1 * 255 * GREY).nonzero().flatten(), ((column < 60) & mouth[:, 128]).nonzero().flatten()
+    assert bright[0] < dark[0]  # upper teeth, cavity, lower teeth
+    assert dark[-1] < bright[-1]
+    edge_up, edge_down = float(bright[bright < dark[0]][-1]), float(bright[bright > dark[-1]][0])
+    jaw = (
+        0.8 * model.expression_basis[model.expression_names.index("jawOpen")][152]
+    )  # at the chin; the teeth are nearer the hinge
+    assert edge_down - edge_up == pytest.approx(-float(jaw[1]) * 1400 / 1180, rel=0.4)
+    toothless = replace(model, inner_faces=model.inner_faces[:0], inner_albedo=model.inner_albedo[:0])
+    without = ConditioningRenderer(toothless, actor, CAMERA)(parameters)[0]
+    changed = (renderer(parameters)[0] != without).any(0)
+    assert (without[:3, within(mouth[None])[0]] == 0).float().mean() > 0.9
+    assert not (changed & ~mouth & (regions != MOUTH)).any()  # nothing shows through the skin
+
+
+@pytest.mark.parametrize(
+    "name", ["mouthPucker", "mouthRollUpper", "mouthRollLower", "mouthSmileLeft", "cheekPuff", "mouthDimpleLeft"]
+)
+def test_teeth_never_show_through_the_lips(model: FaceModel, actor: Actor, renderer: ConditioningRenderer, name: str) -> None:
+    fill = model.region == MOUTH_FILL
+    sealed = replace(model, region=torch.where(fill, SKIN, model.region))
+    for rotation in (turned(0, 0, 0), turned(40, 0, 0), turned(-30, 25, 0)):
+        parameters = expressing(model, **{name: 1.2}).replace(rotation=rotation)
+        drawn, skin = renderer(parameters)[0], ConditioningRenderer(sealed, actor, CAMERA)(parameters)[0]
+        mesh = model.vertices + torch.tensordot(parameters.expression, model.expression_basis, dims=1)
+        points = project(head_to_camera(mesh, parameters.rotation, parameters.translation), CAMERA)
+        triangle = rasterize(points, model.faces, 256, 256).triangle[0]
+        away = within(~(fill[triangle] & (triangle >= 0))[None])[0]
+        assert ((drawn.int() - skin.int()).abs().amax(0)[away] <= 1).all()
+
+
+def test_regions_are_those_of_the_face_without_a_head(model: FaceModel, actor: Actor, renderer: ConditioningRenderer) -> None:
+    face = model.region != HEAD
+    bare = ConditioningRenderer(replace(model, faces=model.faces[face], region=model.region[face]), actor, CAMERA)
+    parameters = moving(model)
+    assert torch.equal(renderer.regions(parameters), bare.regions(parameters))
 
 
 def test_lips_belong_to_the_mouth_and_lids_to_the_eyes(model: FaceModel, renderer: ConditioningRenderer) -> None:

@@ -8,7 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from lit_reenact.rendering.rasterizer import Fragments, interpolate, rasterize
+from lit_reenact.rendering import backend, spans
+from lit_reenact.rendering.rasterizer import Fragments, find_hits, frames_at_once, interpolate, rasterize
+
+pytestmark = pytest.mark.usefixtures("implementation")
 
 FRONT = torch.tensor([[0, 1, 2]])
 
@@ -169,6 +172,43 @@ def test_a_batch_in_chunks_equals_its_images_one_by_one(monkeypatch: pytest.Monk
         assert torch.equal(batch.barycentric[index], single.barycentric[0])
         assert torch.equal(batch.depth[index], single.depth[0])
         torch.testing.assert_close(images[index], interpolate(single, colours[index], faces)[0])
+
+
+def test_the_covered_pixels_are_those_of_the_fragments() -> None:
+    points, faces = soup(0)
+    images = torch.stack([points, points + torch.tensor([5.0, 0, 0])])
+    fragments, hits = rasterize(images, faces, 64, 96), find_hits(images, faces, 64, 96)
+    covered = fragments.triangle.flatten() >= 0
+    assert torch.equal(hits.pixel, covered.nonzero().squeeze(-1))
+    assert torch.equal(hits.triangle, fragments.triangle.flatten()[covered])
+    assert torch.equal(hits.barycentric, fragments.barycentric.flatten(0, 2)[covered])
+    assert torch.equal(hits.depth, fragments.depth.flatten()[covered])
+
+
+def test_hundreds_of_images_are_drawn_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    points, faces = soup(2, triangles=10)
+    implementation = backend.kernels(points.device) or spans
+    at_once: list[int] = []
+    draw = implementation.find_hits
+
+    def counting(points: Tensor, *arguments: object) -> tuple[Tensor, ...]:
+        at_once.append(len(points))
+        return draw(points, *arguments)  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(implementation, "find_hits", counting)
+    hits = find_hits(points.expand(600, -1, -1), faces, 64, 96)
+    assert sum(at_once) == 600
+    assert max(at_once) == frames_at_once(64, 96, points.device) == 42
+    image = hits.pixel // (64 * 96)
+    assert torch.equal(image.unique(), torch.arange(600))
+    assert (image.bincount() == len(hits.pixel) // 600).all()
+
+
+def test_the_same_again() -> None:
+    points, faces = soup(5)
+    first, second = (rasterize(points[None], faces, 64, 96) for _ in range(2))
+    assert torch.equal(first.triangle, second.triangle)
+    assert torch.equal(first.barycentric, second.barycentric)
 
 
 def test_interpolation_is_differentiable_in_the_attributes() -> None:

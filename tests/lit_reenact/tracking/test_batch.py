@@ -17,6 +17,7 @@ from skimage.data import astronaut
 from lit_reenact.cli import main
 from lit_reenact.errors import ReenactError
 from lit_reenact.tracking.batch import Job, in_processes, make_jobs, parse_shard, read_manifest, shard
+from lit_reenact.tracking.tracker import TrackerSettings, stored_settings
 from lit_reenact.tracking.trackfile import load_track
 from tests.video_files import write_video
 
@@ -89,6 +90,40 @@ def test_a_process_that_dies_costs_one_item() -> None:
     assert done == {1: 10, 0: "its process ended with code 7, perhaps for want of memory", 2: 20}
 
 
+def test_a_face_model_is_known_by_its_content_not_its_path(
+    shared_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same command from another folder, where the path is spelt otherwise, skips what is done."""
+    (tmp_path / "model.npz").symlink_to(shared_dir / "assets" / "ict_facekit.npz")
+    (tmp_path / "below").mkdir()
+    stored = []
+    for folder, spelling in (
+        (tmp_path, "model.npz"),
+        (tmp_path / "below", "../model.npz"),
+        (tmp_path, str(tmp_path / "model.npz")),
+    ):
+        monkeypatch.chdir(folder)
+        stored.append(stored_settings(TrackerSettings(face_model=spelling), size=128))
+    assert stored[0] == stored[1] == stored[2]
+    assert stored_settings(TrackerSettings(), size=128) != stored[0]
+
+
+class _Stillborn:
+    """A function whose process ends before it has read an item."""
+
+    def __reduce__(self) -> tuple[object, tuple[int]]:
+        return os._exit, (7,)
+
+    def __call__(self, item: int) -> int:
+        return item
+
+
+def test_processes_that_die_before_they_begin() -> None:
+    assert list(in_processes([1, 2], _Stillborn(), processes=1)) == [
+        (item, "its process ended with code 7, perhaps for want of memory") for item in (1, 2)
+    ]
+
+
 def _exit_on_zero(item: int) -> int:
     if item == 0:
         os._exit(7)
@@ -150,7 +185,7 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(tmp_path: Path) -> No
         "2",
     ]
     command = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    while command.poll() is None and not list((tmp_path / "out").glob("*/.clip.mp4.*")):
+    while command.poll() is None and not list((tmp_path / "out").glob("*/unfinished/.clip.mp4.*")):
         time.sleep(0.02)
     os.killpg(command.pid, signal.SIGINT)  # as a terminal does
     out, err = command.communicate(timeout=60)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lit_reenact.face import builtin_model
-from lit_reenact.face.topology import LOWER_LIP_RIM, UPPER_LIP_RIM
+from lit_reenact.face.topology import FACE_POINTS, LOWER_LIP_RIM, UPPER_LIP_RIM
 from lit_reenact.measures import DEPTH_SCALE
 from lit_reenact.schema import Camera
 from lit_reenact.tracking import energy
@@ -23,7 +23,7 @@ UPPER, LOWER = list(UPPER_LIP_RIM[1:-1]), list(LOWER_LIP_RIM[1:-1])
 
 
 def test_an_open_neutral_mouth_is_closed_and_the_eyes_stay() -> None:
-    neutral = builtin_model().vertices.clone()
+    neutral = builtin_model().vertices[:FACE_POINTS].clone()
     neutral[LOWER] -= torch.tensor([0.0, 3.0, 0.0])
     closed = close_mouth(neutral)
     torch.testing.assert_close(closed[UPPER], closed[LOWER], rtol=0, atol=1e-4)
@@ -36,7 +36,7 @@ def test_an_open_neutral_mouth_is_closed_and_the_eyes_stay() -> None:
 def test_the_gap_is_followed_where_the_shapes_cannot_follow_the_lips() -> None:
     """Both lips lie 3 mm lower than any expression puts them; the mouth is closed all the same."""
     model = builtin_model()
-    neutral = close_mouth(model.vertices)
+    neutral = close_mouth(model.landmarks(model.vertices))
     shown = neutral.clone()
     shown[UPPER + LOWER] -= torch.tensor([0.0, 3.0, 2.0])
     placed = shown[None] * shown.new_tensor([1.0, -1.0, -1.0]) + torch.tensor([0.0, 0.0, 1200.0])
@@ -56,11 +56,12 @@ def test_the_neutral_jaw_is_nearly_as_high_as_it_ever_is() -> None:
     """A person whose jaw travels behind closed lips, evenly from 0 to 0.5: the neutral head is brought to a twentieth of it."""
     model = builtin_model()
     names = model.expression_names
-    lowering = model.expression_basis[names.index("jawOpen")] + model.expression_basis[names.index("mouthClose")]
+    mean, basis = model.landmarks(model.vertices), model.at_landmarks(model.expression_basis)
+    lowering = basis[names.index("jawOpen")] + basis[names.index("mouthClose")]
     travel = torch.linspace(0, 0.5, 101)
-    heads = model.vertices + travel[:, None, None] * lowering
+    heads = mean + travel[:, None, None] * lowering
     seen = heads / torch.tensor([1.0, 1.0, DEPTH_SCALE])  # as MediaPipe exaggerates depth
-    raised = raise_jaw(model.vertices + 0.25 * lowering, seen, model)
-    assert float(face_length(raised)) == pytest.approx(float(face_length(model.vertices + 0.025 * lowering)), abs=2e-3)
+    raised = raise_jaw(mean + 0.25 * lowering, seen, model)
+    assert float(face_length(raised)) == pytest.approx(float(face_length(mean + 0.025 * lowering)), abs=2e-3)
     lips = (raised[UPPER] - raised[LOWER]).norm(dim=-1)
     assert lips.max() < 1.5  # mm

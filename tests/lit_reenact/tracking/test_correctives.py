@@ -22,11 +22,12 @@ FRAMES, LEARNED = 80, 50
 def odd_face() -> tuple[Problem, State, Tensor, Tensor]:
     """A moving face with a dent in the forehead, mm deep by ``amount`` (T,), that its state knows nothing of."""
     model = builtin_model()
-    problem = landmark_problem(model.vertices, model, CAMERA, TrackerSettings())
+    mean = model.landmarks(model.vertices)
+    problem = landmark_problem(mean, model, CAMERA, TrackerSettings())
     parameters = make_parameters(model, FRAMES, seed=1)
     state = State(axis_angle_to_matrix(parameters.rotation), parameters.translation, parameters.expression)
     amount = 4 * torch.sin(torch.arange(FRAMES) / 3)
-    dent = torch.exp(-(model.vertices - model.vertices[151]).square().sum(-1) / 20**2)[:, None] * torch.tensor([0.3, 1.0, 0.0])
+    dent = torch.exp(-(mean - mean[151]).square().sum(-1) / 20**2)[:, None] * torch.tensor([0.3, 1.0, 0.0])
     points = energy.deform(problem.neutral, problem.basis, state.expression) + amount[:, None, None] * dent
     _, placed = energy.place(points, state.rotation, state.translation)
     return problem, state, energy.project_landmarks(placed, CAMERA), amount

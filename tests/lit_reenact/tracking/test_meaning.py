@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lit_reenact.face import builtin_model
+from lit_reenact.face.topology import mirror_vertices
 from lit_reenact.geometry import axis_angle_to_matrix, euler_to_matrix, matrix_to_axis_angle, matrix_to_euler
 from lit_reenact.landmarks import detect
 from lit_reenact.metrics import pearson_r, slope
@@ -20,7 +21,7 @@ from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.schema import LANDMARK_COUNT, Camera
 from lit_reenact.tracking import energy
 from lit_reenact.tracking.settings import TrackerSettings
-from lit_reenact.tracking.shape import FIT, Shape, fit_shape, landmark_problem
+from lit_reenact.tracking.shape import FIT, Shape, fit_landmarks, landmark_problem, smooth_shape
 from lit_reenact.tracking.smoothing import Timing
 from lit_reenact.tracking.solver import initial_state, solve
 from lit_reenact.tracking.tracker import track_video
@@ -34,7 +35,7 @@ NAMES = MODEL.expression_names
 
 def seen_by_mediapipe(expression: Tensor, rotation: Tensor, translation: Tensor) -> Tensor:
     """Landmarks (T, 468, 3) of the mean face in pixels, with exaggerated depth."""
-    points = energy.deform(MODEL.vertices, MODEL.expression_basis, expression)
+    points = energy.deform(MODEL.landmarks(MODEL.vertices), MODEL.at_landmarks(MODEL.expression_basis), expression)
     _, placed = energy.place(points, axis_angle_to_matrix(rotation), translation)
     depth = (placed[..., 2:] - translation[:, None, 2:]) * CAMERA.focal / translation[:, None, 2:] / 0.8
     return torch.cat([energy.project_landmarks(placed, CAMERA), depth], -1)
@@ -57,7 +58,7 @@ def mirrored_expression(expression: Tensor) -> Tensor:
 
 def mirrored_points(points: Tensor) -> Tensor:
     """Landmarks (T, 478, 3) as the mirrored picture would show them."""
-    face = points[:, MODEL.mirror_vertices]
+    face = points[:, mirror_vertices()]
     irises = points[:, [*range(473, 478), *range(468, 473)]]
     return torch.cat([face, irises], 1) * torch.tensor([-1.0, 1.0, 1.0]) + torch.tensor([256.0, 0.0, 0.0])
 
@@ -65,7 +66,8 @@ def mirrored_points(points: Tensor) -> Tensor:
 def fitted(points: Tensor) -> Shape:
     seen = torch.ones(len(points), dtype=torch.bool)
     timing = Timing(seen, seen, ~seen, fps=30.0, actor_frames=int(0.7 * len(points)))
-    return fit_shape(points, timing, MODEL, CAMERA, TrackerSettings())
+    settings = TrackerSettings()
+    return smooth_shape(fit_landmarks(points, timing, MODEL, CAMERA, settings), points, timing, MODEL, settings)
 
 
 def euler(shape: Shape) -> Tensor:
@@ -79,7 +81,7 @@ def test_one_expression_at_a_time_comes_back_under_its_own_name_and_side() -> No
     expression[range(len(shapes)), shapes] = 0.7
     rest = torch.zeros(len(shapes), 3)
     points = seen_by_mediapipe(expression, rest, torch.tensor([0.0, 0.0, 1200.0]).repeat(len(shapes), 1))
-    problem = landmark_problem(MODEL.vertices, MODEL, CAMERA, TrackerSettings(expression_prior=1.0))
+    problem = landmark_problem(MODEL.landmarks(MODEL.vertices), MODEL, CAMERA, TrackerSettings(expression_prior=1.0))
     state = solve(problem, points[..., :2], initial_state(problem, points * torch.tensor([1, 1, 0.8])), FIT)
     strongest = state.expression.abs().argmax(1)
     wrong = [(NAMES[k], NAMES[int(found)]) for k, found in zip(shapes, strongest, strict=True) if k != found]

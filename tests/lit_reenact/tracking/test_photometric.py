@@ -7,7 +7,7 @@ from lit_reenact.face import FaceModel, builtin_model
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.rendering.shading import irradiance, shade
 from lit_reenact.schema import Camera
-from lit_reenact.tracking.appearance import learn_albedo, paint
+from lit_reenact.tracking.appearance import learn_complexion, paint
 from lit_reenact.tracking.photometric import Samples, fill_holes, fit_albedo, fit_light, normalise, sample_skin, skin_texels
 from lit_reenact.tracking.settings import TrackerSettings
 from tests.factories import make_actor, make_parameters
@@ -56,13 +56,13 @@ def test_albedo_is_found_in_spite_of_outliers() -> None:
 
 def test_light_and_albedo_together_explain_the_colours() -> None:
     samples, _, _ = known_scene()
-    few = torch.arange(0, POINTS, 2)
     settings = TrackerSettings()
-    albedo, _, usual = learn_albedo(samples, few, settings)
-    light = fit_light(samples[few], albedo[few], settings.light_steadiness, usual)
-    explained = shade(albedo.expand(FRAMES, -1, -1), samples.normal, light)
+    learned = learn_complexion(samples, torch.zeros(POINTS, dtype=torch.bool), settings)
+    light = fit_light(samples, learned.albedo, settings.light_steadiness, learned.usual)
+    explained = shade(learned.albedo.expand(FRAMES, -1, -1), samples.normal, light)
+    assert bool(learned.reliable.all())
     assert (explained - samples.colour).abs().mean() < 0.03
-    torch.testing.assert_close(normalise(samples[few], usual), usual, atol=0.1, rtol=0.1)
+    torch.testing.assert_close(normalise(samples, learned.usual), learned.usual, atol=0.1, rtol=0.1)
 
 
 def test_holes_are_filled_smoothly() -> None:
@@ -85,7 +85,7 @@ def test_reflectance_of_a_rendered_face_is_found(model: FaceModel) -> None:
     mesh = model.mesh(actor, parameters)
     samples = sample_skin(model, points, mesh, parameters.rotation, parameters.translation, camera, frames)
     albedo, share = fit_albedo(samples, parameters.illumination)
-    texture = paint(albedo, share, texels, 64)
+    texture = paint(albedo, share, torch.ones_like(share), texels, 64)
     well_seen = texels[share > share.median()]
     off = (texture - actor.reflectance).abs().flatten(1)[:, well_seen]
     assert off.mean() < 0.02

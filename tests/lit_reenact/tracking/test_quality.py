@@ -9,7 +9,7 @@ import torch
 from lit_reenact.face import builtin_model
 from lit_reenact.geometry import axis_angle_to_matrix
 from lit_reenact.schema import LANDMARK_COUNT, Landmarks
-from lit_reenact.tracking.quality import jitter, jitter_ratio, projected_landmarks, skin_error
+from lit_reenact.tracking.quality import jitter, jitter_ratio, photometric_gain, projected_landmarks, skin_error
 from lit_reenact.tracking.trackfile import CLIP_NAME, load_track
 from lit_reenact.video import FrameReader
 
@@ -41,6 +41,16 @@ def test_a_track_that_repeats_its_landmarks_has_their_jitter(track_folder: Path)
     assert jitter_ratio(replace(track, landmarks=landmarks), model) == pytest.approx(1.0, abs=1e-4)
     landmarks = Landmarks(2 * points, landmarks.found)
     assert jitter_ratio(replace(track, landmarks=landmarks), model) == pytest.approx(0.5, abs=1e-4)
+
+
+def test_photometric_gain_is_told_in_words(track_folder: Path) -> None:
+    track = load_track(track_folder)
+    error = torch.full((len(track), 2), torch.nan)
+    assert "not measured" in photometric_gain(replace(track, photometric_error=error))
+    error[100], error[110] = torch.tensor([6.0, 5.0]), torch.tensor([8.0, 6.0])
+    told = photometric_gain(replace(track, photometric_error=error))
+    assert told.startswith("5.5 of 255 levels")
+    assert ", 7.0 with pose and expression from landmarks alone" in told
 
 
 def test_skin_error_is_small_where_the_clip_is_the_render_and_grows_with_wrong_light(track_folder: Path) -> None:

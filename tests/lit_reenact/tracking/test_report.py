@@ -28,6 +28,7 @@ def test_report_is_written_and_needs_nothing_else(tmp_path: Path) -> None:
     assert "&lt;largest&gt;" in text
     assert "frames 10-13 are left out of training: no face was seen" in text
     assert "frames 30-30 fit badly" in text
+    assert "photometric error</td><td>0.0 of 255 levels on skin in held-out frames" in text
     assert (tmp_path / "report.png").stat().st_size > 1000
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
 

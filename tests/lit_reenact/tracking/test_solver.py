@@ -13,9 +13,9 @@ from lit_reenact.geometry import axis_angle_to_matrix
 from lit_reenact.schema import Camera, FaceParameters
 from lit_reenact.tracking import energy
 from lit_reenact.tracking.settings import TrackerSettings
-from lit_reenact.tracking.shape import FIT, fit_shape, landmark_problem, landmark_weights
+from lit_reenact.tracking.shape import FIT, REST, fit_landmarks, landmark_problem, landmark_weights, smooth_shape
 from lit_reenact.tracking.smoothing import Timing
-from lit_reenact.tracking.solver import Problem, Stage, State, initial_state, jacobian, residuals, solve
+from lit_reenact.tracking.solver import Problem, Stage, State, initial_state, jacobian, normal_equations, residuals, solve
 from tests.factories import make_parameters
 
 CAMERA = Camera(focal=4.5 * 256, width=256, height=256)
@@ -38,14 +38,14 @@ def known_motion(model: FaceModel, frames: int) -> FaceParameters:
 
 def landmarks_of(model: FaceModel, parameters: FaceParameters) -> Tensor:
     """What MediaPipe would see, (T, 468, 3): pixels, and its exaggerated depth in the same unit."""
-    points = energy.deform(model.vertices, model.expression_basis, parameters.expression)
+    points = energy.deform(model.landmarks(model.vertices), model.at_landmarks(model.expression_basis), parameters.expression)
     _, placed = energy.place(points, axis_angle_to_matrix(parameters.rotation), parameters.translation)
     depth = (placed[..., 2:] - parameters.translation[:, None, 2:]) * CAMERA.focal / parameters.translation[:, None, 2:] / 0.8
     return torch.cat([energy.project_landmarks(placed, CAMERA), depth], -1)
 
 
 def problem_of(model: FaceModel, prior: float) -> Problem:
-    return landmark_problem(model.vertices, model, CAMERA, TrackerSettings(expression_prior=prior))
+    return landmark_problem(model.landmarks(model.vertices), model, CAMERA, TrackerSettings(expression_prior=prior))
 
 
 def angle_between(found: Tensor, known: Tensor) -> Tensor:
@@ -164,6 +164,17 @@ def test_energy_falls_to_a_minimum_on_the_bounds(model: FaceModel) -> None:
             assert bool((total(changed) >= least - 0.05).all()), model.expression_names[k]
 
 
+def test_a_pull_that_balances_the_landmarks_holds_the_coefficients(model: FaceModel) -> None:
+    points = landmarks_of(model, known_motion(model, 6))
+    problem = problem_of(model, 30.0)
+    state = track_landmarks(problem, points)
+    elsewhere = State(state.rotation, state.translation, (0.9 * state.expression + 0.05).clamp_min(0.02))
+    _, slope = normal_equations(problem, elsewhere, points[..., :2], REST[0].robust_scale)
+    held = solve(problem, points[..., :2], elsewhere, REST, pull=-slope[:, 6:])
+    torch.testing.assert_close(held.expression, elsewhere.expression, atol=1e-4, rtol=0)
+    assert (solve(problem, points[..., :2], elsewhere, REST).expression - elsewhere.expression).abs().mean() > 0.02
+
+
 def test_weights_average_to_one_and_favour_rims(model: FaceModel) -> None:
     weight = landmark_weights(3.0)
     assert weight.mean() == pytest.approx(1)
@@ -183,7 +194,8 @@ def test_whole_clip_is_found_with_its_neutral_face(model: FaceModel) -> None:
     seen[60:80] = False
     points[~seen] = torch.nan
     timing = Timing(seen, seen, torch.zeros_like(seen), fps=30.0, actor_frames=105)
-    shape = fit_shape(points, timing, model, CAMERA, TrackerSettings(pose_smoothing=0.0, expression_smoothing=0.0))
+    settings = TrackerSettings(pose_smoothing=0.0, expression_smoothing=0.0)
+    shape = smooth_shape(fit_landmarks(points, timing, model, CAMERA, settings), points, timing, model, settings)
 
     assert (shape.neutral - model.vertices).norm(dim=-1).mean() < 1.0  # mm
     assert angle_between(shape.rotation[seen], axis_angle_to_matrix(parameters.rotation[seen])).mean() < 1.0

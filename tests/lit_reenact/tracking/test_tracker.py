@@ -22,16 +22,16 @@ from lit_reenact.tracking.tracker import TrackerSettings, track, track_video
 from lit_reenact.video import FrameReader, probe
 from tests.factories import make_track
 
-SETTINGS = TrackerSettings(texture_size=64, texture_frames=16, light_points=400)
+SETTINGS = TrackerSettings(texture_size=64, texture_frames=16, skin_points=400)
 FRAMES, GAP = 90, slice(40, 52)
 
 
 def project_face(made: Track) -> Tensor:
     """Landmarks (T, 478, 3) of a track, irises where the eyes look."""
     model, parameters = builtin_model(), made.parameters
-    mesh = model.mesh(made.actor, parameters)
+    landmarks = model.landmarks_of(made.actor, parameters)
     irises = (made.actor.eyeballs + 10.45 * gaze_direction(parameters.gaze.view(-1, 2, 2)))[:, [1, 1, 1, 1, 1, 0, 0, 0, 0, 0]]
-    placed = head_to_camera(torch.cat([mesh, irises], 1), parameters.rotation, parameters.translation)
+    placed = head_to_camera(torch.cat([landmarks, irises], 1), parameters.rotation, parameters.translation)
     seen = project(placed, made.camera)
     distance = parameters.translation[:, None, 2]
     depth = (seen[..., 2] - distance) * made.camera.focal / distance / 0.8
@@ -84,6 +84,15 @@ def test_diffuse_image_looks_like_the_frame(known: tuple[Track, Prepared], found
     frames = FrameReader(known[1].clip).read(numbers.tolist()).float()
     skin = (diffuse > 0).any(-1)
     assert (diffuse - frames)[skin].abs().mean() < 12  # of 255, edges of the eyes and the outline included
+
+
+def test_photometric_error_is_measured_in_held_out_frames(found: Track) -> None:
+    """These landmarks are exact, so there is nothing that the image could mend, or should spoil."""
+    measured = found.photometric_error.isfinite().all(1)
+    assert measured.nonzero().min() >= found.info.actor_frames
+    assert measured.sum() == 16
+    before, after = found.photometric_error[measured].mean(0).tolist()
+    assert after < 1.02 * before < 4
 
 
 def test_frames_without_a_face_are_interpolated(found: Track) -> None:

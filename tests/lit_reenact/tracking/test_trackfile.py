@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from lit_reenact.errors import ReenactError
 from lit_reenact.schema import Track
-from lit_reenact.tracking.trackfile import TRACK_NAME, load_track, save_track
+from lit_reenact.tracking.trackfile import TRACK_NAME, _digest, load_track, save_track
 from tests.factories import make_track
 
 
@@ -40,6 +40,18 @@ def test_round_trip(track: Track, tmp_path: Path) -> None:
                 assert torch.equal(getattr(getattr(found, part), f.name), getattr(getattr(track, part), f.name))
         assert torch.equal(found.valid, track.valid)
         assert torch.equal(found.error, track.error)
+        assert torch.equal(found.photometric_error, track.photometric_error)
+
+
+def test_a_track_from_before_photometric_errors_were_measured(track: Track, tmp_path: Path) -> None:
+    path = save_track(track, tmp_path)
+    with safe_open(path, framework="pt") as file:
+        block = json.loads(file.metadata()["track"])
+        tensors = {name: file.get_tensor(name) for name in file.keys() if name != "photometric_error"}  # noqa: SIM118
+    save_file(tensors, path, metadata={"track": json.dumps({**block, "digest": _digest(tensors)})})
+    found = load_track(path)
+    assert found.photometric_error.shape == (8, 2)
+    assert bool(found.photometric_error.isnan().all())
 
 
 def test_missing(tmp_path: Path) -> None:

@@ -1,0 +1,95 @@
+"""Small random changes of place and colour, the same for every image of a window and for the frame that belongs to it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from kornia.enhance import adjust_contrast, adjust_hue, adjust_saturation
+from kornia.geometry.transform import get_affine_matrix2d, warp_affine
+from torch import Tensor
+
+from lit_reenact.schema import CONDITIONING_CHANNELS, Window
+
+MOVES, COLOURS = 4, 3
+"""Numbers that are drawn for a window: rotation, scale and two shifts; exposure, saturation, hue."""
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far the windows of a training are changed at most; with all at 0 nothing is.
+
+    Every window draws a change of its own, each part evenly between its two extremes. The mean frame that a residual head starts
+    from is changed alike, so that a background which stands still goes on doing so for the network.
+
+    Attributes:
+        rotation: about the middle of the image, degrees to either side.
+        shift: along each axis, share of the image's side.
+        scale: larger or smaller by up to this share.
+        exposure: brighter or darker by up to this share.
+        saturation: more or less by up to this share.
+        hue: share of the circle of hues to either side.
+    """
+
+    rotation: float = 0.0
+    shift: float = 0.0
+    scale: float = 0.0
+    exposure: float = 0.0
+    saturation: float = 0.0
+    hue: float = 0.0
+
+    def __call__(self, window: Window, generator: torch.Generator) -> Window:
+        """Change a batch of windows.
+
+        Args:
+            window: images float32 in [-1, 1].
+            generator: on the CPU; all that is drawn comes from it, as many numbers whatever is switched on.
+        """
+        draw = torch.rand(len(window.frame), MOVES + COLOURS, generator=generator).mul_(2).sub_(1).to(window.frame)
+        if self.rotation or self.shift or self.scale:
+            window = self._moved(window, draw[:, :MOVES])
+        if self.exposure or self.saturation or self.hue:
+            window = self._recoloured(window, draw[:, MOVES:])
+        return window
+
+    def _moved(self, window: Window, draw: Tensor) -> Window:
+        """What comes in from outside is black in the conditioning and repeats the border in frames."""
+        size = window.frame.shape[-1]
+        factor = torch.exp(draw[:, 1:2] * math.log1p(self.scale)).expand(-1, 2)
+        centre = draw.new_full((len(draw), 2), (size - 1) / 2)
+        matrix = get_affine_matrix2d(draw[:, 2:] * self.shift * size, centre, factor, draw[:, 0] * self.rotation)[:, :2]
+
+        def warp(images: Tensor, mode: str, padding: str) -> Tensor:
+            return warp_affine(images, matrix, (size, size), mode=mode, padding_mode=padding, align_corners=True)
+
+        return window._replace(
+            conditioning=warp(window.conditioning + 1, "bilinear", "zeros") - 1,
+            frame=warp(window.frame, "bicubic", "border").clamp(-1, 1),
+            base=warp(window.base, "bicubic", "border").clamp(-1, 1),
+            region=warp(window.region[:, None].float(), "nearest", "zeros")[:, 0].to(window.region.dtype),
+        )
+
+    def _recoloured(self, window: Window, draw: Tensor) -> Window:
+        """Diffuse images and frames; correspondence and eyes are codes. Black, where no face is, stays black."""
+        exposure, saturation = (
+            torch.exp(draw[:, k] * math.log1p(share)) for k, share in enumerate((self.exposure, self.saturation))
+        )
+        hue = draw[:, 2] * self.hue * 2 * math.pi
+
+        def recolour(images: Tensor) -> Tensor:  # (B, K, 3, H, W) in [-1, 1]
+            each = images.shape[1]
+            flat = images.flatten(0, 1) / 2 + 0.5
+            flat = adjust_contrast(flat, exposure.repeat_interleave(each))
+            flat = adjust_saturation(flat, saturation.repeat_interleave(each))
+            flat = adjust_hue(flat, hue.repeat_interleave(each))
+            return (flat * 2 - 1).view_as(images)
+
+        size, length = window.conditioning.shape[2:], window.conditioning.shape[1] // CONDITIONING_CHANNELS
+        images = window.conditioning.reshape(-1, length, CONDITIONING_CHANNELS, *size).clone()
+        images[:, :, :3] = recolour(images[:, :, :3])
+        frame, base = (recolour(one[:, None])[:, 0] for one in (window.frame, window.base))
+        return window._replace(conditioning=images.flatten(1, 2), frame=frame, base=base)
+
+
+UNCHANGED = Augmentation()

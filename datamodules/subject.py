@@ -1,0 +1,133 @@
+"""One actor of the data: a track with its working clip, its parts, and what is kept beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from datamodules.cache_file import CacheFile
+from datamodules.clip_frames import ClipFrames
+from datamodules.conditioning_cache import conditioning_cache
+from lit_reenact.errors import ReenactError
+from lit_reenact.face import load_face_model
+from lit_reenact.rendering.conditioning import ConditioningRenderer
+from lit_reenact.schema import Track
+from lit_reenact.split import Split, temporal_split
+from lit_reenact.tracking.trackfile import CLIP_NAME, load_track
+from lit_reenact.video import probe, sha256
+
+AGAIN = "run `lit-reenact track` again"
+
+
+class Subject:
+    """
+    Args:
+        folder: that ``lit-reenact track`` wrote.
+        image_size: side of the images in pixels.
+        fractions: of the clip for training and validation.
+        span: frames of the clip that a window reaches over.
+    """
+
+    def __init__(self, folder: Path, image_size: int, fractions: tuple[float, float], span: int) -> None:
+        self.folder = folder
+        self.clip = folder / CLIP_NAME
+        self.image_size = image_size
+        self.fractions = fractions
+        self.span = span
+
+    @cached_property
+    def track(self) -> Track:
+        """
+        Raises:
+            ReenactError: no track, a damaged one, or no clip, another clip or too small a one beside it.
+        """
+        track = load_track(self.folder)
+        self._check_clip(track)
+        for field in fields(track.parameters):
+            known = getattr(track.parameters, field.name).isfinite().flatten(1).all(1)
+            if not known.all():
+                frame = int((~known).nonzero()[0])
+                raise ReenactError(f"the track in {self.folder} has no number for the {field.name} of frame {frame}: {AGAIN}")
+        if self.image_size > track.camera.width:
+            raise ReenactError(
+                f"image_size {self.image_size} is larger than the {track.camera.width} pixels of {self.clip}: "
+                f"choose a smaller one, or run `lit-reenact track` again with `--size {self.image_size}`"
+            )
+        return track
+
+    def _check_clip(self, track: Track) -> None:
+        if not self.clip.is_file():
+            raise ReenactError(f"{self.clip}: the track's working clip is missing; run `lit-reenact track` on its video again")
+        if sha256(self.clip) != track.info.clip_sha256:
+            raise ReenactError(f"{self.clip} is not the clip that the track beside it was made from; {AGAIN}")
+        frames = probe(self.clip).frame_count
+        if frames != len(track):
+            raise ReenactError(f"{self.clip} has {frames} frames, but the track beside it {len(track)}: {AGAIN}")
+
+    @cached_property
+    def split(self) -> Split:
+        """The frames of the three parts.
+
+        Raises:
+            ReenactError: a part is shorter than a window, or the actor was learned from held-out frames.
+        """
+        info = self.track.info
+        split = temporal_split(len(self.track), float(Fraction(info.fps)), self.fractions, self.span)
+        if info.actor_frames > split.train.stop:
+            raise ReenactError(
+                f"the actor of {self.folder} was learned from the first {info.actor_frames} frames, but the training part ends "
+                f"at frame {split.train.stop} with fractions {self.fractions}, so the held-out frames would not be unseen: "
+                f"choose larger fractions, or {AGAIN}"
+            )
+        return split
+
+    def renderer(self) -> ConditioningRenderer:
+        """Renders this actor's conditioning images at this size."""
+        model = load_face_model(self.track.info.face_model)
+        return ConditioningRenderer(model, self.track.actor, self.track.camera, self.image_size)
+
+    def conditioning_file(self) -> CacheFile:
+        return conditioning_cache(self.track, self.folder, self.image_size)
+
+    def frames(self, keep: int) -> ClipFrames:
+        """The frames of the clip, of which the first ``keep`` are kept decoded."""
+        return ClipFrames(self.clip, self.track.info.clip_sha256, self.image_size, keep)
+
+    def training_frames(self) -> Tensor:
+        """Numbers of the training frames in which a face is known: int64 (N,)."""
+        return torch.tensor([frame for frame in self.split.train if self.track.valid[frame]])
+
+
+def read_subjects(track: str | Sequence[str]) -> list[Path]:
+    """The folders that the data module's setting ``track`` names: one, a list, or those in a text file.
+
+    In the file they stand one a line, relative to the file's folder; empty lines and those that begin with # do not count.
+
+    Raises:
+        ReenactError: there is no such folder or file, the file cannot be read or names none, or a folder is named twice.
+    """
+    folders = [Path(track)] if isinstance(track, str) else [Path(folder) for folder in track]
+    source = str(track)
+    if len(folders) == 1 and folders[0].is_file():
+        manifest = folders[0]
+        try:
+            lines = [line.strip() for line in manifest.read_text(encoding="utf-8").splitlines()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise ReenactError(
+                f"{manifest} cannot be read as text: give a track folder, or a text file with one a line"
+            ) from error
+        folders = [manifest.parent / line for line in lines if line and not line.startswith("#")]
+    if not folders:
+        raise ReenactError(f"data.track: {source} names no track folder")
+    seen: set[Path] = set()
+    for folder in folders:
+        if folder.resolve() in seen:
+            raise ReenactError(f"data.track: {folder} is named twice")
+        seen.add(folder.resolve())
+    return folders

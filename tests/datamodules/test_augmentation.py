@@ -1,0 +1,147 @@
+"""Augmentation against warps and colours worked out another way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from scipy import ndimage
+from torch import Tensor
+
+from datamodules.augmentation import MOVES, Augmentation
+from lit_reenact.schema import Window
+from tests.factories import make_data
+
+SIZE, WINDOW, BATCH = 48, 3, 4
+
+
+def make_window(seed: int = 0) -> Window:
+    """Smooth images; conditioning, frame and base of a window show the same picture in their first three channels."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(BATCH, 9, 6, 6, generator=generator)
+    images = torch.nn.functional.interpolate(coarse, size=SIZE, mode="bicubic").clamp(0, 1) * 2 - 1
+    region = torch.zeros(BATCH, SIZE, SIZE, dtype=torch.uint8)
+    region[:, 16:32, 20:36] = 3
+    return Window(
+        conditioning=images.repeat(1, WINDOW, 1, 1),
+        frame=images[:, :3].clone(),
+        region=region,
+        number=torch.arange(BATCH),
+        actor=torch.zeros(BATCH, dtype=torch.int64),
+        base=images[:, :3].clone(),
+    )
+
+
+def drawn(seed: int) -> Tensor:
+    return torch.rand(BATCH, 7, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def test_nothing_changes_where_nothing_is_asked_for() -> None:
+    window = make_window()
+    assert Augmentation()(window, torch.Generator()) is window
+
+
+def test_a_seed_decides_everything() -> None:
+    augmentation = Augmentation(rotation=5, shift=0.05, scale=0.1, exposure=0.1, saturation=0.2, hue=0.02)
+    window = make_window()
+    first, again, other = (augmentation(window, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    for name in ("conditioning", "frame", "base", "region"):
+        assert torch.equal(getattr(first, name), getattr(again, name))
+        assert not torch.equal(getattr(first, name), getattr(other, name))
+    assert torch.equal(first.number, window.number)
+
+
+def test_every_part_is_drawn_alike_whatever_else_is_on() -> None:
+    window = make_window()
+    alone, together = (
+        Augmentation(rotation=8, exposure=exposure)(window, torch.Generator().manual_seed(3)) for exposure in (0.0, 0.3)
+    )
+    assert torch.equal(alone.region, together.region)
+
+
+@pytest.mark.parametrize("part", ["rotation", "shift", "scale"])
+def test_moves_against_scipy(part: str) -> None:
+    """Forward map p -> s R (p - c) + c + t in pixels, y down, as SciPy's inverse map of rows and columns."""
+    extent = {"rotation": 10.0, "shift": 0.1, "scale": 0.2}
+    window, draw = make_window(), drawn(5)
+    moved = Augmentation(**{part: extent[part]})(window, torch.Generator().manual_seed(5))
+    for item in range(BATCH):
+        angle = np.deg2rad(float(draw[item, 0]) * (extent["rotation"] if part == "rotation" else 0))
+        factor = (1 + (extent["scale"] if part == "scale" else 0)) ** float(draw[item, 1])
+        step = (draw[item, 2:MOVES].numpy() * (extent["shift"] if part == "shift" else 0) * SIZE)[::-1]  # rows, columns
+        turn = factor * np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])  # clockwise
+        inverse, centre = np.linalg.inv(turn), np.full(2, (SIZE - 1) / 2)
+        offset = centre - inverse @ (centre + step)
+        picture = window.frame[item, 0].numpy()
+        expected = ndimage.affine_transform(picture, inverse, offset, order=1, mode="nearest")
+        inside = ndimage.affine_transform(np.ones_like(picture), inverse, offset, order=1, mode="constant") > 0.999
+        assert inside.mean() > 0.6
+        for images in moved.conditioning[item, [0, 18]]:
+            assert np.abs(images.numpy() - expected)[inside].max() < 1e-3
+        for images in (moved.frame[item, 0], moved.base[item, 0]):  # bicubic, so sharper
+            assert np.abs(images.numpy() - expected)[inside].max() < 0.05
+        region = ndimage.affine_transform(window.region[item].float().numpy(), inverse, offset, order=0, mode="constant")
+        assert (moved.region[item].numpy() == region).mean() > 0.99
+
+
+def test_what_comes_in_from_outside_is_black_in_the_conditioning_and_no_face() -> None:
+    window = make_window()
+    moved = Augmentation(shift=0.4)(window, torch.Generator().manual_seed(5))
+    left_behind = drawn(5)[:, 2] * 0.4 * SIZE > 3  # these were shifted to the right
+    assert left_behind.any()
+    assert (moved.conditioning[left_behind][..., 0] == -1).all()
+    assert (moved.frame[left_behind][..., 0] > -1).any()
+    assert (moved.region[left_behind][..., 0] == 0).all()
+
+
+def test_colours_change_in_diffuse_and_frame_alike_and_black_stays_black() -> None:
+    window = make_window()
+    images = window.conditioning.clone()
+    images[:, :, :8] = -1
+    frame = window.frame.clone()
+    frame[:, :, :8] = -1
+    window = window._replace(conditioning=images, frame=frame)
+    changed = Augmentation(exposure=0.2, saturation=0.3, hue=0.05)(window, torch.Generator().manual_seed(0))
+    split = changed.conditioning.unflatten(1, (WINDOW, 9))
+    torch.testing.assert_close(split[:, 1, :3], changed.frame)
+    assert (changed.frame[:, :, :8] == -1).all()
+    assert not torch.allclose(changed.frame, window.frame, atol=0.05)
+    assert torch.equal(split[:, :, 3:], window.conditioning.unflatten(1, (WINDOW, 9))[:, :, 3:])
+
+
+def test_exposure_is_a_factor() -> None:
+    window = make_window()
+    changed = Augmentation(exposure=0.2)(window, torch.Generator().manual_seed(9))
+    factor = 1.2 ** drawn(9)[:, 4].view(-1, 1, 1, 1)
+    expected = ((window.frame + 1) / 2 * factor).clamp(0, 1) * 2 - 1
+    torch.testing.assert_close(changed.frame, expected, atol=1e-5, rtol=0)
+
+
+def test_the_data_module_changes_training_windows_alone_by_the_batch_step(track_folder: Path) -> None:
+    data = make_data(track_folder, augmentation=Augmentation(rotation=5, shift=0.1))
+    data.prepare_data()
+    data.setup()
+    runs = data.train_dataset.__getitems__([5, 6])
+
+    def window(batch_step: int, training: bool, rank: int = 0) -> Window:
+        module = SimpleNamespace(batch_step=batch_step)
+        data.trainer = SimpleNamespace(training=training, lightning_module=module, global_rank=rank, world_size=2)  # type: ignore[assignment]
+        made = data.on_after_batch_transfer(runs, 0)
+        return made._replace(conditioning=made.conditioning.clone())
+
+    plain, first, again, later, other = (
+        window(7, False),
+        window(7, True),
+        window(7, True),
+        window(8, True),
+        window(7, True, rank=1),
+    )
+    assert torch.equal(first.frame, again.frame)
+    for changed in (first, later, other):
+        assert (changed.frame - plain.frame).abs().mean() > 0.01
+        assert (changed.conditioning - plain.conditioning).abs().mean() > 0.001
+    assert not torch.equal(first.frame, later.frame)
+    assert not torch.equal(first.frame, other.frame)

@@ -1,0 +1,22 @@
+"""Normals of fixed triangles against those of any."""
+
+from __future__ import annotations
+
+import torch
+
+from lit_reenact.face import builtin_model
+from lit_reenact.face.model import vertex_normals
+from lit_reenact.rendering.normals import VertexNormals
+
+
+def test_the_same_as_without_preparation() -> None:
+    model = builtin_model()
+    meshes = model.vertices + torch.randn(3, *model.vertices.shape, generator=torch.Generator().manual_seed(0))
+    normals = VertexNormals(model.faces, len(model.vertices))(meshes)
+    torch.testing.assert_close(normals, vertex_normals(meshes, model.faces))
+
+
+def test_a_vertex_without_triangles_has_no_normal() -> None:
+    points = torch.tensor([[[0.0, 0, 0], [1, 0, 0], [0, 1, 0], [5, 5, 5]]])
+    normals = VertexNormals(torch.tensor([[0, 1, 2]]), 4)(points)
+    torch.testing.assert_close(normals, torch.tensor([[[0.0, 0, 1], [0, 0, 1], [0, 0, 1], [0, 0, 0]]]))
