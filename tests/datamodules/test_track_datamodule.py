@@ -369,7 +369,7 @@ def test_the_memory_of_a_worker_is_small_and_flat(tmp_path: Path) -> None:
         assert result.returncode == 0, result.stderr[-3000:]
         used = json.loads(result.stdout.splitlines()[-1])
         assert max(used) < 700, used
-        assert used[-1] - used[0] < 20, used
+        assert max(used[2:]) - used[1] < 20, used  # the first epoch fills the allocator
 
 
 @pytest.mark.slow
