@@ -10,6 +10,7 @@ from kornia.enhance import adjust_contrast, adjust_hue, adjust_saturation
 from kornia.geometry.transform import get_affine_matrix2d, warp_affine
 from torch import Tensor
 
+from datamodules.resampling import move_images
 from lit_reenact.schema import CONDITIONING_CHANNELS, Window
 
 MOVES, COLOURS = 4, 3
@@ -43,7 +44,7 @@ class Augmentation:
         """Change a batch of windows.
 
         Args:
-            window: images float32 in [-1, 1].
+            window: images float32 in [-1, 1]; its conditioning may be overwritten.
             generator: on the CPU; all that is drawn comes from it, as many numbers whatever is switched on.
         """
         draw = torch.rand(len(window.frame), MOVES + COLOURS, generator=generator).mul_(2).sub_(1).to(window.frame)
@@ -64,7 +65,7 @@ class Augmentation:
             return warp_affine(images, matrix, (size, size), mode=mode, padding_mode=padding, align_corners=True)
 
         return window._replace(
-            conditioning=warp(window.conditioning + 1, "bilinear", "zeros") - 1,
+            conditioning=move_images(window.conditioning, matrix),
             frame=warp(window.frame, "bicubic", "border").clamp(-1, 1),
             base=warp(window.base, "bicubic", "border").clamp(-1, 1),
             region=warp(window.region[:, None].float(), "nearest", "zeros")[:, 0].to(window.region.dtype),

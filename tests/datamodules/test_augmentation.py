@@ -8,10 +8,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from kornia.geometry.transform import get_affine_matrix2d, warp_affine
 from scipy import ndimage
 from torch import Tensor
 
 from datamodules.augmentation import MOVES, Augmentation
+from datamodules.resampling import move_images
 from lit_reenact.schema import Window
 from tests.factories import make_data
 
@@ -85,6 +87,18 @@ def test_moves_against_scipy(part: str) -> None:
             assert np.abs(images.numpy() - expected)[inside].max() < 0.05
         region = ndimage.affine_transform(window.region[item].float().numpy(), inverse, offset, order=0, mode="constant")
         assert (moved.region[item].numpy() == region).mean() > 0.99
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_conditioning_moves_as_kornia_would_move_it(layout: torch.memory_format) -> None:
+    """Far enough for a quarter of it to come in from outside."""
+    generator = torch.Generator().manual_seed(0)
+    images = (torch.rand(3, 99, 40, 56, generator=generator) * 2 - 1).to(memory_format=layout)
+    shift, factor = torch.randn(3, 2, generator=generator) * 9, (torch.rand(3, 1, generator=generator) + 0.6).expand(-1, 2)
+    matrix = get_affine_matrix2d(shift, torch.full((3, 2), 20.0), factor, torch.randn(3, generator=generator) * 40)[:, :2]
+    expected = warp_affine(images + 1, matrix, (40, 56), align_corners=True) - 1
+    assert 0.2 < (expected == -1).float().mean() < 0.5
+    torch.testing.assert_close(move_images(images, matrix), expected, atol=1e-4, rtol=0)
 
 
 def test_what_comes_in_from_outside_is_black_in_the_conditioning_and_no_face() -> None:

@@ -346,10 +346,10 @@ def anonymous(process: int) -> float:
 
 
 def memory_over_epochs(folder: Path, gib: float) -> list[float]:
-    """Anonymous memory of a worker, MB, after each of four epochs."""
+    """Anonymous memory of a worker, MB, after each of twelve epochs."""
     data = prepared(folder, image_size=256, window=11, batch_size=16, workers=1, frame_cache_gib=gib)
     loader, used = data.train_dataloader(), []
-    for _ in range(4):
+    for _ in range(12):
         for batch in loader:
             del batch
         used.append(anonymous(loader._iterator._workers[0].pid))  # type: ignore[union-attr]
@@ -369,7 +369,8 @@ def test_the_memory_of_a_worker_is_small_and_flat(tmp_path: Path) -> None:
         assert result.returncode == 0, result.stderr[-3000:]
         used = json.loads(result.stdout.splitlines()[-1])
         assert max(used) < 700, used
-        assert max(used[2:]) - used[1] < 20, used  # the first epoch fills the allocator
+        # What a batch under way holds comes and goes; what is never given back raises the least of several epochs.
+        assert min(used[7:]) - min(used[1:6]) < 20, used
 
 
 @pytest.mark.slow
