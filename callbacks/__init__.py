@@ -8,6 +8,7 @@ from callbacks.ema import ExponentialMovingAverage
 from callbacks.frame_metrics import FrameMetrics
 from callbacks.progress import BatchProgressBar
 from callbacks.reenactment_video import ReenactmentVideo
+from callbacks.schedule import LearningRateSchedule
 
 __all__ = [
     "BatchBudget",
@@ -15,5 +16,6 @@ __all__ = [
     "BatchStepCheckpoint",
     "ExponentialMovingAverage",
     "FrameMetrics",
+    "LearningRateSchedule",
     "ReenactmentVideo",
 ]

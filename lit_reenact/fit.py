@@ -31,6 +31,7 @@ CALLBACKS = {
     "metrics": "callbacks.FrameMetrics",
     "video": "callbacks.ReenactmentVideo",
     "budget": "callbacks.BatchBudget",
+    "schedule": "callbacks.LearningRateSchedule",
     "checkpoint": "callbacks.BatchStepCheckpoint",
 }
 """The callbacks of every run by their key in the configuration; more can stand in ``trainer.callbacks``."""

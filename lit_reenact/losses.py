@@ -1,7 +1,6 @@
-"""What training minimises.
+"""What training minimises besides the game with the discriminator (``adversarial``).
 
-Sign conventions: every function returns a loss, so smaller is better and descent minimises it. Logits are positive where
-the discriminator takes a patch for real. ``prediction`` and ``target`` are images in [-1, 1].
+Every function returns a loss, so smaller is better and descent minimises it. ``prediction`` and ``target`` are images in [-1, 1].
 """
 
 from __future__ import annotations
@@ -18,21 +17,6 @@ from torch import Tensor, nn
 from lit_reenact.errors import ReenactError
 
 LpipsBackbone = Literal["auto", "alex", "squeeze", "vgg", "untrained"]
-
-
-def discriminator_adversarial(real: Tensor, fake: Tensor) -> Tensor:
-    """Minus the mean log-likelihood of calling real real and fake fake, from logits (B, 1, h, w) of both; log 2 when undecided.
-
-    Half of the paper's E_cGAN, whose two terms are summed: half the speed against the generator, as in pix2pix.
-    """
-    return 0.5 * (F.softplus(-real).mean() + F.softplus(fake).mean())
-
-
-def generator_adversarial(fake: Tensor) -> Tensor:
-    """Minus the mean log-likelihood of the generated frames being called real, from logits (B, 1, h, w): the form of the
-    generator's objective whose gradient does not vanish (Goodfellow et al. 2014).
-    """
-    return F.softplus(-fake).mean()
 
 
 def l1(prediction: Tensor, target: Tensor) -> Tensor:

@@ -10,9 +10,9 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from lit_reenact import losses
+from lit_reenact import adversarial, losses
 from lit_reenact.networks.blocks import Norm
-from lit_reenact.networks.discriminator import PatchDiscriminator
+from lit_reenact.networks.discriminator import DiscriminatorNorm, PatchDiscriminator
 from lit_reenact.networks.generator import Generator, Head
 from lit_reenact.schema import CONDITIONING_CHANNELS, EMPTY, EYES, MOUTH, Window
 from lit_reenact.windows import Placement
@@ -26,12 +26,16 @@ class ReenactModule(LightningModule):
 
     Args:
         window, placement, stride, image_size, channels, levels, max_channels, norm, dropout, head: of the ``Generator``.
-        discriminator_channels, discriminator_layers: of the ``PatchDiscriminator``.
-        lambda_adversarial, lambda_l1, lambda_face_l1, lambda_eyes_l1, lambda_mouth_l1, lambda_lpips: weights of the losses in the
-            generator's objective. ``face_l1``, ``eyes_l1`` and ``mouth_l1`` are L1 over these parts alone: in the whole image
-            they are too small to count for much.
+        discriminator_channels, discriminator_layers, discriminator_norm: of the ``PatchDiscriminator``; without a ``norm`` of its
+            own it has the generator's.
+        game: ``vanilla`` (the paper), ``least_squares`` or ``hinge``: what the logits cost the two networks (``adversarial``).
+        lambda_adversarial, lambda_feature_matching, lambda_l1, lambda_face_l1, lambda_eyes_l1, lambda_mouth_l1, lambda_lpips:
+            weights of the losses in the generator's objective. ``face_l1``, ``eyes_l1`` and ``mouth_l1`` are L1 over these parts
+            alone: in the whole image they are too small to count for much.
+        lambda_r1: weight of the R1 penalty in the discriminator's objective.
         lpips_backbone: of ``losses.Lpips``; an untrained one is logged as ``loss/lpips_untrained``.
-        learning_rate, beta1: of Adam, for both networks; constant over the training.
+        learning_rate, beta1: of Adam, for both networks; the callback ``LearningRateSchedule`` lowers the former over time.
+        clip_norm: longest gradient of each network; a longer one is shortened to it. 0 does not clip.
     """
 
     def __init__(
@@ -48,7 +52,11 @@ class ReenactModule(LightningModule):
         head: Head = "residual",
         discriminator_channels: int = 64,
         discriminator_layers: int = 3,
+        discriminator_norm: DiscriminatorNorm | None = None,
+        game: adversarial.Game = "vanilla",
         lambda_adversarial: float = 1.0,
+        lambda_feature_matching: float = 0.0,
+        lambda_r1: float = 0.0,
         lambda_l1: float = 100.0,
         lambda_face_l1: float = 0.0,
         lambda_eyes_l1: float = 0.0,
@@ -57,11 +65,15 @@ class ReenactModule(LightningModule):
         lpips_backbone: losses.LpipsBackbone = "auto",
         learning_rate: float = 2e-4,
         beta1: float = 0.5,
+        clip_norm: float = 0.0,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
         self.automatic_optimization = False
+        self.game = game
         self.lambda_adversarial = lambda_adversarial
+        self.lambda_feature_matching = lambda_feature_matching
+        self.lambda_r1 = lambda_r1
         self.lambda_l1 = lambda_l1
         self.lambda_face_l1 = lambda_face_l1
         self.lambda_eyes_l1 = lambda_eyes_l1
@@ -70,11 +82,14 @@ class ReenactModule(LightningModule):
         self.lpips_backbone = lpips_backbone
         self.learning_rate = learning_rate
         self.beta1 = beta1
+        self.clip_norm = clip_norm
         self.batch_step = 0
         self.generator = Generator(window, image_size, channels, levels, max_channels, norm, dropout, head, placement, stride)
         if lambda_adversarial:
             in_channels = CONDITIONING_CHANNELS * window + 3
-            self.discriminator = PatchDiscriminator(in_channels, discriminator_channels, discriminator_layers, norm)
+            self.discriminator = PatchDiscriminator(
+                in_channels, discriminator_channels, discriminator_layers, discriminator_norm or norm
+            )
 
     def forward(self, conditioning: Tensor, base: Tensor | None = None) -> Tensor:
         """As ``Generator.forward``."""
@@ -104,6 +119,8 @@ class ReenactModule(LightningModule):
             optimizer.zero_grad()
         self.manual_backward(torch.stack([weight * loss for weight, loss in terms.values()]).sum())
         for optimizer in optimizers:
+            if self.clip_norm:
+                self.clip_gradients(optimizer.optimizer, gradient_clip_val=self.clip_norm, gradient_clip_algorithm="norm")
             optimizer.step()
         self.batch_step += 1
         self.log_dict({f"loss/{name}": loss.detach() for name, (_, loss) in terms.items()})
@@ -127,13 +144,7 @@ class ReenactModule(LightningModule):
         """Name to weight and value of every loss that has a weight, of both networks."""
         terms: dict[str, tuple[float, Tensor]] = {}
         if self.lambda_adversarial:
-            seen = self.discriminator.look(batch.conditioning)
-            logits_real = self.discriminator.judge(seen, batch.frame)
-            logits_fake = self.discriminator.judge(seen, fake.detach())
-            terms["discriminator"] = 1.0, losses.discriminator_adversarial(real=logits_real, fake=logits_fake)
-            with self.toggled_optimizer(self._optimizers()[0]):  # the discriminator's weights are constants for the generator
-                logits = self.discriminator.judge(seen.detach(), fake)
-            terms["generator_adversarial"] = self.lambda_adversarial, losses.generator_adversarial(fake=logits)
+            terms |= self._adversarial(batch, fake)
         if self.lambda_l1:
             terms["l1"] = self.lambda_l1, losses.l1(prediction=fake, target=batch.frame)
         parts = {
@@ -146,6 +157,23 @@ class ReenactModule(LightningModule):
                 terms[name] = weight, losses.region_l1(prediction=fake, target=batch.frame, region=region)
         if self.lambda_lpips:
             terms[self.lpips.name] = self.lambda_lpips, self.lpips(prediction=fake, target=batch.frame).mean()
+        return terms
+
+    def _adversarial(self, batch: Window, fake: Tensor) -> dict[str, tuple[float, Tensor]]:
+        """The part of ``_losses`` that the discriminator plays."""
+        terms: dict[str, tuple[float, Tensor]] = {}
+        seen = self.discriminator.look(batch.conditioning)
+        frame = batch.frame.detach().requires_grad_(bool(self.lambda_r1))
+        *features_real, logits_real = self.discriminator.features(seen, frame)
+        logits_fake = self.discriminator.judge(seen, fake.detach())
+        terms["discriminator"] = 1.0, adversarial.discriminator_loss(logits_real, logits_fake, self.game)
+        if self.lambda_r1:
+            terms["r1"] = self.lambda_r1, adversarial.r1_penalty(logits_real, frame)
+        with self.toggled_optimizer(self._optimizers()[0]):  # the discriminator's weights are constants for the generator
+            *features_fake, logits = self.discriminator.features(seen.detach(), fake)
+        terms["generator_adversarial"] = self.lambda_adversarial, adversarial.generator_loss(logits, self.game)
+        if self.lambda_feature_matching:
+            terms["feature_matching"] = self.lambda_feature_matching, adversarial.feature_matching(features_real, features_fake)
         return terms
 
     def _optimizers(self) -> list[LightningOptimizer]:

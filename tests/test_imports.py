@@ -26,7 +26,7 @@ FLOORS = (
         "unfinished",
         "windows",
     },
-    {"video", "networks", "losses", "metrics", "cuts", "measures", "occlusion"},
+    {"video", "networks", "losses", "adversarial", "metrics", "cuts", "measures", "occlusion"},
     {"landmarks", "face", "module", "provenance", "notes"},
     {"rendering", "transfer", "prepare", "glance"},
     {"tracking", "inference"},
@@ -96,7 +96,7 @@ def test_imports_only_from_floors_below(path: Path) -> None:
     [
         ("rendering", "face", False),
         ("face", "rendering", True),
-        ("losses", "networks", True),
+        ("losses", "adversarial", "networks", True),
         ("geometry", "schema", False),
         ("demo", "fit", False),
         ("callbacks", "datamodules", False),

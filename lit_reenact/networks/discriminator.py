@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
 
 from lit_reenact.networks.blocks import DownStep, Norm, initialize, normalization
+
+DiscriminatorNorm = Literal["batch", "instance", "none", "spectral"]
 
 
 class PatchDiscriminator(nn.Module):
@@ -20,24 +24,30 @@ class PatchDiscriminator(nn.Module):
         in_channels: of the window and the frame together, 9 * window + 3.
         channels: of the first layer; each layer doubles them, up to 8 times.
         layers: number of stride-2 convolutions.
-        norm: as in the generator.
+        norm: as in the generator, or ``spectral``: no layer can stretch its input (Miyato et al. 2018).
     """
 
-    def __init__(self, in_channels: int, channels: int = 64, layers: int = 3, norm: Norm = "batch") -> None:
+    def __init__(self, in_channels: int, channels: int = 64, layers: int = 3, norm: DiscriminatorNorm = "batch") -> None:
         super().__init__()
+        if norm not in get_args(DiscriminatorNorm):
+            raise ValueError(f"discriminator_norm is {norm!r}, but must be one of {get_args(DiscriminatorNorm)}")
+        of_maps: Norm = "none" if norm == "spectral" else norm
         self.from_conditioning = nn.Conv2d(in_channels - 3, channels, kernel_size=4, stride=2, padding=1)
         self.from_frame = nn.Conv2d(3, channels, kernel_size=4, stride=2, padding=1, bias=False)
         widths = [channels * min(2**layer, 8) for layer in range(layers + 1)]
-        steps = [DownStep(a, b, norm) for a, b in pairwise(widths[:-1])]
+        steps = [DownStep(a, b, of_maps) for a, b in pairwise(widths[:-1])]
         self.patches = nn.Sequential(
             nn.LeakyReLU(0.2, inplace=True),
             *steps,
-            nn.Conv2d(widths[-2], widths[-1], kernel_size=4, padding=1, bias=norm == "none"),
-            normalization(norm, widths[-1]),
+            nn.Conv2d(widths[-2], widths[-1], kernel_size=4, padding=1, bias=of_maps == "none"),
+            normalization(of_maps, widths[-1]),
             nn.LeakyReLU(0.2, inplace=True),
             nn.Conv2d(widths[-1], 1, kernel_size=4, padding=1),
         )
         self.apply(initialize)
+        if norm == "spectral":
+            for convolution in [module for module in self.modules() if isinstance(module, nn.Conv2d)]:
+                spectral_norm(convolution)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, conditioning: Tensor, frame: Tensor) -> Tensor:
@@ -51,5 +61,13 @@ class PatchDiscriminator(nn.Module):
 
     def judge(self, seen: Tensor, frame: Tensor) -> Tensor:
         """Logits of frames (B, 3, H, W) against windows that were looked at already; see ``forward``."""
-        logits: Tensor = self.patches(seen + self.from_frame(frame))
-        return logits.float()
+        return self.features(seen, frame)[-1]
+
+    def features(self, seen: Tensor, frame: Tensor) -> list[Tensor]:
+        """The feature maps of every layer, finest first, and at last the logits of ``judge``."""
+        features, last = [], seen + self.from_frame(frame)
+        for layer in self.patches:
+            last = layer(last)
+            if isinstance(layer, DownStep | nn.LeakyReLU):
+                features.append(last)
+        return [*features, last.float()]

@@ -111,6 +111,11 @@ def test_every_loss_is_logged_by_name_and_without_its_weight() -> None:
         ({"lambda_adversarial": 0.0}, {"loss/l1"}),
         ({"lambda_l1": 0.0}, {"loss/discriminator", "loss/generator_adversarial"}),
         ({}, {"loss/discriminator", "loss/generator_adversarial", "loss/l1"}),
+        ({"lambda_l1": 0.0, "lambda_r1": 1.0}, {"loss/discriminator", "loss/generator_adversarial", "loss/r1"}),
+        (
+            {"lambda_l1": 0.0, "lambda_feature_matching": 1.0},
+            {"loss/discriminator", "loss/generator_adversarial", "loss/feature_matching"},
+        ),
     ],
 )
 def test_a_weight_of_0_leaves_its_part_out(weights: dict[str, float], logged: set[str]) -> None:
@@ -149,6 +154,51 @@ def test_each_network_descends_its_own_loss_alone() -> None:
     ):
         assert parameter.grad is not None
         assert torch.allclose(parameter.grad, gradient, rtol=1e-3, atol=1e-7)
+
+
+@pytest.mark.parametrize(("weight", "of"), [("lambda_r1", "discriminator"), ("lambda_feature_matching", "generator")])
+def test_what_one_network_adds_is_nothing_to_the_other(weight: str, of: str) -> None:
+    gradients: dict[float, dict[str, Tensor]] = {}
+    for value in (0.0, 10.0):
+        seed_everything(0, verbose=False)
+        settings = {**SMALL, "learning_rate": 0.0, "norm": "none", "dropout": 0.0, weight: value}
+        module = ReenactModule(**settings)
+        _fit(module, max_steps=2)
+        gradients[value] = {name: parameter.grad for name, parameter in module.named_parameters() if parameter.grad is not None}
+    changed = {
+        name.split(".")[0] for name, gradient in gradients[10.0].items() if not torch.allclose(gradient, gradients[0.0][name])
+    }
+    assert changed == {of}
+
+
+@pytest.mark.parametrize("game", ["least_squares", "hinge"])
+def test_the_other_games_are_played(game: str) -> None:
+    """The logged losses of the first batch, against the networks taken by themselves."""
+    settings = {**SMALL, "norm": "none", "discriminator_norm": "instance", "dropout": 0.0, "learning_rate": 0.0, "game": game}
+    module = ReenactModule(**settings)
+    _, recorder = _fit(module, max_steps=2)
+    conditioning, frame, *_ = next(iter(Windows().train_dataloader()))
+    fake = module(conditioning)
+    real, made = module.discriminator(conditioning, frame), module.discriminator(conditioning, fake)
+    expected = {
+        "least_squares": (((real - 1) ** 2).mean() / 2 + ((made + 1) ** 2).mean() / 2, ((made - 1) ** 2).mean()),
+        "hinge": ((1 - real).clamp_min(0).mean() / 2 + (1 + made).clamp_min(0).mean() / 2, -made.mean()),
+    }[game]
+    logged = recorder.logged[0]["loss/discriminator"], recorder.logged[0]["loss/generator_adversarial"]
+    assert logged == pytest.approx(tuple(float(value) for value in expected), rel=1e-3, abs=1e-4)
+
+
+def test_long_gradients_are_shortened() -> None:
+    def lengths(**settings: float) -> list[float]:
+        seed_everything(0, verbose=False)
+        module = ReenactModule(**{**SMALL, "learning_rate": 0.0, **settings})
+        _fit(module, max_steps=2)
+        networks = (module.generator, module.discriminator)
+        return [float(torch.stack([p.grad.norm() for p in n.parameters() if p.grad is not None]).norm()) for n in networks]
+
+    free = lengths()
+    limit = 0.9 * min(free)
+    assert lengths(clip_norm=limit) == pytest.approx([limit, limit], rel=1e-3)
 
 
 def test_both_networks_learn() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lit_reenact.networks.discriminator import PatchDiscriminator
+from lit_reenact.networks.discriminator import DiscriminatorNorm, PatchDiscriminator
 
 
 @pytest.mark.parametrize(("image_size", "patches"), [(64, 6), (128, 14), (256, 30), (512, 62)])
@@ -39,3 +39,30 @@ def test_a_logit_judges_a_patch_of_70_pixels() -> None:
 def test_the_default_is_pix2pixs() -> None:
     widths = [c.out_channels for c in PatchDiscriminator(in_channels=102).modules() if isinstance(c, nn.Conv2d)]
     assert widths == [64, 64, 128, 256, 512, 1]
+
+
+@pytest.mark.parametrize("norm", ["batch", "instance", "none", "spectral"])
+def test_the_features_of_every_layer_end_in_the_logits(norm: DiscriminatorNorm) -> None:
+    discriminator = PatchDiscriminator(in_channels=12, channels=4, norm=norm).eval()
+    conditioning, frame = torch.randn(2, 9, 64, 64), torch.randn(2, 3, 64, 64)
+    seen = discriminator.look(conditioning)
+    *maps, logits = discriminator.features(seen, frame)
+    assert [tuple(m.shape[1:]) for m in maps] == [(4, 32, 32), (8, 16, 16), (16, 8, 8), (32, 7, 7)]
+    assert torch.equal(logits, discriminator(conditioning, frame))
+
+
+def test_spectral_normalisation_keeps_every_layer_from_stretching() -> None:
+    """Against the largest singular value of each weight, as a matrix, by SVD."""
+    discriminator = PatchDiscriminator(in_channels=12, channels=4, norm="spectral")
+    for _ in range(30):  # the power iteration goes one step a pass
+        discriminator(torch.randn(1, 9, 32, 32), torch.randn(1, 3, 32, 32))
+    discriminator.eval()
+    convolutions = [module for module in discriminator.modules() if isinstance(module, nn.Conv2d)]
+    assert len(convolutions) == 6
+    for convolution in convolutions:
+        assert torch.linalg.matrix_norm(convolution.weight.flatten(1), 2).item() == pytest.approx(1, abs=0.02)
+
+
+def test_an_unknown_norm_is_refused() -> None:
+    with pytest.raises(ValueError, match="discriminator_norm is 'layer'"):
+        PatchDiscriminator(in_channels=12, norm="layer")  # type: ignore[arg-type]

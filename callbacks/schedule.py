@@ -1,0 +1,63 @@
+"""The learning rate over the training."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal, get_args
+
+from lightning.pytorch import Callback, Trainer
+
+from callbacks.budget import BatchBudget
+from lit_reenact.errors import ReenactError
+from lit_reenact.module import ReenactModule
+
+Schedule = Literal["constant", "linear", "cosine"]
+
+
+class LearningRateSchedule(Callback):
+    """Sets the learning rate of both networks before every batch, and logs it as ``learning_rate``.
+
+    It depends on the number of the batch and on the budget alone, so there is nothing to save or to resume; whoever raises the
+    budget of a finished run raises its learning rate again.
+    """
+
+    def __init__(self, kind: Schedule = "linear", warm_up: int = 0, hold: float = 0.5) -> None:
+        """
+        Args:
+            kind: ``constant``; ``linear``: constant, then down to 0 in a straight line (pix2pix); ``cosine``: the same along a
+                cosine.
+            warm_up: batches over which it rises to the module's ``learning_rate``.
+            hold: share of the budget after which it begins to fall.
+        """
+        super().__init__()
+        if kind not in get_args(Schedule):
+            raise ReenactError(f"schedule.kind is {kind!r}, but must be one of {get_args(Schedule)}")
+        if warm_up < 0 or not 0 <= hold <= 1:
+            raise ReenactError(f"schedule.warm_up is {warm_up} and schedule.hold {hold}: at least 0, and between 0 and 1")
+        self.kind = kind
+        self.warm_up = warm_up
+        self.hold = hold
+
+    def factor(self, batch: int, budget: int) -> float:
+        """Share of the module's learning rate in batch number ``batch``, counted from 0, of ``budget``."""
+        rise = min(1.0, (batch + 1) / (self.warm_up + 1))
+        start = self.hold * budget
+        fallen = 0.0 if self.kind == "constant" or batch < start else min(1.0, (batch - start) / max(1.0, budget - start))
+        return rise * ((1 + math.cos(math.pi * fallen)) / 2 if self.kind == "cosine" else 1 - fallen)
+
+    def on_fit_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        self.budget = next((callback.max_batch_steps for callback in callbacks if isinstance(callback, BatchBudget)), None)
+        if self.budget is None and self.kind != "constant":
+            raise ReenactError(
+                f"schedule.kind is {self.kind!r}, which needs the callback BatchBudget to know when the training ends"
+            )
+
+    def on_train_batch_start(  # type: ignore[override]
+        self, trainer: Trainer, pl_module: ReenactModule, batch: Any, batch_idx: int
+    ) -> None:
+        rate = pl_module.learning_rate * self.factor(pl_module.batch_step, self.budget or 1)
+        for optimizer in trainer.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+        pl_module.log("learning_rate", rate)
