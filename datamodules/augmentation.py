@@ -31,6 +31,7 @@ class Augmentation:
         exposure: brighter or darker by up to this share.
         saturation: more or less by up to this share.
         hue: share of the circle of hues to either side.
+        probability: that a window is changed at all.
     """
 
     rotation: float = 0.0
@@ -39,6 +40,7 @@ class Augmentation:
     exposure: float = 0.0
     saturation: float = 0.0
     hue: float = 0.0
+    probability: float = 1.0
 
     def __call__(self, window: Window, generator: torch.Generator) -> Window:
         """Change a batch of windows.
@@ -47,7 +49,8 @@ class Augmentation:
             window: images float32 in [-1, 1]; its conditioning may be overwritten.
             generator: on the CPU; all that is drawn comes from it, as many numbers whatever is switched on.
         """
-        draw = torch.rand(len(window.frame), MOVES + COLOURS, generator=generator).mul_(2).sub_(1).to(window.frame)
+        draw = torch.rand(len(window.frame), MOVES + COLOURS, generator=generator).mul_(2).sub_(1)
+        draw = (draw * (torch.rand(len(draw), 1, generator=generator) < self.probability)).to(window.frame)
         if self.rotation or self.shift or self.scale:
             window = self._moved(window, draw[:, :MOVES])
         if self.exposure or self.saturation or self.hue:

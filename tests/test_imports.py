@@ -96,7 +96,7 @@ def test_imports_only_from_floors_below(path: Path) -> None:
     [
         ("rendering", "face", False),
         ("face", "rendering", True),
-        ("losses", "adversarial", "networks", True),
+        ("losses", "networks", True),
         ("geometry", "schema", False),
         ("demo", "fit", False),
         ("callbacks", "datamodules", False),

@@ -64,6 +64,20 @@ def test_every_part_is_drawn_alike_whatever_else_is_on() -> None:
     assert torch.equal(alone.region, together.region)
 
 
+def test_with_half_the_probability_some_windows_are_left_as_they_are() -> None:
+    window = make_window()
+    always, sometimes = (
+        Augmentation(rotation=20, exposure=0.3, probability=probability)(make_window(), torch.Generator().manual_seed(1))
+        for probability in (1.0, 0.5)
+    )
+    left = [torch.allclose(sometimes.conditioning[k], window.conditioning[k], atol=1e-4) for k in range(BATCH)]
+    assert 0 < sum(left) < BATCH
+    for item, unchanged in enumerate(left):
+        expected = window if unchanged else always
+        torch.testing.assert_close(sometimes.frame[item], expected.frame[item], atol=1e-3, rtol=0)
+        torch.testing.assert_close(sometimes.conditioning[item], expected.conditioning[item], atol=1e-4, rtol=0)
+
+
 @pytest.mark.parametrize("part", ["rotation", "shift", "scale"])
 def test_moves_against_scipy(part: str) -> None:
     """Forward map p -> s R (p - c) + c + t in pixels, y down, as SciPy's inverse map of rows and columns."""
