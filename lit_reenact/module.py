@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from lit_reenact import losses
 from lit_reenact.networks.blocks import Norm
 from lit_reenact.networks.discriminator import PatchDiscriminator
 from lit_reenact.networks.generator import Generator, Head
-from lit_reenact.schema import CONDITIONING_CHANNELS, EMPTY, EYES, MOUTH, Window
+from lit_reenact.schema import CONDITIONING, EMPTY, EYES, MOUTH, ConditioningImage, Window, conditioning_channels
 from lit_reenact.windows import Placement
 
 
@@ -25,7 +26,8 @@ class ReenactModule(LightningModule):
     built nor run. ``batch_step`` counts the batches trained on (``global_step`` counts the steps of both optimizers).
 
     Args:
-        window, placement, stride, image_size, channels, levels, max_channels, norm, dropout, head: of the ``Generator``.
+        window, placement, stride, conditioning, image_size, channels, levels, max_channels, norm, dropout, head: of the
+            ``Generator``.
         discriminator_channels, discriminator_layers: of the ``PatchDiscriminator``.
         lambda_adversarial, lambda_l1, lambda_face_l1, lambda_eyes_l1, lambda_mouth_l1, lambda_lpips: weights of the losses in the
             generator's objective. ``face_l1``, ``eyes_l1`` and ``mouth_l1`` are L1 over these parts alone: in the whole image
@@ -39,6 +41,7 @@ class ReenactModule(LightningModule):
         window: int = 11,
         placement: Placement = "causal",
         stride: int = 1,
+        conditioning: Sequence[ConditioningImage] = CONDITIONING,
         image_size: int = 256,
         channels: int = 64,
         levels: int = 8,
@@ -71,9 +74,11 @@ class ReenactModule(LightningModule):
         self.learning_rate = learning_rate
         self.beta1 = beta1
         self.batch_step = 0
-        self.generator = Generator(window, image_size, channels, levels, max_channels, norm, dropout, head, placement, stride)
+        self.generator = Generator(
+            window, image_size, channels, levels, max_channels, norm, dropout, head, placement, stride, conditioning
+        )
         if lambda_adversarial:
-            in_channels = CONDITIONING_CHANNELS * window + 3
+            in_channels = conditioning_channels(conditioning) * window + 3
             self.discriminator = PatchDiscriminator(in_channels, discriminator_channels, discriminator_layers, norm)
 
     def forward(self, conditioning: Tensor, base: Tensor | None = None) -> Tensor:

@@ -12,6 +12,7 @@ import torch
 import yaml
 
 from lit_reenact.errors import ReenactError
+from lit_reenact.schema import CONDITIONING
 
 FREE_KEYS = (
     "budget.max_batch_steps",
@@ -22,6 +23,10 @@ FREE_KEYS = (
     "trainer.num_nodes",
 )
 """What may change when a run goes on: how long and on what it trains, not what it learns."""
+
+
+EARLIER = {"model.conditioning": list(CONDITIONING), "data.conditioning": list(CONDITIONING)}
+"""What runs had before there was a setting for it."""
 
 
 class AnotherRunError(ReenactError):
@@ -86,7 +91,7 @@ class RunFolder:
         os.replace(partial, self.config)
 
     def _refuse_another(self, config: dict[str, Any]) -> None:
-        before, now = dict(flatten(yaml.safe_load(self.config.read_text()))), dict(flatten(config))
+        before, now = EARLIER | dict(flatten(yaml.safe_load(self.config.read_text()))), dict(flatten(config))
         for key in sorted(before.keys() | now.keys()):
             if key not in FREE_KEYS and before.get(key) != now.get(key):
                 raise AnotherRunError(
