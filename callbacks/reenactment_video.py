@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,26 +13,30 @@ from torch import Tensor
 
 from lit_reenact.module import ReenactModule
 from lit_reenact.provenance import ai_generated_tags
-from lit_reenact.schema import CONDITIONING_CHANNELS, Window
+from lit_reenact.reenactment import conditioning_picture
+from lit_reenact.schema import CONDITIONING, ConditioningImage, Window, conditioning_channels
 from lit_reenact.video import VideoWriter
 
 
-def side_by_side(conditioning: Tensor, output: Tensor, target: Tensor, current: int) -> Tensor:
-    """The diffuse face of each window's current frame, the generated and the real frame, left to right.
+def side_by_side(
+    conditioning: Tensor, output: Tensor, target: Tensor, current: int, images: Sequence[ConditioningImage] = CONDITIONING
+) -> Tensor:
+    """The conditioning of each window's current frame as a picture, the generated and the real frame, left to right.
 
     Args:
-        conditioning: (B, N_w * 9, H, W) in [-1, 1].
+        conditioning: (B, N_w * 3 K, H, W) in [-1, 1].
         output: (B, 3, H, W) in [-1, 1].
         target: (B, 3, H, W) in [-1, 1].
         current: place of the current frame in a window.
+        images: names of the K conditioning images of a frame.
 
     Returns:
         uint8 (B, H, 3 W, 3).
     """
-    images = conditioning[:, CONDITIONING_CHANNELS * current : CONDITIONING_CHANNELS * (current + 1)]
-    face = torch.maximum(images[:, 0:3], images[:, 6:9])  # the eyes are black in the diffuse image
-    row = torch.cat([face, output, target], dim=3)  # (B, 3, H, 3 W)
-    return ((row + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+    shown = torch.split(conditioning, conditioning_channels(images), dim=1)[current]
+    parts = [conditioning_picture(shown, images), output.permute(0, 2, 3, 1), target.permute(0, 2, 3, 1)]
+    row = torch.cat(parts, dim=2)  # (B, H, 3 W, 3)
+    return ((row + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
 class ReenactmentVideo(Callback):
@@ -58,7 +63,9 @@ class ReenactmentVideo(Callback):
         wanted = self.max_frames - sum(len(rows) for rows in self.rows)
         if wanted > 0 and trainer.is_global_zero:
             conditioning, output, target = (images[:wanted] for images in (batch.conditioning, outputs, batch.frame))
-            self.rows.append(side_by_side(conditioning, output, target, pl_module.generator.shape.current).cpu())
+            generator = pl_module.generator
+            row = side_by_side(conditioning, output, target, generator.shape.current, generator.conditioning)
+            self.rows.append(row.cpu())
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
         self.validations += 1

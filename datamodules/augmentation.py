@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +12,7 @@ from kornia.geometry.transform import get_affine_matrix2d, warp_affine
 from torch import Tensor
 
 from datamodules.resampling import move_images
-from lit_reenact.schema import CONDITIONING_CHANNELS, Window
+from lit_reenact.schema import CONDITIONING, ConditioningImage, Window, conditioning_channels
 
 MOVES, COLOURS = 4, 3
 """Numbers that are drawn for a window: rotation, scale and two shifts; exposure, saturation, hue."""
@@ -42,19 +43,22 @@ class Augmentation:
     hue: float = 0.0
     probability: float = 1.0
 
-    def __call__(self, window: Window, generator: torch.Generator) -> Window:
+    def __call__(
+        self, window: Window, generator: torch.Generator, conditioning: Sequence[ConditioningImage] = CONDITIONING
+    ) -> Window:
         """Change a batch of windows.
 
         Args:
             window: images float32 in [-1, 1]; its conditioning may be overwritten.
             generator: on the CPU; all that is drawn comes from it, as many numbers whatever is switched on.
+            conditioning: names of the conditioning images of each frame.
         """
         draw = torch.rand(len(window.frame), MOVES + COLOURS, generator=generator).mul_(2).sub_(1)
         draw = (draw * (torch.rand(len(draw), 1, generator=generator) < self.probability)).to(window.frame)
         if self.rotation or self.shift or self.scale:
             window = self._moved(window, draw[:, :MOVES])
         if self.exposure or self.saturation or self.hue:
-            window = self._recoloured(window, draw[:, MOVES:])
+            window = self._recoloured(window, draw[:, MOVES:], conditioning)
         return window
 
     def _moved(self, window: Window, draw: Tensor) -> Window:
@@ -74,8 +78,8 @@ class Augmentation:
             region=warp(window.region[:, None].float(), "nearest", "zeros")[:, 0].to(window.region.dtype),
         )
 
-    def _recoloured(self, window: Window, draw: Tensor) -> Window:
-        """Diffuse images and frames; correspondence and eyes are codes. Black, where no face is, stays black."""
+    def _recoloured(self, window: Window, draw: Tensor, conditioning: Sequence[ConditioningImage]) -> Window:
+        """Diffuse images and frames; the others are codes. Black, where no face is, stays black."""
         exposure, saturation = (
             torch.exp(draw[:, k] * math.log1p(share)) for k, share in enumerate((self.exposure, self.saturation))
         )
@@ -89,11 +93,14 @@ class Augmentation:
             flat = adjust_hue(flat, hue.repeat_interleave(each))
             return (flat * 2 - 1).view_as(images)
 
-        size, length = window.conditioning.shape[2:], window.conditioning.shape[1] // CONDITIONING_CHANNELS
-        images = window.conditioning.reshape(-1, length, CONDITIONING_CHANNELS, *size).clone()
-        images[:, :, :3] = recolour(images[:, :, :3])
         frame, base = (recolour(one[:, None])[:, 0] for one in (window.frame, window.base))
-        return window._replace(conditioning=images.flatten(1, 2), frame=frame, base=base)
+        window = window._replace(frame=frame, base=base)
+        if "diffuse" not in conditioning:
+            return window
+        size, first = window.conditioning.shape[2:], conditioning_channels(conditioning[: conditioning.index("diffuse")])
+        images = window.conditioning.reshape(len(draw), -1, conditioning_channels(conditioning), *size).clone()
+        images[:, :, first : first + 3] = recolour(images[:, :, first : first + 3])
+        return window._replace(conditioning=images.flatten(1, 2))
 
 
 UNCHANGED = Augmentation()

@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
 
-import torch
 from torch import Tensor
 from tqdm import tqdm
 
 import lit_reenact
 from datamodules.cache_file import CacheFile, Images
-from lit_reenact.rendering.conditioning import ConditioningRenderer
-from lit_reenact.schema import CONDITIONING_CHANNELS, FaceParameters, Track
+from lit_reenact.rendering.ablations import Renderer
+from lit_reenact.schema import ConditioningImage, FaceParameters, Track, conditioning_channels
 
 CHUNK = 16
 """Frames rendered at once."""
 
-CACHE_CHANNELS = CONDITIONING_CHANNELS + 1
-"""The conditioning images of a frame, then its region image."""
+
+def cache_channels(conditioning: Sequence[ConditioningImage]) -> int:
+    """The conditioning images of a frame, then its region image."""
+    return conditioning_channels(conditioning) + 1
 
 
-def draw(renderer: ConditioningRenderer, parameters: FaceParameters) -> Tensor:
-    """The images of some frames: uint8 (N, CACHE_CHANNELS, H, W) on the renderer's device."""
-    return torch.cat([renderer(parameters), renderer.regions(parameters)[:, None]], 1)
+def draw(renderer: Renderer, parameters: FaceParameters) -> Tensor:
+    """The images of some frames: uint8 (N, cache_channels, H, W) on the renderer's device."""
+    return renderer.draw(parameters)
 
 
 @cache
@@ -42,27 +43,29 @@ def renderer_version() -> str:
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
 
 
-def conditioning_cache(track: Track, folder: Path, size: int) -> CacheFile:
-    """The file for the images of ``track`` at ``size`` pixels: uint8 (T, size, size, CACHE_CHANNELS), the layout of the networks.
+def conditioning_cache(track: Track, folder: Path, size: int, conditioning: Sequence[ConditioningImage]) -> CacheFile:
+    """The file for the images of ``track`` at ``size`` pixels: uint8 (T, size, size, cache_channels), the layout of the networks.
 
-    Its name changes with everything that they are made from.
+    Its name changes with everything that they are made from; those of one choice of images do not replace those of another, which
+    may be in use.
     """
-    digest = hashlib.sha256(repr((track.camera, track.info.face_model_hash, size, renderer_version())).encode())
+    images = "-".join(conditioning)
+    digest = hashlib.sha256(repr((track.camera, track.info.face_model_hash, size, images, renderer_version())).encode())
     for part in (track.parameters, track.actor):
         for field in fields(part):
             values = getattr(part, field.name)
             digest.update(f"{field.name}{tuple(values.shape)}{values.dtype}".encode())
             digest.update(values.contiguous().numpy().tobytes())
-    shape = (len(track), size, size, CACHE_CHANNELS)
-    return CacheFile(folder, f"conditioning-{size}", digest.hexdigest()[:16], shape)
+    shape = (len(track), size, size, cache_channels(conditioning))
+    return CacheFile(folder, f"conditioning-{images}-{size}", digest.hexdigest()[:16], shape)
 
 
-def ensure_cache(file: CacheFile, renderer: ConditioningRenderer, parameters: FaceParameters, progress: bool = True) -> None:
+def ensure_cache(file: CacheFile, renderer: Renderer, parameters: FaceParameters, progress: bool = True) -> None:
     """Render the images of all frames, unless they are there.
 
     Args:
         file: of ``conditioning_cache``.
-        renderer: of the track's actor, at the file's size.
+        renderer: of the track's actor, at the file's size, of its images.
         parameters: of all frames of the track.
         progress: whether to show a progress bar.
 
@@ -75,7 +78,7 @@ def ensure_cache(file: CacheFile, renderer: ConditioningRenderer, parameters: Fa
         file.write(_parts(renderer, parameters, bar.update))
 
 
-def _parts(renderer: ConditioningRenderer, parameters: FaceParameters, advance: Callable[[int], object]) -> Iterator[Images]:
+def _parts(renderer: Renderer, parameters: FaceParameters, advance: Callable[[int], object]) -> Iterator[Images]:
     for start in range(0, len(parameters), CHUNK):
         images = draw(renderer, parameters[start : start + CHUNK])
         yield images.permute(0, 2, 3, 1).cpu().numpy()
@@ -89,17 +92,17 @@ class CachedImages:
         self.file = file
 
     def __call__(self, frames: Tensor) -> Tensor:
-        """uint8 (N, CACHE_CHANNELS, H, W) of some frames (N,)."""
+        """uint8 (N, cache_channels, H, W) of some frames (N,)."""
         return self.file.read(frames).permute(0, 3, 1, 2)
 
 
 class DrawnImages:
     """The same images, drawn whenever they are wanted."""
 
-    def __init__(self, renderer: ConditioningRenderer, parameters: FaceParameters) -> None:
+    def __init__(self, renderer: Renderer, parameters: FaceParameters) -> None:
         self.renderer = renderer
         self.parameters = parameters
 
     def __call__(self, frames: Tensor) -> Tensor:
-        """uint8 (N, CACHE_CHANNELS, H, W) of some frames (N,)."""
+        """uint8 (N, cache_channels, H, W) of some frames (N,)."""
         return draw(self.renderer, self.parameters[frames])

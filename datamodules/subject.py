@@ -16,8 +16,8 @@ from datamodules.clip_frames import ClipFrames
 from datamodules.conditioning_cache import conditioning_cache
 from lit_reenact.errors import ReenactError
 from lit_reenact.face import load_face_model
-from lit_reenact.rendering.conditioning import ConditioningRenderer
-from lit_reenact.schema import Track
+from lit_reenact.rendering.ablations import Renderer, make_renderer
+from lit_reenact.schema import ConditioningImage, Track
 from lit_reenact.split import Split, temporal_split
 from lit_reenact.tracking.trackfile import CLIP_NAME, load_track
 from lit_reenact.video import probe, sha256
@@ -32,14 +32,23 @@ class Subject:
         image_size: side of the images in pixels.
         fractions: of the clip for training and validation.
         span: frames of the clip that a window reaches over.
+        conditioning: names of the conditioning images of each frame.
     """
 
-    def __init__(self, folder: Path, image_size: int, fractions: tuple[float, float], span: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        image_size: int,
+        fractions: tuple[float, float],
+        span: int,
+        conditioning: Sequence[ConditioningImage],
+    ) -> None:
         self.folder = folder
         self.clip = folder / CLIP_NAME
         self.image_size = image_size
         self.fractions = fractions
         self.span = span
+        self.conditioning = conditioning
 
     @cached_property
     def track(self) -> Track:
@@ -87,13 +96,15 @@ class Subject:
             )
         return split
 
-    def renderer(self) -> ConditioningRenderer:
+    @cached_property
+    def renderer(self) -> Renderer:
         """Renders this actor's conditioning images at this size."""
         model = load_face_model(self.track.info.face_model)
-        return ConditioningRenderer(model, self.track.actor, self.track.camera, self.image_size)
+        return make_renderer(model, self.track.actor, self.track.camera, self.image_size, self.conditioning)
 
+    @cached_property
     def conditioning_file(self) -> CacheFile:
-        return conditioning_cache(self.track, self.folder, self.image_size)
+        return conditioning_cache(self.track, self.folder, self.image_size, self.conditioning)
 
     def frames(self, keep: int) -> ClipFrames:
         """The frames of the clip, of which the first ``keep`` are kept decoded."""

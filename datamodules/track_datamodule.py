@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Literal
 
@@ -13,14 +14,14 @@ from torch.utils.data import DataLoader
 from datamodules.augmentation import UNCHANGED, Augmentation
 from datamodules.balance import frame_weights
 from datamodules.clip_frames import ClipFrames
-from datamodules.conditioning_cache import CachedImages, DrawnImages, draw, ensure_cache
+from datamodules.conditioning_cache import CachedImages, DrawnImages, cache_channels, draw, ensure_cache
 from datamodules.loader import ResumableLoader
 from datamodules.sampler import RunSampler, held_out_batches, seeded, training_seed
 from datamodules.subject import Subject, read_subjects
 from datamodules.windows import Part, ReadImages, WindowDataset
 from lit_reenact.errors import ReenactError
-from lit_reenact.rendering.conditioning import ConditioningRenderer
-from lit_reenact.schema import CONDITIONING_CHANNELS, FaceParameters, Runs, Track, Window
+from lit_reenact.rendering.ablations import Renderer
+from lit_reenact.schema import CONDITIONING, ConditioningImage, FaceParameters, Runs, Track, Window, checked_conditioning
 from lit_reenact.split import Split
 from lit_reenact.windows import Placement, WindowMemory, WindowShape, stack_windows, to_signed
 
@@ -42,6 +43,7 @@ class TrackDataModule(LightningDataModule):
         window: int = 11,
         placement: Placement = "causal",
         stride: int = 1,
+        conditioning: Sequence[ConditioningImage] = CONDITIONING,
         batch_size: int = 16,
         run_length: int | None = None,
         workers: int = 2,
@@ -59,6 +61,7 @@ class TrackDataModule(LightningDataModule):
             window: frames in a window.
             placement: ``causal``: the current frame is the window's last; ``centred``: it is in its middle.
             stride: a window shows every so many frames of the clip.
+            conditioning: names of the images that are rendered of each frame, in their order.
             batch_size: windows in a batch (of each device).
             run_length: windows that follow each other in a batch and so share conditioning images; 1 samples each on its own. By
                 default so long that a batch of all devices holds four such runs.
@@ -79,6 +82,7 @@ class TrackDataModule(LightningDataModule):
         self.save_hyperparameters(logger=False, ignore=["augmentation"])  # a checkpoint holds plain values only
         self.image_size = image_size
         self.shape = WindowShape(window, placement, stride)
+        self.conditioning = checked_conditioning(conditioning)
         self.batch_size = batch_size
         self.run_length = run_length
         self.workers = workers
@@ -86,11 +90,13 @@ class TrackDataModule(LightningDataModule):
         self.rendering = rendering
         self.frame_cache_gib = frame_cache_gib
         self.augmentation = augmentation
-        self.subjects = [Subject(folder, image_size, fractions, self.shape.span) for folder in read_subjects(track)]
+        self.subjects = [
+            Subject(folder, image_size, fractions, self.shape.span, self.conditioning) for folder in read_subjects(track)
+        ]
         self.folder = self.subjects[0].folder
         self._memory = WindowMemory()
         self._means: Tensor | None = None
-        self._renderers: list[ConditioningRenderer] = []
+        self._renderers: list[Renderer] = []
 
     def check(self) -> None:
         """Refuse unusable data before anything is written.
@@ -107,8 +113,7 @@ class TrackDataModule(LightningDataModule):
                 f"{first.folder} was tracked with the face model {first.track.info.face_model!r} and {second.folder} with "
                 f"{second.track.info.face_model!r}: track all actors with the same one"
             )
-        for name in PARTS:
-            self._dataset(name)
+        self.setup()
 
     @property
     def track(self) -> Track:
@@ -128,9 +133,10 @@ class TrackDataModule(LightningDataModule):
         share = min(1.0, room / sum(lengths))
         return [subject.frames(int(share * length)) for subject, length in zip(self.subjects, lengths, strict=True)]
 
-    def renderer(self) -> ConditioningRenderer:
+    @property
+    def renderer(self) -> Renderer:
         """Renders the first actor's conditioning images at the data module's size."""
-        return self.subjects[0].renderer()
+        return self.subjects[0].renderer
 
     def mean_frame(self) -> Tensor:
         """The mean of the valid training frames: float32 (3, image_size, image_size) in [-1, 1], or (A, 3, ...) of A actors."""
@@ -151,7 +157,7 @@ class TrackDataModule(LightningDataModule):
         for subject, frames in zip(self.subjects, self.frames, strict=True):
             frames.ensure()
             if self.rendering == "cache":
-                ensure_cache(subject.conditioning_file(), subject.renderer().to(device), subject.track.parameters)
+                ensure_cache(subject.conditioning_file, subject.renderer.to(device), subject.track.parameters)
 
     def setup(self, stage: str | None = None) -> None:
         """Make the datasets of all three parts.
@@ -159,10 +165,16 @@ class TrackDataModule(LightningDataModule):
         Raises:
             ReenactError: as ``check``.
         """
-        self.train_dataset, self.val_dataset, self.test_dataset = (self._dataset(name) for name in PARTS)
+        self.train_dataset, self.val_dataset, self.test_dataset = self._datasets
 
-    def _dataset(self, name: str) -> WindowDataset:
-        dataset = WindowDataset([self._part(actor, PARTS[name]) for actor in range(len(self.subjects))], self.shape)
+    @cached_property
+    def _datasets(self) -> list[WindowDataset]:
+        """Of the parts, in order."""
+        images = [self._images(subject) for subject in self.subjects]
+        return [self._dataset(name, images) for name in PARTS]
+
+    def _dataset(self, name: str, images: list[ReadImages]) -> WindowDataset:
+        dataset = WindowDataset([self._part(actor, PARTS[name], read) for actor, read in enumerate(images)], self.shape)
         missing = set(range(len(self.subjects))) - set(dataset.actor.tolist())
         if missing:
             raise ReenactError(
@@ -171,16 +183,16 @@ class TrackDataModule(LightningDataModule):
             )
         return dataset
 
-    def _part(self, actor: int, name: str) -> Part:
+    def _part(self, actor: int, name: str, images: ReadImages) -> Part:
         subject = self.subjects[actor]
         span: range = getattr(subject.split, name)
-        return Part(self._images(subject), self.frames[actor], span, subject.track.valid, subject.track.info.cuts)
+        return Part(images, self.frames[actor], span, subject.track.valid, subject.track.info.cuts)
 
     def _images(self, subject: Subject) -> ReadImages:
         if self.rendering == "cache":
-            return CachedImages(subject.conditioning_file())
+            return CachedImages(subject.conditioning_file)
         if self.rendering == "worker":
-            return DrawnImages(subject.renderer(), subject.track.parameters)
+            return DrawnImages(subject.renderer, subject.track.parameters)
         return subject.track.parameters.__getitem__
 
     def train_dataloader(self) -> DataLoader[Runs]:
@@ -254,15 +266,15 @@ class TrackDataModule(LightningDataModule):
         images = self._draw(batch, batch.images) if isinstance(batch.images, FaceParameters) else batch.images
         means = self._mean_frames(images.device)
         window = Window(
-            conditioning=stack_windows(images, batch.shown, self._memory),
+            conditioning=stack_windows(images[:, :-1], batch.shown, self._memory),
             frame=to_signed(batch.frame),
-            region=images[batch.shown[:, self.shape.current], CONDITIONING_CHANNELS],
+            region=images[batch.shown[:, self.shape.current], -1],
             number=batch.number,
             actor=batch.actor,
             base=means.expand(len(batch.frame), -1, -1, -1) if len(means) == 1 else means[batch.actor],
         )
         training = self.trainer is not None and self.trainer.training
-        return self.augmentation(window, self._chance()) if training else window
+        return self.augmentation(window, self._chance(), self.conditioning) if training else window
 
     def _chance(self) -> torch.Generator:
         """Decided by the seed, the batch step and the process, so that a resumed training draws as one that never stopped."""
@@ -272,12 +284,12 @@ class TrackDataModule(LightningDataModule):
     def _draw(self, batch: Runs, parameters: FaceParameters) -> Tensor:
         device = parameters.rotation.device
         if not self._renderers:
-            self._renderers = [subject.renderer().to(device) for subject in self.subjects]
+            self._renderers = [subject.renderer.to(device) for subject in self.subjects]
         if len(self._renderers) == 1:
             return draw(self._renderers[0], parameters)
         owner = batch.actor.new_empty(len(parameters))
         owner[batch.shown] = batch.actor[:, None].expand_as(batch.shown)
-        shape = (len(parameters), CONDITIONING_CHANNELS + 1, self.image_size, self.image_size)
+        shape = (len(parameters), cache_channels(self.conditioning), self.image_size, self.image_size)
         images = torch.empty(shape, dtype=torch.uint8, device=device)
         for actor in set(owner.tolist()):
             images[owner == actor] = draw(self._renderers[actor], parameters[owner == actor])

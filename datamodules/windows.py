@@ -16,8 +16,8 @@ from lit_reenact.schema import FaceParameters, Runs
 from lit_reenact.windows import WindowShape
 
 ReadImages = Callable[[Tensor], Tensor | FaceParameters]
-"""Frame numbers (N,) to the conditioning and region images of these frames, uint8 (N, CACHE_CHANNELS, H, W), or to what they are
-drawn from."""
+"""Frame numbers (N,) to the conditioning and region images of these frames, uint8 (N, 3 K + 1, H, W), or to what they are drawn
+from."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_only
 
 from lit_reenact.errors import ReenactError
+from lit_reenact.finetuning import start_from
 from lit_reenact.loggers import make_loggers
 from lit_reenact.module import ReenactModule
 from lit_reenact.run_folder import RunFolder
@@ -70,6 +71,9 @@ class ReenactCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument("--name", type=str | None, default=None, help="of the run (default: that of its configuration file)")
         parser.add_argument("--output", type=str, default="outputs", help="the run is written to OUTPUT/NAME/seed-SEED")
+        parser.add_argument(
+            "--init_from", type=str | None, default=None, help="start from the weights of this checkpoint, trained on other clips"
+        )
         for key, class_path in CALLBACKS.items():
             parser.add_lightning_class_args(_import(class_path), key)
 
@@ -94,23 +98,30 @@ class ReenactCLI(LightningCLI):
 def run_fit(arguments: Sequence[str]) -> RunFolder:
     """Train until the budget is spent; the same arguments again resume where the run stopped.
 
+    A new run starts from ``--init_from`` if that is given; one that is resumed goes on from its own last checkpoint.
+
     Args:
         arguments: of the command line after ``lit-reenact fit``.
 
     Raises:
-        ReenactError: an unknown or contradictory setting, unusable data, or a folder with a run of another configuration.
+        ReenactError: an unknown or contradictory setting, unusable data, a checkpoint of other networks to start from, or a
+            folder with a run of another configuration.
         KeyboardInterrupt: the user stopped the training; the last checkpoint is written.
     """
     cli = _parse(arguments, "fit")
     run, budget = cli.run_folder, cli.config.budget.max_batch_steps
     cli.datamodule.check()
-    done = run.batch_step()
+    done, start = run.batch_step(), cli.config.init_from
+    if start is not None and not done:
+        start_from(cli.model, Path(start))
     run.claim(cli.plain_config)
     if done >= budget:
         _say(f"{run.path} is trained already: {done} of {budget} batch steps.")
     else:
         if done:
             _say(f"Resuming {run.path} at batch step {done} of {budget}.")
+        elif start is not None:
+            _say(f"Starting from the weights of {start}.")
         _train(cli, resume=run.last if done else None)
     _say(f"Wrote {run.path}: checkpoints/ (best and last), videos/, metrics/, wandb/ (`wandb sync` uploads it), config.yaml.")
     _say(f"Next: {_reenact_command(cli.datamodule.folder, run.best)}")
@@ -212,7 +223,7 @@ def _import(class_path: str) -> Any:
 
 
 def _refuse_contradictions(config: Any) -> None:
-    for key in ("window", "placement", "stride", "image_size"):
+    for key in ("window", "placement", "stride", "conditioning", "image_size"):
         model, data = config.model[key], config.data[key]
         if model != data:
             raise ReenactError(f"model.{key} is {model}, but data.{key} is {data}: give both the same value")

@@ -13,8 +13,8 @@ from lit_reenact.cuts import shots
 from lit_reenact.errors import ReenactError
 from lit_reenact.module import ReenactModule
 from lit_reenact.networks.generator import Generator
-from lit_reenact.rendering.conditioning import ConditioningRenderer
-from lit_reenact.schema import CONDITIONING_CHANNELS, FaceParameters, Track
+from lit_reenact.rendering.ablations import Renderer
+from lit_reenact.schema import FaceParameters, Track, conditioning_channels
 from lit_reenact.windows import WindowMemory, stack_windows
 
 
@@ -29,30 +29,47 @@ def load_generator(checkpoint: Path, device: torch.device | str = "cpu", target:
     Raises:
         ReenactError: no such file, not a checkpoint of this project, weights that do not fit its own settings, or another target.
     """
-    state = _read_checkpoint(checkpoint)
+    state = read_checkpoint(checkpoint)
     trained_on = state.get("TrackDataModule", {})
     if target is not None and target.info.clip_sha256 not in trained_on.get("clip_sha256", target.info.clip_sha256):
         raise ReenactError(
             f"{checkpoint} was trained on {', '.join(trained_on['source'])}, not on {target.info.source}: give its own target"
         )
+    return load_networks(checkpoint, state).generator.eval().to(device)
+
+
+def load_networks(checkpoint: Path, state: dict[str, Any]) -> ReenactModule:
+    """The networks of a training checkpoint, the generator with its averaged weights where it has them.
+
+    Args:
+        checkpoint: its file, for the sentence.
+        state: what ``read_checkpoint`` gave of it.
+
+    Raises:
+        ReenactError: the weights do not fit the checkpoint's own settings.
+    """
     try:
         settings = {
             name: value for name, value in state["hyper_parameters"].items() if not name.startswith("_")
         }  # LightningCLI's own
-        generator = ReenactModule(**settings).generator
-        weights = state.get("generator_ema") or {
-            name.removeprefix("generator."): value for name, value in state["state_dict"].items() if name.startswith("generator.")
-        }
-        generator.load_state_dict(weights)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        module = ReenactModule(**settings)
+        module.load_state_dict(state["state_dict"])
+        if state.get("generator_ema"):
+            module.generator.load_state_dict(state["generator_ema"])
+    except (KeyError, TypeError, ValueError, RuntimeError, ReenactError) as error:
         reason = str(error).splitlines()[0]
         raise ReenactError(
             f"{checkpoint} does not match the network that its settings describe ({reason}): train it again"
         ) from error
-    return generator.eval().to(device)
+    return module
 
 
-def _read_checkpoint(checkpoint: Path) -> dict[str, Any]:
+def read_checkpoint(checkpoint: Path) -> dict[str, Any]:
+    """What a training checkpoint holds.
+
+    Raises:
+        ReenactError: there is no such file, or it is no checkpoint of this project.
+    """
     if not checkpoint.is_file():
         raise ReenactError(f"{checkpoint}: no such checkpoint; `lit-reenact fit` writes checkpoints/last.ckpt in its run folder")
     try:
@@ -67,7 +84,7 @@ def _read_checkpoint(checkpoint: Path) -> dict[str, Any]:
 @torch.inference_mode()
 def render_frames(
     generator: Generator,
-    renderer: ConditioningRenderer,
+    renderer: Renderer,
     parameters: FaceParameters,
     cuts: tuple[int, ...] = (),
     batch: int = 8,
@@ -76,13 +93,13 @@ def render_frames(
 
     Args:
         generator: trained.
-        renderer: of the target.
+        renderer: of the target, of the images that the generator was trained on.
         parameters: of T frames.
         cuts: the first frame after every cut; windows do not reach over one.
         batch: frames synthesised at once.
 
     Yields:
-        Pairs of chunks: the frames, uint8 (N, H, W, 3), and their conditioning images, uint8 (N, 9, H, W); N <= batch.
+        Pairs of chunks: the frames, uint8 (N, H, W, 3), and their conditioning images, uint8 (N, 3 K, H, W); N <= batch.
 
     Raises:
         ReenactError: the renderer makes images of another size than the generator was trained on.
@@ -92,20 +109,18 @@ def render_frames(
 
 
 def _render_shot(
-    generator: Generator, renderer: ConditioningRenderer, parameters: FaceParameters, batch: int
+    generator: Generator, renderer: Renderer, parameters: FaceParameters, batch: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    device, shape = next(generator.parameters()).device, generator.shape
+    device, shape, size = next(generator.parameters()).device, generator.shape, generator.image_size
     memory = WindowMemory()
-    images = torch.empty(0, CONDITIONING_CHANNELS, generator.image_size, generator.image_size, dtype=torch.uint8, device=device)
+    images = torch.empty(0, conditioning_channels(generator.conditioning), size, size, dtype=torch.uint8, device=device)
     first = 0  # frame of the first of the images
     for start in range(0, len(parameters), batch):
         stop = min(start + batch, len(parameters))
         reached = min(stop + shape.after, len(parameters))
         new = renderer(parameters[first + len(images) : reached]).to(device)
-        if new.shape[-1] != generator.image_size:
-            raise ReenactError(
-                f"the generator makes frames of {generator.image_size} pixels, the conditioning images have {new.shape[-1]}"
-            )
+        if new.shape[-1] != size:
+            raise ReenactError(f"the generator makes frames of {size} pixels, the conditioning images have {new.shape[-1]}")
         images = torch.cat([images, new])
         shown = shape.frames(torch.arange(start, stop), 0, len(parameters) - 1) - first
         output = generator(stack_windows(images, shown.to(device), memory))

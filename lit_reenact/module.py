@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from lit_reenact import adversarial, losses
 from lit_reenact.networks.blocks import Norm
 from lit_reenact.networks.discriminator import DiscriminatorNorm, PatchDiscriminator
 from lit_reenact.networks.generator import Generator, Head
-from lit_reenact.schema import CONDITIONING_CHANNELS, EMPTY, EYES, MOUTH, Window
+from lit_reenact.schema import CONDITIONING, EMPTY, EYES, MOUTH, ConditioningImage, Window, conditioning_channels
 from lit_reenact.windows import Placement
 
 
@@ -25,7 +26,8 @@ class ReenactModule(LightningModule):
     built nor run. ``batch_step`` counts the batches trained on (``global_step`` counts the steps of both optimizers).
 
     Args:
-        window, placement, stride, image_size, channels, levels, max_channels, norm, dropout, head: of the ``Generator``.
+        window, placement, stride, conditioning, image_size, channels, levels, max_channels, norm, dropout, head: of the
+            ``Generator``.
         discriminator_channels, discriminator_layers, discriminator_norm: of the ``PatchDiscriminator``; without a ``norm`` of its
             own it has the generator's.
         game: ``vanilla`` (the paper), ``least_squares`` or ``hinge``: what the logits cost the two networks (``adversarial``).
@@ -43,6 +45,7 @@ class ReenactModule(LightningModule):
         window: int = 11,
         placement: Placement = "causal",
         stride: int = 1,
+        conditioning: Sequence[ConditioningImage] = CONDITIONING,
         image_size: int = 256,
         channels: int = 64,
         levels: int = 8,
@@ -84,9 +87,11 @@ class ReenactModule(LightningModule):
         self.beta1 = beta1
         self.clip_norm = clip_norm
         self.batch_step = 0
-        self.generator = Generator(window, image_size, channels, levels, max_channels, norm, dropout, head, placement, stride)
+        self.generator = Generator(
+            window, image_size, channels, levels, max_channels, norm, dropout, head, placement, stride, conditioning
+        )
         if lambda_adversarial:
-            in_channels = CONDITIONING_CHANNELS * window + 3
+            in_channels = conditioning_channels(conditioning) * window + 3
             self.discriminator = PatchDiscriminator(
                 in_channels, discriminator_channels, discriminator_layers, discriminator_norm or norm
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,8 +16,8 @@ from lit_reenact.face import load_face_model
 from lit_reenact.inference import render_frames
 from lit_reenact.networks.generator import Generator
 from lit_reenact.provenance import ai_generated_tags
-from lit_reenact.rendering.conditioning import ConditioningRenderer
-from lit_reenact.schema import FaceParameters, Track
+from lit_reenact.rendering.ablations import Renderer, make_renderer
+from lit_reenact.schema import CONDITIONING, ConditioningImage, FaceParameters, Track
 from lit_reenact.tracking.trackfile import CLIP_NAME, load_track
 from lit_reenact.transfer import reenact
 from lit_reenact.video import FrameReader, VideoWriter, resize_frames
@@ -59,9 +59,19 @@ class TrackedClip:
         return resize_frames(self.frames.read(wanted), size)
 
 
-def conditioning_picture(conditioning: Tensor) -> Tensor:
-    """What a person wants to see of the conditioning: the diffuse face with its eyes, uint8 (N, 9, H, W) to (N, H, W, 3)."""
-    return torch.maximum(conditioning[:, 0:3], conditioning[:, 6:9]).permute(0, 2, 3, 1)
+def conditioning_picture(conditioning: Tensor, images: Sequence[ConditioningImage] = CONDITIONING) -> Tensor:
+    """What a person wants to see of the conditioning: the diffuse face, else the first image, and the eyes in it.
+
+    Args:
+        conditioning: (N, 3 K, H, W).
+        images: names of the K images.
+
+    Returns:
+        (N, H, W, 3).
+    """
+    shown = dict(zip(images, torch.split(conditioning, 3, dim=1), strict=True))
+    face = shown.get("diffuse", shown[images[0]])
+    return torch.maximum(face, shown.get("eyes", face)).permute(0, 2, 3, 1)  # eyes are black in the diffuse image
 
 
 def error_picture(output: Tensor, target: Tensor, full_scale: int = 64) -> Tensor:
@@ -71,21 +81,21 @@ def error_picture(output: Tensor, target: Tensor, full_scale: int = 64) -> Tenso
     return (torch.stack(channels, -1) * 255).to(torch.uint8)
 
 
-def target_renderer(target: Track, generator: Generator) -> ConditioningRenderer:
-    """Renders the target's conditioning images at the generator's size, on the generator's device."""
+def target_renderer(target: Track, generator: Generator) -> Renderer:
+    """Renders the target's conditioning images as the generator wants them, on the generator's device."""
     model = load_face_model(target.info.face_model)
-    renderer = ConditioningRenderer(model, target.actor, target.camera, generator.image_size)
+    renderer = make_renderer(model, target.actor, target.camera, generator.image_size, generator.conditioning)
     return renderer.to(next(generator.parameters()).device)
 
 
 def synthesise(
     generator: Generator, target: Track, parameters: FaceParameters, cuts: tuple[int, ...] = (), progress: str | None = None
 ) -> Iterator[tuple[slice, Tensor, Tensor]]:
-    """``render_frames`` with a progress bar: yields (frame numbers, frames, conditioning images) chunk by chunk."""
+    """``render_frames`` with a progress bar: yields (frame numbers, frames, pictures of their conditioning) chunk by chunk."""
     with tqdm(total=len(parameters), desc=progress, unit="frame", disable=progress is None) as bar:
         start = 0
         for frames, conditioning in render_frames(generator, target_renderer(target, generator), parameters, cuts):
-            yield slice(start, start + len(frames)), frames, conditioning
+            yield slice(start, start + len(frames)), frames, conditioning_picture(conditioning, generator.conditioning)
             start += len(frames)
             bar.update(len(frames))
 
@@ -122,7 +132,7 @@ def write_reenactment(
         label = "reenacting" if progress else None
         for numbers, frames, conditioning in synthesise(generator, target.track, parameters, source.track.info.cuts, label):
             driving = source.read(numbers, generator.image_size)
-            wide = torch.cat([driving, conditioning_picture(conditioning), frames], dim=2)
+            wide = torch.cat([driving, conditioning, frames], dim=2)
             for frame, row in zip(frames, wide, strict=True):
                 video.write(frame)
                 pair.write(row)
@@ -148,7 +158,7 @@ def write_self_reenactment(
             generator, target.track, parameters, cuts, "held-out frames" if progress else None
         ):
             real = target.read(frames[numbers], generator.image_size)
-            for row in torch.cat([real, conditioning_picture(conditioning), made, error_picture(made, real)], dim=2):
+            for row in torch.cat([real, conditioning, made, error_picture(made, real)], dim=2):
                 video.write(row)
             outputs.append(made)
     return torch.cat(outputs)

@@ -17,8 +17,9 @@ Conventions, stated here once and used everywhere:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import NamedTuple
+from typing import Literal, NamedTuple, cast, get_args
 
 import torch
 from torch import Tensor
@@ -31,8 +32,14 @@ SCHEMA_VERSION = 2
 LANDMARK_COUNT = 478
 """MediaPipe FaceMesh with irises: 468 face points, then 5 points of the subject's right and 5 of the left iris."""
 
+ConditioningImage = Literal["diffuse", "correspondence", "eyes", "landmarks", "normals", "depth"]
+"""What a conditioning image may show; each has 3 channels."""
+
+CONDITIONING: tuple[ConditioningImage, ...] = ("diffuse", "correspondence", "eyes")
+"""The conditioning images of a frame, in this order, unless a network says otherwise: those of Deep Video Portraits."""
+
 CONDITIONING_CHANNELS = 9
-"""Diffuse colour 3, correspondence 3, eyes 3: the images of one frame, in this order."""
+"""Of these three together."""
 
 EMPTY, FACE, EYES, MOUTH = 0, 1, 2, 3
 """Labels of a region image: no face; face; in the face the eyes with their lids, and the mouth with its lips."""
@@ -216,12 +223,34 @@ class Track:
         return len(self.parameters)
 
 
+def conditioning_channels(images: Sequence[str]) -> int:
+    """Channels of the conditioning images of one frame."""
+    return 3 * len(images)
+
+
+def checked_conditioning(images: Sequence[str]) -> tuple[ConditioningImage, ...]:
+    """The names of a frame's conditioning images.
+
+    Raises:
+        ReenactError: there are none, or one is unknown or named twice.
+    """
+    known = get_args(ConditioningImage)
+    if not images:
+        raise ReenactError(f"conditioning names no image: choose from {', '.join(known)}")
+    for image in images:
+        if image not in known:
+            raise ReenactError(f"conditioning names {image!r}, but there are only {', '.join(known)}")
+        if list(images).count(image) > 1:
+            raise ReenactError(f"conditioning names {image} twice: name each image once")
+    return cast(tuple[ConditioningImage, ...], tuple(images))
+
+
 class Runs(NamedTuple):
     """A batch of training samples as the loader hands it over: each conditioning image once, however many windows show it.
 
     Attributes:
-        images: uint8 (U, CONDITIONING_CHANNELS + 1, H, W) the conditioning images, and the region image, of all frames that the
-            windows show; or the parameters of these frames, to be drawn on the training device.
+        images: uint8 (U, 3 K + 1, H, W) the K conditioning images, and the region image, of all frames that the windows show; or
+            the parameters of these frames, to be drawn on the training device.
         shown: int64 (B, N_w) which of them each window shows, oldest first.
         frame: uint8 (B, 3, H, W) the real frame that belongs to the current one of them.
         number: int64 (B,) of that frame in its clip.
@@ -239,8 +268,8 @@ class Window(NamedTuple):
     """A batch of training samples, as the networks, losses and metrics take it; the data module makes it of ``Runs``.
 
     Attributes:
-        conditioning: float32 (B, N_w * 9, H, W) in [-1, 1], the conditioning images of the window, oldest first; the current
-            frame is the last, or in the middle of a centred window.
+        conditioning: float32 (B, N_w * 3 K, H, W) in [-1, 1], the K conditioning images of each frame of the window, oldest
+            first; the current frame is the last, or in the middle of a centred window.
         frame: float32 (B, 3, H, W) in [-1, 1], the real frame that belongs to the current one.
         region: uint8 (B, H, W) what that frame shows where: ``EMPTY``, ``FACE``, ``EYES``, ``MOUTH``. For losses and metrics;
             the network does not see it.

@@ -11,8 +11,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lit_reenact.schema import CONDITIONING_CHANNELS
-
 Placement = Literal["causal", "centred"]
 
 BLOCK = 512
@@ -101,14 +99,13 @@ def stack_windows(images: Tensor, shown: Tensor, memory: WindowMemory) -> Tensor
     """Stack the conditioning images of each window.
 
     Args:
-        images: uint8 (U, C, H, W), of whose channels the first ``CONDITIONING_CHANNELS`` count.
+        images: uint8 (U, C, H, W).
         shown: int64 (B, N_w) the images of each window, oldest first.
         memory: for the windows, if they are on a CPU.
 
     Returns:
-        float32 (B, N_w * CONDITIONING_CHANNELS, H, W) in [-1, 1], channels last in memory.
+        float32 (B, N_w * C, H, W) in [-1, 1], channels last in memory.
     """
-    images = images[:, :CONDITIONING_CHANNELS]
     if images.device.type == "cpu":
         return _stack_in_blocks(images, shown, memory)
     return to_signed(images[shown].flatten(1, 2))
@@ -117,9 +114,9 @@ def stack_windows(images: Tensor, shown: Tensor, memory: WindowMemory) -> Tensor
 def _stack_in_blocks(images: Tensor, shown: Tensor, memory: WindowMemory) -> Tensor:
     """A few pixels of all images at a time: each image is converted once, and what is copied often stays in the cache."""
     height, width = images.shape[2:]
-    pixels = images.permute(2, 3, 0, 1).flatten(0, 1)  # (H * W, U, 9)
+    pixels = images.permute(2, 3, 0, 1).flatten(0, 1)  # (H * W, U, C)
     rows = [_evenly_spaced(row) for row in shown.tolist()]
-    windows = memory(len(shown), height * width, shown.shape[1], CONDITIONING_CHANNELS)
+    windows = memory(len(shown), height * width, shown.shape[1], images.shape[1])
     for start in range(0, height * width, BLOCK):
         block = slice(start, start + BLOCK)
         values = pixels[block].to(torch.float32, memory_format=torch.contiguous_format).div_(127.5).sub_(1)

@@ -30,7 +30,7 @@ FLOORS = (
     {"landmarks", "face", "module", "provenance", "notes"},
     {"rendering", "transfer", "prepare", "glance"},
     {"tracking", "inference"},
-    {"datamodules", "reenactment", "run_folder", "loggers"},
+    {"datamodules", "reenactment", "run_folder", "loggers", "finetuning"},
     {"evaluation", "callbacks"},
     {"demo", "cli", "doctor", "suitability", "fit"},
 )

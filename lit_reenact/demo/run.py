@@ -189,9 +189,8 @@ def _reenactment_moments(
 ) -> Sequence[Moment]:
     numbers = varied_frames(motion, COLUMNS)
     index = torch.tensor(numbers)
-    conditioning = conditioning_picture(
-        target_renderer(driven.track, generator)(reenact(driving.track, driven.track)[index]).cpu()
-    )
+    drawn = target_renderer(driven.track, generator)(reenact(driving.track, driven.track)[index])
+    conditioning = conditioning_picture(drawn.cpu(), generator.conditioning)
     real = resize_frames(driving.frames.read(numbers), generator.image_size)
     made = FrameReader(video).read(numbers)
     return [

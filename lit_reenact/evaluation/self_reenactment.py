@@ -61,7 +61,7 @@ def evaluate_held_out(target: TrackedClip, generator: Generator, video: Path, pr
         measured=int(known.sum()),
         metrics=compare({name: frames[known] for name, frames in outputs.items()}, real[known], faces[known]),
         real=real,
-        conditioning=conditioning_picture(renderer(parameters).cpu()),
+        conditioning=conditioning_picture(renderer(parameters).cpu(), generator.conditioning),
         made=made,
     )
 

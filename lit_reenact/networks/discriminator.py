@@ -21,7 +21,7 @@ class PatchDiscriminator(nn.Module):
     but the generator's gradient then passes through 3 channels instead of through all of them.
 
     Args:
-        in_channels: of the window and the frame together, 9 * window + 3.
+        in_channels: of the window and the frame together, 3 * images * window + 3.
         channels: of the first layer; each layer doubles them, up to 8 times.
         layers: number of stride-2 convolutions.
         norm: as in the generator, or ``spectral``: no layer can stretch its input (Miyato et al. 2018).
@@ -51,7 +51,7 @@ class PatchDiscriminator(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, conditioning: Tensor, frame: Tensor) -> Tensor:
-        """Window (B, 9 * window, H, W) and frame (B, 3, H, W) to logits float32 (B, 1, h, w): positive where it looks real."""
+        """Window (B, C - 3, H, W) and frame (B, 3, H, W) to logits float32 (B, 1, h, w): positive where it looks real."""
         return self.judge(self.look(conditioning), frame)
 
     def look(self, conditioning: Tensor) -> Tensor:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from lit_reenact.networks.blocks import DownStep, Norm, Refinement, UpConvolution, initialize
-from lit_reenact.schema import CONDITIONING_CHANNELS
+from lit_reenact.schema import CONDITIONING, ConditioningImage, checked_conditioning, conditioning_channels
 from lit_reenact.windows import Placement, WindowShape
 
 Head = Literal["residual", "tanh"]
@@ -38,6 +39,7 @@ class Generator(nn.Module):
         head: ``tanh`` (the paper), or ``residual``: ``tanh(network + atanh(mean_frame))``, which starts from the mean
             training frame instead of from noise, so that a static background need not be learned.
         placement, stride: which frames its windows show (``WindowShape``); it keeps them for those who make its input.
+        conditioning: names of the images of each frame, in their order; it keeps them likewise.
     """
 
     mean_frame: Tensor  # (3, H, W) in [-1, 1]; zeros until it is set
@@ -54,6 +56,7 @@ class Generator(nn.Module):
         head: Head = "residual",
         placement: Placement = "causal",
         stride: int = 1,
+        conditioning: Sequence[ConditioningImage] = CONDITIONING,
     ) -> None:
         super().__init__()
         if levels < 1 or image_size % 2**levels:
@@ -61,14 +64,14 @@ class Generator(nn.Module):
         if head not in get_args(Head):
             raise ValueError(f"head is {head!r}, but must be one of {get_args(Head)}")
         self.shape = WindowShape(window, placement, stride)
-        self.window = window
+        self.conditioning = checked_conditioning(conditioning)
         self.image_size = image_size
         self.head = head
         widths = [min(channels * 2**level, max_channels) for level in range(levels)]  # of the encoder, finest first
         sizes = [image_size // 2 ** (level + 1) for level in range(levels)]
         norms: list[Norm] = [norm if size > 1 else "none" for size in sizes]
 
-        inputs = [CONDITIONING_CHANNELS * window, *widths]
+        inputs = [conditioning_channels(conditioning) * window, *widths]
         self.down = nn.ModuleList(DownStep(a, b, n) for a, b, n in zip(inputs, widths, norms, strict=False))
 
         self.up = nn.ModuleList()
@@ -91,7 +94,7 @@ class Generator(nn.Module):
         """Synthesise frames.
 
         Args:
-            conditioning: (B, 9 * window, H, W) in [-1, 1].
+            conditioning: (B, 3 * images * window, H, W) in [-1, 1].
             base: (B, 3, H, W) in [-1, 1], what a residual head starts from in place of its mean frame, where that is another
                 actor's, or moved by augmentation.
 

@@ -6,34 +6,26 @@ can show through the skin in front of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from lit_reenact.face import topology
 from lit_reenact.face.model import FaceModel
-from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, HEAD, OPENINGS, SKIN
+from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, HEAD, SKIN
 from lit_reenact.geometry import gaze_direction, head_to_camera, project
 from lit_reenact.rendering.normals import VertexNormals
-from lit_reenact.rendering.openings import Openness, inside_mouth
-from lit_reenact.rendering.painting import pooled, textured
-from lit_reenact.rendering.rasterizer import find_hits, frames_at_once, rasterize
+from lit_reenact.rendering.openings import Openness
+from lit_reenact.rendering.painting import paint
+from lit_reenact.rendering.rasterizer import frames_at_once
+from lit_reenact.rendering.scene import SAMPLES, Scene, Surface
 from lit_reenact.rendering.shading import irradiance
 from lit_reenact.schema import CONDITIONING_CHANNELS, EMPTY, EYES, FACE, MOUTH, Actor, Camera, FaceParameters
-
-EYE_WHITE = (1.0, 1.0, 1.0)
-IRIS = (0.0, 0.0, 1.0)
-"""Colours of the eye image; what is not eye is black."""
 
 LID_REACH, LIP_REACH = 6.0, 10.0
 """Millimetres of skin about the opening of an eye, and of the mouth, that belong to it."""
 
-SAMPLES = 2
-"""Samples along each side of a pixel, which shows their mean: a gap between lips or lids is seldom wider than a pixel or two,
-and without this a closed mouth and one ajar look the same.
-"""
+SCENE_FRAMES = 16
+"""Frames that are prepared at once, at least: of a single one, each operation takes longer to start than to do."""
 
 
 class ConditioningRenderer:
@@ -54,121 +46,69 @@ class ConditioningRenderer:
         on_skin = (model.region == SKIN) | (model.region == HEAD)  # lids and lips must not be shaded like the fills beside them
         self._normals = VertexNormals(torch.cat([model.faces[on_skin], model.inner_faces]), len(model.vertices))
         self._openness = Openness(model, actor)
-        self._label = torch.cat([model.region.new_tensor([EMPTY]), triangle_labels(model)])  # (1 + F,)
+        self._colours = torch.cat([model.correspondence, model.uv], -1)  # (V, 5)
+        self._surface = Surface(
+            model.faces,
+            model.region,
+            triangle_labels(model),
+            actor.reflectance,
+            model.inner_faces,
+            model.inner_albedo,
+            model.eye_radius,
+            model.iris_radius,
+        )
 
     def to(self, device: torch.device | str) -> ConditioningRenderer:
         """The same renderer on another device."""
         return ConditioningRenderer(self.model.to(device), self.actor.to(device), self.camera)
 
-    @torch.no_grad()
     def __call__(self, parameters: FaceParameters) -> Tensor:
         """Diffuse RGB, correspondence, eyes of T frames on the renderer's device: uint8 (T, 9, H, W), 0 where empty."""
-        shape = (len(parameters), CONDITIONING_CHANNELS, self.camera.height, self.camera.width)
-        images = torch.empty(shape, dtype=torch.uint8, device=self.model.faces.device)
-        for frames in self._chunks(len(parameters)):
-            images[frames] = self._render(parameters[frames])
-        return images
+        return self.draw(parameters)[:, :CONDITIONING_CHANNELS]
 
-    @torch.no_grad()
     def regions(self, parameters: FaceParameters) -> Tensor:
         """What the pixels of T frames show of the face: uint8 (T, H, W) of ``EMPTY``, ``FACE``, ``EYES`` and ``MOUTH``."""
-        shape = (len(parameters), self.camera.height, self.camera.width)
-        labels = torch.empty(shape, dtype=torch.uint8, device=self.model.faces.device)
-        for frames in self._chunks(len(parameters)):
-            mesh = self.model.mesh(self.actor, parameters[frames])
-            points = self._project(mesh, parameters[frames], self.camera)
-            fragments = rasterize(points, self.model.faces, self.camera.height, self.camera.width)
-            labels[frames] = self._label[fragments.triangle + 1]
-        return labels
+        return self.draw(parameters)[:, CONDITIONING_CHANNELS]
 
-    def _render(self, parameters: FaceParameters) -> Tensor:
-        mesh = self.model.mesh(self.actor, parameters)  # (T, V, 3)
-        points = self._project(mesh, parameters, self._fine)
-        hits = find_hits(points, self.model.faces, self._fine.height, self._fine.width)
-        shape = (len(mesh), self._fine.height, self._fine.width)
-        attributes = self._attributes(mesh, parameters)
-        values = textured(hits, attributes, self.model.faces, self.actor.reflectance, shape[1] * shape[2])  # (P, 9)
-        openness = self._openness(mesh)  # (T, 3)
-        region = self.model.region.index_select(0, hits.triangle)  # (P,)
-        for opening, label in enumerate(OPENINGS):
-            seen = (region == label).nonzero().squeeze(-1)  # (Q,)
-            if len(seen):
-                pixels, shut = hits.pixel[seen], values[seen]
-                if label == topology.MOUTH:
-                    behind = self._mouth(pixels, shut, shape, points, attributes)
-                else:
-                    behind = self._eye(pixels, opening, shape, parameters)
-                values[seen] = torch.lerp(shut, behind, openness[pixels // (shape[1] * shape[2]), opening, None])
-        return pooled(values, hits.pixel, (len(mesh), self.camera.height, self.camera.width), SAMPLES)
+    @torch.no_grad()
+    def draw(self, parameters: FaceParameters) -> Tensor:
+        """Both at once, the region last: uint8 (T, 10, H, W). In memory the channels of a pixel lie together."""
+        shape = (len(parameters), self.camera.height, self.camera.width, CONDITIONING_CHANNELS + 1)
+        images = torch.empty(shape, dtype=torch.uint8, device=self.model.faces.device).permute(0, 3, 1, 2)
+        # A few at a time, so that memory does not grow with the length of a video.
+        step = max(SCENE_FRAMES, frames_at_once(self._fine.height, self._fine.width, images.device))
+        for start in range(0, len(parameters), step):
+            images[start : start + step] = paint(self._surface, self._scene(parameters[start : start + step]))
+        return images
 
-    def _chunks(self, frames: int) -> Iterator[slice]:
-        """All frames, a few at a time, so that memory does not grow with the length of a video."""
-        step = frames_at_once(self._fine.height, self._fine.width, self.model.faces.device)
-        return (slice(start, start + step) for start in range(0, frames, step))
-
-    def _project(self, mesh: Tensor, parameters: FaceParameters, camera: Camera) -> Tensor:
-        """Pixels and depth (T, V, 3) of meshes (T, V, 3)."""
-        return project(head_to_camera(mesh, parameters.rotation, parameters.translation), camera)
-
-    def _attributes(self, mesh: Tensor, parameters: FaceParameters) -> Tensor:
-        """Light, correspondence colour and texture coordinates of the vertices: (T, V, 8)."""
-        fixed = torch.cat([self.model.correspondence, self.model.uv], -1).expand(len(mesh), -1, -1)
+    def _scene(self, parameters: FaceParameters) -> Scene:
+        mesh = self._mesh(parameters)
+        still = torch.zeros_like(parameters.translation)
         # The light is so soft that its value at the vertices can be spread like a colour. It stays with the camera when the head
         # turns.
-        normals = self._normals(mesh)
-        normals = head_to_camera(normals, parameters.rotation, torch.zeros_like(parameters.translation))
-        return torch.cat([irradiance(normals, parameters.illumination), fixed], -1)
+        normals = head_to_camera(self._normals(mesh), parameters.rotation, still)
+        light = irradiance(normals, parameters.illumination)
+        seen = (parameters.gaze - self.actor.gaze_offset).view(-1, 2, 2)  # where the eyes of this very person then are
+        return Scene(
+            camera=self._fine,
+            points=project(head_to_camera(mesh, parameters.rotation, parameters.translation), self._fine),
+            attributes=torch.cat([light, self._colours.expand(len(mesh), -1, -1)], -1),
+            openness=self._openness(mesh),
+            eyeballs=head_to_camera(self.actor.eyeballs, parameters.rotation, parameters.translation),
+            gaze=head_to_camera(gaze_direction(seen), parameters.rotation, still),
+        )
 
-    def _mouth(self, pixels: Tensor, closed: Tensor, shape: tuple[int, int, int], points: Tensor, attributes: Tensor) -> Tensor:
-        """All channels (Q, 9) in [0, 1] of the pixels (Q,) between the lips, which show ``closed`` (Q, 9) if those meet.
-
-        A model without an inside of the mouth shows nothing there, in black.
-        """
-        behind = torch.cat([torch.zeros_like(closed[:, :3]), closed[:, 3:]], 1)
-        shown, values = inside_mouth(pixels, shape, points, attributes[..., :6], self.model)
-        behind[shown, :6] = values.clamp(0, 1)
-        return behind
-
-    def _eye(self, pixels: Tensor, side: int, shape: tuple[int, int, int], parameters: FaceParameters) -> Tensor:
-        """All channels (Q, 9) in [0, 1] of the pixels (Q,) between the lids of one eye: white, and on it the iris.
-
-        Args:
-            pixels: int64 flat indices among those of T images.
-            side: 0 of the left eye, 1 of the right.
-            shape: of the images, (T, H, W).
-            parameters: of the T frames.
-        """
-        frame, position = pixels // (shape[1] * shape[2]), pixels % (shape[1] * shape[2])
-        centre = self.actor.eyeballs[side].expand(len(parameters), 1, -1)
-        centre = head_to_camera(centre, parameters.rotation, parameters.translation)[:, 0]  # (T, 3)
-        seen = parameters.gaze - self.actor.gaze_offset  # (T, 4), where the eyes of this very person then are
-        gaze = gaze_direction(seen[:, None, 2 * side : 2 * side + 2])  # (T, 1, 3)
-        gaze = head_to_camera(gaze, parameters.rotation, torch.zeros_like(parameters.translation))[:, 0]
-        iris = self._iris_coverage(position, centre[frame], gaze[frame])[:, None]
-        colour = (1 - iris) * iris.new_tensor(EYE_WHITE) + iris * iris.new_tensor(IRIS)
-        return torch.cat([torch.zeros(len(pixels), 6, device=colour.device), colour], 1)
-
-    def _iris_coverage(self, position: Tensor, centre: Tensor, gaze: Tensor) -> Tensor:
-        """How much of each of Q pixels the iris covers, 0 to 1: in a small image a hard edge would swallow small movements.
-
-        Args:
-            position: int64 (Q,) flat index of the pixel in its image.
-            centre: (Q, 3) of the eyeball, camera axes, mm.
-            gaze: (Q, 3) unit vectors, camera axes.
-        """
-        camera, radius = self._fine, self.model.eye_radius
-        x = (position % camera.width + 0.5 - camera.width / 2) / camera.focal
-        y = (position // camera.width + 0.5 - camera.height / 2) / camera.focal
-        ray = normalize(torch.stack([x, y, torch.ones_like(x)], -1), dim=-1)
-        nearest = (ray * centre).sum(-1)  # along the ray
-        half_chord = (radius**2 - (centre - nearest[:, None] * ray).square().sum(-1)).clamp_min(0).sqrt()  # 0: passes by
-        distance = nearest - half_chord
-        outward = normalize(distance[:, None] * ray - centre, dim=-1)
-        cosine = (outward * gaze).sum(-1)
-        off_axis = radius * (1 - cosine.square()).clamp_min(0).sqrt()  # mm
-        pixel = distance / camera.focal  # mm
-        coverage = ((self.model.iris_radius - off_axis) / pixel + 0.5).clamp(0, 1)
-        return torch.where(cosine > 0, coverage, 0)
+    def _mesh(self, parameters: FaceParameters) -> Tensor:
+        """``FaceModel.mesh`` (T, V, 3). The sum over identity is left out where that is the actor's own, as in all of a track."""
+        neutral, expressions = self.actor.neutral.flatten(), self.model.expression_basis.flatten(1).T
+        # Each frame by itself: how a product is rounded depends on its size, and a frame looks the same in any company.
+        frames = [torch.addmv(neutral, expressions, coefficients) for coefficients in parameters.expression]
+        mesh = torch.stack(frames) if frames else neutral.new_empty(0, len(neutral))
+        difference = parameters.identity - self.actor.identity
+        if bool(difference.any()):
+            identities = self.model.identity_basis.flatten(1).T
+            mesh += torch.stack([identities.mv(coefficients) for coefficients in difference])
+        return mesh.view(len(mesh), -1, 3)
 
 
 def triangle_labels(model: FaceModel) -> Tensor:
@@ -193,6 +133,6 @@ def triangle_labels(model: FaceModel) -> Tensor:
 
 
 def conditioning_to_rgb(conditioning: Tensor) -> Tensor:
-    """Conditioning images uint8 (T, 9, H, W) side by side for people to look at: uint8 (T, H, 3 * W, 3)."""
-    images = conditioning.view(len(conditioning), 3, 3, *conditioning.shape[2:])
+    """K conditioning images of T frames, uint8 (T, 3 K, H, W), side by side for people to look at: uint8 (T, H, K * W, 3)."""
+    images = conditioning.view(len(conditioning), -1, 3, *conditioning.shape[2:])
     return images.permute(0, 3, 1, 4, 2).flatten(2, 3)

@@ -8,6 +8,7 @@ from torch import Tensor
 from lit_reenact.face.model import FaceModel
 from lit_reenact.face.topology import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, mirrored
 from lit_reenact.rendering.rasterizer import interpolate_at, rasterize
+from lit_reenact.rendering.scene import Surface
 from lit_reenact.schema import Actor
 
 RIMS = (
@@ -53,7 +54,7 @@ class Openness:
 
 
 def inside_mouth(
-    pixels: Tensor, shape: tuple[int, int, int], points: Tensor, attributes: Tensor, model: FaceModel
+    pixels: Tensor, shape: tuple[int, int, int], points: Tensor, attributes: Tensor, surface: Surface
 ) -> tuple[Tensor, Tensor]:
     """What some pixels show of the inside of the mouth.
 
@@ -62,7 +63,7 @@ def inside_mouth(
         shape: of the images, (T, H, W).
         points: (T, V, 3) the mesh in pixels and depth.
         attributes: (T, V, 3 + C) light, then what else is to be looked up.
-        model: brings the triangles behind the lips.
+        surface: brings the triangles behind the lips.
 
     Returns:
         Which of the pixels show any of it, int64 (Q,), and reflectance times light beside the other attributes: (Q, 3 + C).
@@ -71,12 +72,12 @@ def inside_mouth(
     row, column = place // shape[2], place % shape[2]
     top, left = int(row.amin()), int(column.amin())
     height, width = int(row.amax()) + 1 - top, int(column.amax()) + 1 - left
-    fragments = rasterize(points - points.new_tensor([left, top, 0]), model.inner_faces, height, width)
+    fragments = rasterize(points - points.new_tensor([left, top, 0]), surface.inner_faces, height, width)
     cut = (frame * height + row - top) * width + column - left  # where the pixels lie in the pictures of the mouth alone
     triangle = fragments.triangle.flatten()[cut]
     shown = (triangle >= 0).nonzero().squeeze(-1)
-    values = interpolate_at(cut[shown], fragments, attributes, model.inner_faces)
-    return shown, torch.cat([model.inner_albedo[triangle[shown]] * values[:, :3], values[:, 3:]], 1)
+    values = interpolate_at(cut[shown], fragments, attributes, surface.inner_faces)
+    return shown, torch.cat([surface.inner_albedo[triangle[shown]] * values[:, :3], values[:, 3:]], 1)
 
 
 def _gaps(landmarks: Tensor) -> Tensor:

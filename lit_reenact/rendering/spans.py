@@ -21,7 +21,7 @@ NEAR = 1.0
 
 
 @dataclass(frozen=True)
-class _Triangles:
+class Triangles:
     """D triangles that can be drawn. Across each, the flat barycentric weights of corners 1 and 2, and 1/depth, are linear.
 
     Attributes:
@@ -42,7 +42,7 @@ class _Triangles:
 
 
 @dataclass(frozen=True)
-class _Spans:
+class Spans:
     """Rows of triangles, in the order triangle, row: N spans.
 
     Attributes:
@@ -58,75 +58,107 @@ class _Spans:
     start: Tensor
 
 
+@dataclass(frozen=True)
+class Nearest:
+    """The spans of B images, and which of them is the nearest in each pixel.
+
+    Attributes:
+        triangles: those that can be drawn.
+        spans: their rows.
+        key: int64 (B * H * W,), 0 where there is none.
+    """
+
+    triangles: Triangles
+    spans: Spans
+    key: Tensor
+
+    def span(self, pixels: Tensor) -> Tensor:
+        """Which span is seen in pixels where there is one: of flat indices int64 (...) the number of the span."""
+        return -take(self.key, pixels) & 0xFFFFFFFF
+
+
 def find_hits(
     points: Tensor, faces: Tensor, height: int, width: int, cull_backfaces: bool
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The fields of ``rasterizer.Hits``, for its arguments."""
-    triangles = _triangles(points.double(), faces, cull_backfaces)
-    spans = _spans(triangles, len(faces), height, width)
+    nearest = find_nearest(points, faces, height, width, cull_backfaces)
+    triangles, spans = nearest.triangles, nearest.spans
     along_x = triangles.along_x.float()
-    span, offset = _enumerate(spans.count)  # (N,) candidate pixels
-    pixel = _take(spans.first, span) + offset
-    inverse_depth = _take(spans.start[2], span) + _take(_take(along_x[2], spans.triangle), span) * offset
-    # The bits of positive floats sort as integers do; the span below them breaks ties and says who won.
-    key = (inverse_depth.view(torch.int32).long() << 32) - span
-    nearest = torch.zeros(len(points) * height * width, dtype=torch.int64, device=points.device)
-    nearest.scatter_reduce_(0, pixel, key, reduce="amax")
+    pixel = nearest.key.nonzero().squeeze(-1)  # (P,)
+    span = nearest.span(pixel)
+    offset = pixel - take(spans.first, span)
+    drawn = take(spans.triangle, span)
+    second, third = (take(spans.start[k], span) + take(along_x[k], drawn) * offset for k in (0, 1))
+    inverse = (take(inverse, drawn) for inverse in triangles.inverse_depth.float())
+    barycentric, depth = perspective_correct(second, third, tuple(inverse))
+    return pixel, take(triangles.number % max(1, len(faces)), drawn), barycentric, depth
 
-    pixel = nearest.nonzero().squeeze(-1)  # (P,)
-    span = -_take(nearest, pixel) & 0xFFFFFFFF
-    offset = pixel - _take(spans.first, span)
-    drawn = _take(spans.triangle, span)
-    second, third = (_take(spans.start[k], span) + _take(along_x[k], drawn) * offset for k in (0, 1))
+
+def perspective_correct(second: Tensor, third: Tensor, inverse_depths: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+    """Weights of the corners in space, (P, 3), and depth (P,), from flat weights (P,) of corners 1 and 2 and all 1/depths."""
     # Rounding may lead a little beyond the edges.
     flat = (weight.clamp_min(0) for weight in (1 - second - third, second, third))
-    weights = [weight * _take(inverse, drawn) for weight, inverse in zip(flat, triangles.inverse_depth.float(), strict=True)]
+    weights = [weight * inverse for weight, inverse in zip(flat, inverse_depths, strict=True)]
     depth = (weights[0] + weights[1] + weights[2]).reciprocal()
     barycentric = depth.new_empty(len(depth), 3)
     for corner, weight in enumerate(weights):
         torch.mul(weight, depth, out=barycentric[:, corner])  # five times as fast as a stack
-    return pixel, _take(triangles.number % max(1, len(faces)), drawn), barycentric, depth
+    return barycentric, depth
 
 
-def _triangles(points: Tensor, faces: Tensor, cull_backfaces: bool) -> _Triangles:
+def find_nearest(points: Tensor, faces: Tensor, height: int, width: int, cull_backfaces: bool) -> Nearest:
+    """Draw; the arguments are those of ``rasterizer.rasterize``."""
+    triangles = _triangles(points.double(), faces, cull_backfaces)
+    spans = _spans(triangles, len(faces), height, width)
+    span, offset = _enumerate(spans.count)  # (N,) candidate pixels
+    pixel = take(spans.first, span) + offset
+    step = take(triangles.along_x[2].float(), spans.triangle)
+    inverse_depth = take(spans.start[2], span) + take(step, span) * offset
+    # The bits of positive floats sort as integers do; the span below them breaks ties and says who won.
+    key = (inverse_depth.view(torch.int32).long() << 32) - span
+    nearest = torch.zeros(len(points) * height * width, dtype=torch.int64, device=points.device)
+    return Nearest(triangles, spans, nearest.scatter_reduce_(0, pixel, key, reduce="amax"))
+
+
+def _triangles(points: Tensor, faces: Tensor, cull_backfaces: bool) -> Triangles:
     """Those of float64 (B, V, 3) that face the viewer, have an area and lie in front of the camera."""
     images, vertices = points.shape[:2]
     sound = points.isfinite().all(-1) & (points[..., 2] >= NEAR)  # (B, V)
     first = torch.arange(0, images * vertices, max(1, vertices), device=points.device)
     corners = (faces.T[:, None] + first[:, None]).flatten(1)  # (3, B * F)
-    x, y, depth = (_take(v, corners) for v in points.flatten(0, 1).unbind(-1))  # (3, B * F)
+    x, y, depth = (take(v, corners) for v in points.flatten(0, 1).unbind(-1))  # (3, B * F)
     (x1, x2), (y1, y2) = x[1:] - x[0], y[1:] - y[0]
     area = x1 * y2 - x2 * y1  # positive if clockwise, as y points down
-    drawable = (area < 0 if cull_backfaces else area != 0) & _take(sound.flatten(), corners).all(0)
+    drawable = (area < 0 if cull_backfaces else area != 0) & take(sound.flatten(), corners).all(0)
     number = drawable.nonzero().squeeze(-1)
 
     x, y, depth = (v.index_select(1, number) for v in (x, y, depth))
-    (x1, x2), (y1, y2), area = x[1:] - x[0], y[1:] - y[0], _take(area, number)
+    (x1, x2), (y1, y2), area = x[1:] - x[0], y[1:] - y[0], take(area, number)
     inverse = depth.reciprocal()
     slopes = []
     for second, third in ((y2, -y1), (-x2, x1)):
         second, third = second / area, third / area
         slopes.append(torch.stack([second, third, second * (inverse[1] - inverse[0]) + third * (inverse[2] - inverse[0])]))
-    return _Triangles(number, x, y, inverse, *slopes)
+    return Triangles(number, x, y, inverse, *slopes)
 
 
-def _spans(triangles: _Triangles, faces: int, height: int, width: int) -> _Spans:
+def _spans(triangles: Triangles, faces: int, height: int, width: int) -> Spans:
     top, middle, bottom = _sorted_by_row(triangles.x, triangles.y)
     rows = torch.stack([_pixels(y, height) for _, y in (top, middle, bottom)], -1)  # (D, 3)
     half, offset = _enumerate(rows.diff(dim=1).flatten())  # (N,); a triangle has a half above its middle corner, one below
-    row = _take(rows[:, :2].flatten(), half) + offset
+    row = take(rows[:, :2].flatten(), half) + offset
     owner = half >> 1
 
     upper, lower, long = _edge(top, middle), _edge(middle, bottom), _edge(top, bottom)
     short = [torch.stack(pair, -1).flatten() for pair in zip(upper, lower, strict=True)]
-    crossings = [_crossing([_take(v, of) for v in edge], row + 0.5) for edge, of in ((short, half), (long, owner))]
+    crossings = [_crossing([take(v, of) for v in edge], row + 0.5) for edge, of in ((short, half), (long, owner))]
     left, end = _pixels(torch.minimum(*crossings), width), _pixels(torch.maximum(*crossings), width)
 
-    x, y = left + 0.5 - _take(triangles.x[0], owner), row + 0.5 - _take(triangles.y[0], owner)
-    start = [_take(dx, owner) * x + _take(dy, owner) * y for dx, dy in zip(triangles.along_x, triangles.along_y, strict=True)]
-    start[2] = start[2] + _take(triangles.inverse_depth[0], owner)
-    first = (_take(triangles.number // max(1, faces) * height, owner) + row) * width + left
-    return _Spans(owner, first, end - left, torch.stack(start).float())
+    x, y = left + 0.5 - take(triangles.x[0], owner), row + 0.5 - take(triangles.y[0], owner)
+    start = [take(dx, owner) * x + take(dy, owner) * y for dx, dy in zip(triangles.along_x, triangles.along_y, strict=True)]
+    start[2] = start[2] + take(triangles.inverse_depth[0], owner)
+    first = (take(triangles.number // max(1, faces) * height, owner) + row) * width + left
+    return Spans(owner, first, end - left, torch.stack(start).float())
 
 
 _Point = tuple[Tensor, Tensor]
@@ -165,7 +197,7 @@ def _pixels(coordinate: Tensor, size: int) -> Tensor:
     return (coordinate - 0.5).ceil().clamp(0, size).long()
 
 
-def _take(values: Tensor, index: Tensor) -> Tensor:
+def take(values: Tensor, index: Tensor) -> Tensor:
     """Elements of (N,) in the shape of ``index``."""
     return values.index_select(0, index.flatten()).view(index.shape)
 
@@ -174,4 +206,4 @@ def _enumerate(counts: Tensor) -> tuple[Tensor, Tensor]:
     """For counts (N,), the group of each of their sum elements and its place in the group: (2, 0, 1) -> (0, 0, 2), (0, 1, 0)."""
     group = torch.repeat_interleave(counts)
     start = counts.cumsum(0) - counts
-    return group, torch.arange(len(group), device=counts.device) - _take(start, group)
+    return group, torch.arange(len(group), device=counts.device) - take(start, group)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import pytest
 import torch
 
 from callbacks import BatchBudget, ReenactmentVideo
 from callbacks.reenactment_video import side_by_side
 from lit_reenact.provenance import is_ai_generated
+from lit_reenact.reenactment import conditioning_picture
+from lit_reenact.schema import ConditioningImage
 from lit_reenact.video import iterate_frames, probe, read_tags
 from tests.factories import make_data, make_module, make_trainer
 
@@ -26,6 +29,14 @@ def test_every_validation_writes_a_tagged_video_of_the_held_out_frames(track_fol
     shown = torch.stack([torch.from_numpy(frame) for frame in iterate_frames(videos[-1])])
     real = data.val_dataset.__getitems__(list(range(10))).frame.permute(0, 2, 3, 1)
     assert (shown[:, :, 64:].float() - real.float()).abs().mean() < 8  # H.264 of small noisy frames
+
+
+def test_a_network_of_other_images_has_its_video_too(track_folder: Path, tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, ReenactmentVideo(max_frames=3), BatchBudget(1))
+    images = ("landmarks", "depth")
+    trainer.fit(make_module(conditioning=images), datamodule=make_data(track_folder, conditioning=images))
+    info = probe(tmp_path / "videos" / "step-000001.mp4")
+    assert (info.width, info.frame_count) == (96, 3)
 
 
 def test_validations_are_skipped_and_plain_validation_writes_nothing(track_folder: Path, tmp_path: Path) -> None:
@@ -47,3 +58,22 @@ def test_the_pictures_stand_side_by_side_in_order() -> None:
     assert row[0, :, :, 0].tolist() == [[255, 128, 0, 0, 255, 255], [128, 128, 0, 0, 255, 255]]
     first = side_by_side(conditioning, output, target, current=0)
     assert first[0, :, :, 0].tolist() == [[0, 0, 0, 0, 255, 255], [0, 0, 0, 0, 255, 255]]
+
+
+@pytest.mark.parametrize(
+    ("images", "shown"),
+    [
+        (("diffuse", "correspondence", "eyes"), [0, 2]),
+        (("correspondence", "diffuse"), [1]),
+        (("normals", "eyes", "depth"), [0, 1]),
+        (("eyes",), [0]),
+        (("depth", "landmarks"), [0]),
+    ],
+)
+def test_a_picture_shows_the_face_and_the_eyes(images: tuple[ConditioningImage, ...], shown: list[int]) -> None:
+    conditioning = torch.zeros(1, 3 * len(images), 1, len(images))
+    for k in range(len(images)):
+        conditioning[0, 3 * k : 3 * k + 3, 0, k] = 1.0
+    picture = conditioning_picture(conditioning, images)
+    assert picture.shape == (1, 1, len(images), 3)
+    assert [k for k in range(len(images)) if picture[0, 0, k].all()] == shown

@@ -173,3 +173,18 @@ def test_the_data_module_changes_training_windows_alone_by_the_batch_step(track_
         assert (changed.conditioning - plain.conditioning).abs().mean() > 0.001
     assert not torch.equal(first.frame, later.frame)
     assert not torch.equal(first.frame, other.frame)
+
+
+def test_diffuse_images_are_recoloured_wherever_they_stand() -> None:
+    augmentation, window = Augmentation(exposure=0.2, saturation=0.3, hue=0.05), make_window()
+    usual = augmentation(window, torch.Generator().manual_seed(0))
+    images = window.conditioning.unflatten(1, (WINDOW, 3, 3))
+    moved = window._replace(conditioning=images[:, :, [2, 0]].flatten(1, 3))  # eyes, diffuse
+    changed = augmentation(moved, torch.Generator().manual_seed(0), ("eyes", "diffuse"))
+    expected = usual.conditioning.unflatten(1, (WINDOW, 3, 3))[:, :, [2, 0]].flatten(1, 3)
+    assert torch.equal(changed.conditioning, expected)
+    assert torch.equal(changed.frame, usual.frame)
+    without = window._replace(conditioning=images[:, :, 1:].flatten(1, 3))
+    changed = augmentation(without, torch.Generator().manual_seed(0), ("correspondence", "eyes"))
+    assert torch.equal(changed.conditioning, without.conditioning)
+    assert torch.equal(changed.base, usual.base)

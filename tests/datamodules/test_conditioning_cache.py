@@ -13,7 +13,7 @@ from datamodules.cache_file import CacheFile
 from datamodules.conditioning_cache import CachedImages, DrawnImages, conditioning_cache, ensure_cache
 from lit_reenact.face import load_face_model
 from lit_reenact.rendering.conditioning import ConditioningRenderer
-from lit_reenact.schema import Track
+from lit_reenact.schema import CONDITIONING, Track
 from lit_reenact.tracking.trackfile import load_track
 
 SIZE = 32
@@ -30,7 +30,7 @@ def make_renderer(track: Track) -> ConditioningRenderer:
 
 
 def ensured(track: Track, folder: Path) -> CacheFile:
-    file = conditioning_cache(track, folder, SIZE)
+    file = conditioning_cache(track, folder, SIZE, CONDITIONING)
     ensure_cache(file, make_renderer(track), track.parameters, progress=False)
     return file
 
@@ -62,20 +62,24 @@ def test_a_damaged_file_is_rendered_anew(track: Track, tmp_path: Path) -> None:
 
 def test_a_changed_track_is_rendered_anew_and_the_stale_images_go(track: Track, tmp_path: Path) -> None:
     stale = ensured(track, tmp_path).path
-    other_size = tmp_path / "conditioning-16-0.npy"
-    other_size.touch()
+    others = [tmp_path / f"conditioning-{name}-0.npy" for name in ("diffuse-correspondence-eyes-16", "diffuse-32", "eyes-32")]
+    for other in others:  # of another size, and of other images, which another training may read
+        other.touch()
     turned = replace(track, parameters=track.parameters.replace(rotation=track.parameters.rotation + 0.01))
     fresh = ensured(turned, tmp_path).path
     assert fresh.is_file()
     assert not stale.exists()
-    assert other_size.exists()
+    assert all(other.exists() for other in others)
 
 
 def test_the_name_tells_everything_that_matters_apart(track: Track, tmp_path: Path) -> None:
     darker = replace(track, actor=replace(track.actor, reflectance=track.actor.reflectance * 0.9))
     nearer = replace(track, camera=replace(track.camera, focal=track.camera.focal * 1.01))
     retold = replace(track, info=replace(track.info, notes=("another note",)))
-    names = [conditioning_cache(t, tmp_path, SIZE).path.name for t in (track, darker, nearer)]
-    names.append(conditioning_cache(track, tmp_path, 16).path.name)
-    assert len(set(names)) == 4
-    assert conditioning_cache(retold, tmp_path, SIZE).path == conditioning_cache(track, tmp_path, SIZE).path
+    names = [conditioning_cache(t, tmp_path, SIZE, CONDITIONING).path.name for t in (track, darker, nearer)]
+    names.append(conditioning_cache(track, tmp_path, 16, CONDITIONING).path.name)
+    names += [conditioning_cache(track, tmp_path, SIZE, images).path.name for images in (CONDITIONING[:2], CONDITIONING[::-1])]
+    assert len(set(names)) == 6
+    assert len({name.rsplit("-", 1)[1] for name in names}) == 6
+    same = [conditioning_cache(t, tmp_path, SIZE, CONDITIONING).path for t in (track, retold)]
+    assert same[0] == same[1]

@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from callbacks import BatchBudget
-from datamodules import TrackDataModule
+from datamodules import TrackDataModule, subject, track_datamodule
 from datamodules.track_datamodule import Rendering
 from lit_reenact.errors import ReenactError
 from lit_reenact.schema import Runs, Window
@@ -65,9 +65,9 @@ def test_unique_images_are_handed_over_and_become_windows(track_folder: Path) ->
     assert window.conditioning.shape == (4, 27, 32, 32)
     assert window.conditioning.is_contiguous(memory_format=torch.channels_last)
     assert torch.allclose(window.frame, runs.frame.double().mul(2 / 255).sub(1).float(), atol=1e-6)
-    current = data.renderer()(data.track.parameters[runs.number])
+    current = data.renderer(data.track.parameters[runs.number])
     assert torch.allclose(window.conditioning[:, -9:], current.float() / 127.5 - 1, atol=1e-6)
-    assert torch.equal(window.region, data.renderer().regions(data.track.parameters[runs.number]))
+    assert torch.equal(window.region, data.renderer.regions(data.track.parameters[runs.number]))
     assert torch.equal(window.number, runs.number)
     assert window.actor.tolist() == [0] * 4
     assert torch.equal(window.base, data.mean_frame().expand(4, -1, -1, -1))
@@ -76,10 +76,10 @@ def test_unique_images_are_handed_over_and_become_windows(track_folder: Path) ->
 def test_a_centred_window_has_its_current_frame_in_the_middle(track_folder: Path) -> None:
     data = prepared(track_folder, placement="centred", stride=2)
     window = data.on_after_batch_transfer(data.val_dataset[10], 0)
-    drawn = data.renderer()(data.track.parameters[torch.tensor([73, 75, 77])])
+    drawn = data.renderer(data.track.parameters[torch.tensor([73, 75, 77])])
     assert torch.allclose(window.conditioning[0], drawn.flatten(0, 1).float() / 127.5 - 1, atol=1e-6)
     assert window.number.tolist() == [75]
-    assert torch.equal(window.region, data.renderer().regions(data.track.parameters[torch.tensor([75])]))
+    assert torch.equal(window.region, data.renderer.regions(data.track.parameters[torch.tensor([75])]))
 
 
 def test_parts_are_apart_by_a_second_and_the_held_out_ones_are_in_order(track_folder: Path) -> None:
@@ -117,6 +117,34 @@ def test_batches_are_the_same_wherever_they_are_made(own_folder: Path, rendering
     data = prepared(own_folder, run_length=2, rendering=rendering, workers=workers)
     assert equal(windows_of(data, data.train_dataloader()), windows_of(expected, expected.train_dataloader()))
     assert equal(windows_of(data, data.val_dataloader()), windows_of(expected, expected.val_dataloader()))
+
+
+@pytest.mark.parametrize(("rendering", "workers"), [("worker", 2), ("device", 0)])
+def test_so_are_batches_of_other_images(own_folder: Path, rendering: Rendering, workers: int) -> None:
+    images = ("normals", "eyes", "landmarks", "depth")
+    expected = prepared(own_folder, conditioning=images)
+    data = prepared(own_folder, conditioning=images, rendering=rendering, workers=workers)
+    made = windows_of(expected, expected.val_dataloader())
+    assert equal(windows_of(data, data.val_dataloader()), made)
+    assert made[0].conditioning.shape[1:] == (3 * 12, 32, 32)
+    usual = prepared(own_folder)
+    (beside,) = usual.renderer(usual.track.parameters[made[0].number[:1]])
+    eyes = made[0].conditioning[0, -9:-6]
+    assert torch.allclose(eyes, beside[6:].float() / 127.5 - 1, atol=1e-6)
+    assert torch.equal(made[0].region, windows_of(usual, usual.val_dataloader())[0].region)
+
+
+def test_everything_is_made_once(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    for module, name in ((track_datamodule, "WindowDataset"), (subject, "make_renderer"), (subject, "conditioning_cache")):
+        original = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *a, of=original, called=name: made.append(called) or of(*a))
+    data = make_data(own_folder)
+    data.check()
+    data.prepare_data()
+    data.setup()
+    data.setup("test")
+    assert sorted(made) == ["WindowDataset"] * 3 + ["conditioning_cache", "make_renderer"]
 
 
 def test_without_the_cache_nothing_is_rendered_beforehand(own_folder: Path) -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from datamodules.cache_file import CacheFile
 from datamodules.clip_frames import ClipFrames
-from datamodules.conditioning_cache import CACHE_CHANNELS, CachedImages
+from datamodules.conditioning_cache import CachedImages
 from datamodules.windows import Part, WindowDataset
 from lit_reenact.schema import Runs
 from lit_reenact.video import FrameReader
@@ -26,7 +26,7 @@ FRAMES, SIZE = 30, 16
 @pytest.fixture
 def part(tmp_path: Path, track_folder: Path) -> Part:
     """Frames 5 to 24 of a clip whose conditioning images differ in every frame, channel and pixel."""
-    shape = (FRAMES, SIZE, SIZE, CACHE_CHANNELS)
+    shape = (FRAMES, SIZE, SIZE, 10)
     file = CacheFile(tmp_path, "images", "0", shape)
     file.write([np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)])
     frames = ClipFrames(track_folder / "clip.mp4", "0", SIZE, keep=0)
@@ -48,7 +48,7 @@ def naive(part: Part, number: int, offsets: range) -> Tensor:
 
 def stacked(runs: Runs) -> Tensor:
     assert isinstance(runs.images, Tensor)
-    return ((stack_windows(runs.images, runs.shown, WindowMemory()) + 1) * 127.5).round().to(torch.uint8)
+    return ((stack_windows(runs.images[:, :-1], runs.shown, WindowMemory()) + 1) * 127.5).round().to(torch.uint8)
 
 
 @pytest.mark.parametrize("cuts", [(), (3, 5, 12, 24)])
@@ -80,7 +80,7 @@ def test_every_window_equals_its_naive_construction(
 
 def test_no_image_is_handed_over_twice(part: Part) -> None:
     batch = WindowDataset([part], WindowShape(4)).__getitems__([4, 5, 6, 7, 6])
-    assert batch.images.shape == (7, CACHE_CHANNELS, SIZE, SIZE)  # type: ignore[union-attr]
+    assert batch.images.shape == (7, 10, SIZE, SIZE)  # type: ignore[union-attr]
     assert batch.shown.tolist() == [[0, 1, 2, 3], [1, 2, 3, 4], [2, 3, 4, 5], [3, 4, 5, 6], [2, 3, 4, 5]]
 
 

@@ -20,8 +20,11 @@ import yaml
 from lit_reenact import fit
 from lit_reenact.cli import main
 from lit_reenact.errors import ReenactError
+from lit_reenact.evaluation.self_reenactment import evaluate_held_out
 from lit_reenact.inference import load_generator
+from lit_reenact.reenactment import TrackedClip, write_reenactment, write_self_reenactment
 from lit_reenact.tracking.trackfile import load_track
+from lit_reenact.video import probe
 from lit_reenact.windows import WindowShape
 from tests.factories import make_track
 
@@ -117,6 +120,14 @@ def test_another_clip_behind_the_same_track_folder_is_refused(
         ("--data.window=5", "model.window is 3, but data.window is 5"),
         ("--data.placement=centred", "model.placement is causal, but data.placement is centred"),
         ("--data.stride=2", "model.stride is 1, but data.stride is 2"),
+        (
+            "--data.conditioning=[eyes]",
+            "model.conditioning is ['diffuse', 'correspondence', 'eyes'], but data.conditioning is ['eyes']",
+        ),
+        ("--model.conditioning=[eyes,nose]", "model.conditioning"),
+        ("--model.conditioning=[eyes,eyes]", "conditioning names eyes twice"),
+        ("--model.conditioning=[]", "conditioning names no image"),
+        ("--init_from=nowhere.ckpt", "nowhere.ckpt: no such checkpoint"),
         ("--data.run_length=0", "data.run_length is 0"),
         ("--trainer.max_steps=5", "budget.max_batch_steps"),
         ("--track=nowhere", "nowhere: no such track"),
@@ -150,6 +161,47 @@ def test_a_centred_run_on_two_actors(arguments: Callable[..., list[str]], track_
     assert generator.shape == WindowShape(3, "centred", 2)
     with pytest.raises(ReenactError, match=r"trained on synthetic\.mp4, synthetic\.mp4"):
         load_generator(run.last, target=replace(target, info=replace(target.info, clip_sha256="0")))
+
+
+def test_an_ablation_by_configuration_alone(arguments: Callable[..., list[str]], track_folder: Path, tmp_path: Path) -> None:
+    """Other images all the way from training to a video."""
+    run = fit.run_fit(arguments("--model.conditioning=['normals', 'landmarks']"))
+    assert yaml.safe_load(run.config.read_text())["data"]["conditioning"] == ["normals", "landmarks"]
+    clip = TrackedClip.load(track_folder)
+    generator = load_generator(run.last, target=clip.track)
+    assert generator.conditioning == ("normals", "landmarks")
+    made = write_self_reenactment(clip, range(100, 105), generator, tmp_path / "self.mp4", progress=False)
+    assert made.shape == (5, 32, 32, 3)
+    video, beside = write_reenactment(clip, clip, generator, tmp_path / "out.mp4", progress=False)
+    assert (probe(video).width, probe(beside).width) == (32, 96)
+    held_out = evaluate_held_out(clip, generator, tmp_path / "held_out.mp4", progress=False)
+    assert held_out.conditioning.shape == held_out.made.shape
+
+
+def test_fine_tuning_starts_from_weights_and_then_resumes_its_own(
+    arguments: Callable[..., list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = fit.run_fit(arguments())
+    make_track(tmp_path / "other", seed=1)
+    tune = arguments("--track", str(tmp_path / "other"), "--name=tuned", "--model.learning_rate=0.0")
+    run = fit.run_fit([*tune, f"--init_from={first.last}"])
+    said = capsys.readouterr().out
+    assert f"Starting from the weights of {first.last}." in said
+    before, after = (torch.load(one.last, weights_only=True) for one in (first, run))
+    assert after["batch_step"] == 1
+    weights = {name: value for name, value in after["state_dict"].items() if name.endswith("weight")}
+    for name, value in weights.items():
+        generator = name.removeprefix("generator.")
+        expected = before["generator_ema"][generator] if generator != name else before["state_dict"][name]
+        assert torch.equal(value, expected)
+    mean = "generator.mean_frame"
+    assert (after["state_dict"][mean] - before["state_dict"][mean]).abs().mean() > 0.05
+    with pytest.raises(ReenactError, match=r"init_from = .*, this command has None"):
+        fit.run_fit([*tune, "--budget.max_batch_steps=2"])
+    first.last.unlink()  # a run that is resumed no longer needs it
+    again = fit.run_fit([*tune, f"--init_from={first.last}", "--budget.max_batch_steps=2"])
+    assert "Resuming" in capsys.readouterr().out
+    assert again.batch_step() == 2
 
 
 def test_an_unknown_key_in_a_file_is_refused(

@@ -14,8 +14,9 @@ from lit_reenact.errors import ReenactError
 from lit_reenact.face import load_face_model
 from lit_reenact.inference import load_generator, render_frames
 from lit_reenact.module import ReenactModule
+from lit_reenact.rendering.ablations import make_renderer
 from lit_reenact.rendering.conditioning import ConditioningRenderer
-from lit_reenact.schema import Camera
+from lit_reenact.schema import CONDITIONING, Camera
 from tests.factories import make_actor, make_parameters
 
 SETTINGS: dict[str, Any] = {
@@ -98,6 +99,23 @@ def test_no_window_reaches_over_a_cut(renderer: ConditioningRenderer, checkpoint
     cut = made(parameters, (5,))
     assert torch.equal(cut, torch.cat([made(parameters[:5]), made(parameters[5:])]))
     assert not torch.equal(cut, made(parameters))
+
+
+def test_a_network_of_other_images_is_given_those(renderer: ConditioningRenderer, tmp_path: Path) -> None:
+    module = ReenactModule(**SETTINGS, conditioning=["depth", "eyes"])
+    torch.nn.init.normal_(module.generator.to_frame.weight)
+    generator = _load({"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}, tmp_path)
+    assert generator.conditioning == ("depth", "eyes")
+    other = make_renderer(renderer.model, renderer.actor, renderer.camera, None, generator.conditioning)
+    parameters = make_parameters(renderer.model, 5)
+    frames, conditioning = zip(*render_frames(generator, other, parameters, batch=2), strict=True)
+    assert torch.cat(frames).shape == (5, 32, 32, 3)
+    assert torch.equal(torch.cat(conditioning)[:, 3:], renderer(parameters)[:, 6:])
+
+
+def test_a_checkpoint_older_than_the_setting_has_the_usual_images(checkpoint: dict[str, Any], tmp_path: Path) -> None:
+    del checkpoint["hyper_parameters"]["conditioning"]
+    assert _load(checkpoint, tmp_path).conditioning == CONDITIONING
 
 
 def test_averaged_weights_are_preferred(checkpoint: dict[str, Any], tmp_path: Path) -> None:

@@ -8,7 +8,20 @@ import pytest
 import torch
 
 from lit_reenact.errors import ReenactError
-from lit_reenact.schema import LANDMARK_COUNT, Actor, Camera, CropBox, FaceParameters, Landmarks, Track, TrackInfo
+from lit_reenact.schema import (
+    CONDITIONING,
+    CONDITIONING_CHANNELS,
+    LANDMARK_COUNT,
+    Actor,
+    Camera,
+    CropBox,
+    FaceParameters,
+    Landmarks,
+    Track,
+    TrackInfo,
+    checked_conditioning,
+    conditioning_channels,
+)
 
 WIDTHS = {"rotation": 3, "translation": 3, "identity": 5, "expression": 4, "illumination": 27, "gaze": 4}
 
@@ -80,3 +93,22 @@ def test_lengths_are_counted_in_frames() -> None:
     track = Track(parameters(), actor, Camera(1.0, 256, 256), landmarks.found, error, corrective, error, levels, landmarks, info)
     assert len(landmarks) == len(track) == 6
     assert track.info.notes == ()
+
+
+def test_conditioning_images_have_three_channels_each() -> None:
+    assert conditioning_channels(CONDITIONING) == CONDITIONING_CHANNELS == 9
+    assert conditioning_channels(["depth"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("images", "sentence"),
+    [
+        ([], "names no image: choose from diffuse, correspondence, eyes, landmarks, normals, depth"),
+        (["diffuse", "nose"], "names 'nose', but there are only diffuse"),
+        (["eyes", "diffuse", "eyes"], "names eyes twice"),
+    ],
+)
+def test_impossible_conditioning_is_refused(images: list[str], sentence: str) -> None:
+    assert checked_conditioning(["landmarks", "eyes"]) == ("landmarks", "eyes")
+    with pytest.raises(ReenactError, match=sentence):
+        checked_conditioning(images)

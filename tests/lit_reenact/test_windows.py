@@ -50,8 +50,9 @@ def test_stacking_equals_indexing(layout: torch.memory_format) -> None:
     images = torch.randint(256, (9, 10, 37, 31), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     images = images.contiguous(memory_format=layout)
     shown = torch.tensor([[2, 3, 4], [0, 0, 1], [1, 4, 7], [8, 8, 8], [5, 3, 1], [0, 1, 8]])
+    images = images[:, :9]  # part of what lies together in memory
     windows = stack_windows(images, shown, WindowMemory())
-    assert torch.equal(windows, to_signed(images[:, :9][shown].flatten(1, 2)))
+    assert torch.equal(windows, to_signed(images[shown].flatten(1, 2)))
     assert windows.is_contiguous(memory_format=torch.channels_last)
     assert windows.shape == (6, 27, 37, 31)
     single = stack_windows(images, shown[:, :1], WindowMemory())

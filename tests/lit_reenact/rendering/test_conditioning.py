@@ -24,7 +24,8 @@ from lit_reenact.face.topology import (
 )
 from lit_reenact.face.topology import MOUTH as MOUTH_FILL
 from lit_reenact.geometry import axis_angle_to_matrix, euler_to_matrix, head_to_camera, matrix_to_axis_angle, project
-from lit_reenact.rendering.conditioning import IRIS, ConditioningRenderer, conditioning_to_rgb
+from lit_reenact.rendering.conditioning import ConditioningRenderer, conditioning_to_rgb
+from lit_reenact.rendering.eyeballs import IRIS
 from lit_reenact.rendering.rasterizer import rasterize
 from lit_reenact.schema import EMPTY, EYES, FACE, MOUTH, Actor, Camera, FaceParameters
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 import torch
 
 from lit_reenact.face import FaceModel, builtin_model
 from lit_reenact.face.topology import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, mirrored
 from lit_reenact.rendering.openings import EYE_RAMP, EYE_SHUT, LIPS_RAMP, LIPS_SHUT, Openness, inside_mouth
+from lit_reenact.rendering.scene import Surface
 from tests.factories import make_actor
 
 
@@ -54,13 +53,20 @@ def test_eyes_open_by_shares_of_their_own_rest(model: FaceModel) -> None:
 
 def test_the_inside_of_the_mouth_is_looked_up_where_it_lies(model: FaceModel) -> None:
     """A red triangle over the left half of a picture of 8 x 8 pixels, lit by half, at one depth; the right half shows nothing."""
-    small = replace(
-        model, inner_faces=torch.tensor([[0, 1, 2], [0, 2, 3]]), inner_albedo=torch.tensor([[1.0, 0, 0], [1.0, 0, 0]])
+    surface = Surface(
+        faces=model.faces,
+        region=model.region,
+        label=model.region,
+        reflectance=torch.ones(3, 2, 2),
+        inner_faces=torch.tensor([[0, 1, 2], [0, 2, 3]]),
+        inner_albedo=torch.tensor([[1.0, 0, 0], [1.0, 0, 0]]),
+        eye_radius=model.eye_radius,
+        iris_radius=model.iris_radius,
     )
     corners = torch.tensor([[[0.0, 0, 100], [0, 8, 100], [4, 8, 100], [4, 0, 100]]]).repeat(2, 1, 1)
     attributes = torch.cat([torch.full((2, 4, 3), 0.5), corners[..., :1] / 8], -1)
     asked = torch.tensor([64 + 8 * row + column for row in (3, 4) for column in (2, 3, 4, 5)])  # of the second picture
-    shown, values = inside_mouth(asked, torch.Size([2, 8, 8]), corners, attributes, small)
+    shown, values = inside_mouth(asked, (2, 8, 8), corners, attributes, surface)
     assert asked[shown].tolist() == [64 + 26, 64 + 27, 64 + 34, 64 + 35]
     torch.testing.assert_close(values[:, :3], torch.tensor([[0.5, 0, 0]]).repeat(4, 1))
     torch.testing.assert_close(values[:, 3], torch.tensor([2.5, 3.5, 2.5, 3.5]) / 8)

@@ -1,0 +1,96 @@
+"""Landmarks as lines: what networks were driven by before there were renderings (Zakharov et al. 2019, Wang et al. 2019)."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from lit_reenact.face.model import FaceModel
+from lit_reenact.face.topology import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, mirrored
+from lit_reenact.geometry import gaze_direction, head_to_camera, project
+from lit_reenact.schema import Actor, Camera, FaceParameters
+
+Points = tuple[int, ...]
+
+RIGHT_JAW = (234, 93, 132, 58, 172, 136, 150, 149, 176, 148)
+RIGHT_BROW = (70, 63, 105, 66, 107)
+RIGHT_NOSTRIL = (98, 97)
+UPPER_LIP = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
+LOWER_LIP = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
+"""FaceMesh points, from the subject's right to the left."""
+
+
+def _loop(upper: Points, lower: Points) -> Points:
+    return upper + lower[-2::-1]
+
+
+EYES = (_loop(mirrored(RIGHT_UPPER_LID), mirrored(RIGHT_LOWER_LID)), _loop(RIGHT_UPPER_LID, RIGHT_LOWER_LID))
+"""The rims of the left and the right eye."""
+
+PARTS = (
+    ((255, 255, 255), (*RIGHT_JAW, 152, *mirrored(RIGHT_JAW)[::-1])),
+    ((255, 128, 0), mirrored(RIGHT_BROW)),
+    ((255, 255, 0), RIGHT_BROW),
+    ((0, 255, 0), (168, 6, 197, 195, 5, 4)),
+    ((0, 160, 80), (*RIGHT_NOSTRIL, 2, *mirrored(RIGHT_NOSTRIL)[::-1])),
+    ((0, 128, 255), EYES[0]),
+    ((0, 255, 255), EYES[1]),
+    ((255, 0, 0), _loop(UPPER_LIP, LOWER_LIP)),
+    ((255, 0, 255), _loop(UPPER_LIP_RIM, LOWER_LIP_RIM)),
+)
+"""Colour and points of each line: jaw, left and right brow, bridge and base of the nose, left and right eye, lips outside and
+inside. What comes later is drawn over what came before."""
+
+IRISES = ((128, 128, 255), (160, 255, 128))
+IRIS_POINTS = 24
+
+LINE = 1 / 128
+"""Width of a line, as a share of the image's height."""
+
+_SHIFT = 4  # binary digits of a pixel's fraction that OpenCV takes
+
+
+def sketch(model: FaceModel, actor: Actor, camera: Camera, parameters: FaceParameters, mesh: Tensor) -> Tensor:
+    """Draw the landmarks of T frames, and the outlines of the irises between the lids: uint8 (T, 3, H, W). All lies on the CPU.
+
+    They are those of the meshes (T, V, 3) under these parameters, not those that were found in a video: a transfer has no others.
+    """
+    points = torch.cat([model.landmarks(mesh), _iris_outlines(model, actor, parameters)], 1)
+    seen = project(head_to_camera(points, parameters.rotation, parameters.translation), camera)[..., :2]
+    places = ((seen - 0.5) * 2**_SHIFT).round().int().numpy()  # OpenCV's pixels have their centres at whole numbers
+    return torch.from_numpy(np.stack([_drawn(frame, camera) for frame in places])).permute(0, 3, 1, 2)
+
+
+def _iris_outlines(model: FaceModel, actor: Actor, parameters: FaceParameters) -> Tensor:
+    """Circles about the left and then the right line of sight, in head axes: (T, 2 * IRIS_POINTS, 3) mm."""
+    gaze = (parameters.gaze - actor.gaze_offset).view(-1, 2, 2)  # (T, eye, yaw and pitch)
+    ahead = gaze_direction(gaze)  # (T, 2, 3)
+    up = gaze_direction(gaze + gaze.new_tensor([0.0, math.pi / 2]))
+    turn = torch.arange(IRIS_POINTS) * (2 * math.pi / IRIS_POINTS)
+    across = torch.linalg.cross(up, ahead)[:, :, None] * turn.cos()[:, None] + up[:, :, None] * turn.sin()[:, None]
+    distance = (model.eye_radius**2 - model.iris_radius**2) ** 0.5
+    outlines: Tensor = (
+        actor.eyeballs[:, None] + distance * ahead[:, :, None] + model.iris_radius * across
+    )  # (T, 2, IRIS_POINTS, 3)
+    return outlines.flatten(1, 2)
+
+
+def _drawn(points: npt.NDArray[np.int32], camera: Camera) -> npt.NDArray[np.uint8]:
+    """One frame, uint8 (H, W, 3), of landmarks and then irises (468 + 2 * IRIS_POINTS, 2)."""
+    image = np.zeros((camera.height, camera.width, 3), np.uint8)
+    width = max(1, round(LINE * camera.height))
+    for side, colour in enumerate(IRISES):
+        start = len(points) - (2 - side) * IRIS_POINTS
+        iris, open_eye = np.zeros_like(image), np.zeros_like(image)
+        cv2.polylines(iris, [points[start : start + IRIS_POINTS]], True, colour, width, cv2.LINE_AA, _SHIFT)
+        cv2.fillPoly(open_eye, [points[list(EYES[side])]], (1, 1, 1), cv2.LINE_8, _SHIFT)
+        image += iris * open_eye
+    for colour, line in PARTS:
+        closed = line[0] == line[-1]
+        cv2.polylines(image, [points[list(line)]], closed, colour, width, cv2.LINE_AA, _SHIFT)
+    return image
