@@ -13,8 +13,7 @@ from lit_reenact.face import FaceModel
 from lit_reenact.geometry import matrix_to_axis_angle
 from lit_reenact.rendering.shading import irradiance
 from lit_reenact.schema import Camera
-from lit_reenact.tracking import photometric
-from lit_reenact.tracking.energy import geman_mcclure_weight
+from lit_reenact.tracking import energy, photometric
 from lit_reenact.tracking.photometric import Samples, SkinPoints
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.shape import spread_evenly
@@ -68,7 +67,7 @@ class TrackedSkin:
 
     def _sample(self, points: SkinPoints, numbers: Tensor) -> Samples:
         state = self.state[numbers]
-        mesh = self.neutral + (state.expression @ self.model.expression_basis.flatten(1)).view(len(numbers), -1, 3)
+        mesh = energy.deform(self.neutral, self.model.expression_basis, state.expression)
         frames = self.reader.read(numbers.tolist())
         rotation = matrix_to_axis_angle(state.rotation)
         return photometric.sample_skin(self.model, points, mesh, rotation, state.translation, self.camera, frames)
@@ -149,7 +148,7 @@ def learn_reflectance(skin: TrackedSkin, light: Tensor, colour: Normal, timing: 
     maps = torch.stack([*albedo.T, bare.float(), about_eyes(skin.model, points).float()], -1)
     maps = on_texture(maps, texels, settings.texture_size)
     worn = glasses(maps[:3], maps[3] > 0, maps[4] > 0).flatten()[texels]
-    likeness = geman_mcclure_weight(colour.distance(logarithm(albedo))[:, None], SKIN_LIMIT / 2)
+    likeness = energy.geman_mcclure_weight(colour.distance(logarithm(albedo))[:, None], SKIN_LIMIT / 2)
     return paint(albedo, share * ~worn, likeness, texels, settings.texture_size)
 
 

@@ -4,9 +4,9 @@
 
 as in the paper (Kim et al. 2018, section 3, after Garrido et al. 2016 and Thies et al. 2016), but for light and reflectance,
 which are linear and solved apart (``photometric``). E_gap is this project's own: squared residuals of the vectors between facing
-points of lips and lids, under ``contact_weight``. Residuals of landmarks are measured in units of 1 % of the outer-eye distance
-as the camera sees it, those of brightness in 1 % of the skin's own, so that no weight depends on the size of the image or of
-the face, or on the exposure.
+points of lips and lids, under ``contact_weight``, and of the way from the nose to the chin, which the jaw alone is to explain.
+Residuals of landmarks are measured in units of 1 % of the outer-eye distance as the camera sees it, those of brightness in 1 % of
+the skin's own, so that no weight depends on the size of the image or of the face, or on the exposure.
 """
 
 from __future__ import annotations
@@ -103,9 +103,9 @@ def photometric_energy(residual: Tensor, weight: Tensor) -> Tensor:
     return (weight * residual.square()).sum(-1)
 
 
-def prior_energy(expression: Tensor, weight: Tensor) -> Tensor:
-    """E_reg: squared coefficients (T, K) under weights (K,), summed: (T,). Coefficients rest at 0."""
-    return (weight * expression.square()).sum(-1)
+def prior_energy(expression: Tensor, prior: Tensor) -> Tensor:
+    """E_reg: squares and products of coefficients (T, K) under weights (K, K), summed: (T,). Coefficients rest at 0."""
+    return ((expression @ prior) * expression).sum(-1)
 
 
 def geman_mcclure_weight(residual: Tensor, scale: float) -> Tensor:

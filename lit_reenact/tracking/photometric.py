@@ -108,7 +108,8 @@ def sample_skin(
 def skin_normals(model: FaceModel, points: SkinPoints, mesh: Tensor) -> Tensor:
     """Unit normals (T, N, 3) of skin points on meshes (T, V, 3), in their axes."""
     skin = model.faces[(model.region == SKIN) | (model.region == HEAD)]
-    return normalize(points(vertex_normals(mesh, skin)), dim=-1)
+    asked = torch.zeros(mesh.shape[1], dtype=torch.bool).index_fill(0, points.corners.flatten(), True)
+    return normalize(points(vertex_normals(mesh, skin[asked[skin].any(1)])), dim=-1)
 
 
 def look_up(images: Tensor, pixel: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ class TrackerSettings:
         focal_factor: focal length over the width of the clip; FaceMesh landmarks do not tell it.
         actor_fraction: the first part of the clip, from which everything about the person is learned.
         rim_weight: say of landmarks on lids, lips and brows, against 1 of all others.
+        bone_weight: the same of those that expressions hardly move, which tell the pose.
         gap_weight: say of the gap between two facing points of the lips or lids against 1 of a landmark, while it is wide; the
             nearer to closed, the more (``energy.contact_weight``).
         expression_prior: weight of squared coefficients, against squared residuals in % of the outer-eye distance.
@@ -40,13 +41,14 @@ class TrackerSettings:
     focal_factor: float = 4.5
     actor_fraction: float = 0.7
     rim_weight: float = 2.0
+    bone_weight: float = 2.0
     gap_weight: float = 3.0
     expression_prior: float = 60.0
     identity_prior: float = 50.0
     template_prior: float = 0.05
     pose_smoothing: float = 0.8
     expression_smoothing: float = 0.5
-    swift_smoothing: float = 0.1
+    swift_smoothing: float = 0.2
     squint_smoothing: float = 1.0
     light_smoothing: float = 100.0
     held_difference: float = 0.25

@@ -10,13 +10,14 @@ from torch import Tensor
 from lit_reenact.face import FaceModel
 from lit_reenact.face.topology import FACE_POINTS, LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, mirrored
 from lit_reenact.geometry import axis_angle_to_matrix, matrix_to_axis_angle
-from lit_reenact.measures import DEPTH_SCALE
+from lit_reenact.measures import BONY, DEPTH_SCALE
 from lit_reenact.schema import Camera
+from lit_reenact.tracking import energy
 from lit_reenact.tracking.correctives import fit_correctives, learn_correctives
 from lit_reenact.tracking.neutral import ROBUST_SCALE, close_mouth, raise_jaw, refine_template
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.smoothing import Timing
-from lit_reenact.tracking.solver import Problem, Stage, State, admissible, initial_state, landmark_error, solve
+from lit_reenact.tracking.solver import CHIN, NOSE, Problem, Stage, State, admissible, initial_state, landmark_error, solve
 from lit_reenact.tracking.template import fit_identity, subject_template
 
 LEARNING_FRAMES = 1000
@@ -28,8 +29,11 @@ FIT = (
 )
 """Pose and expression from the rigid start."""
 
-SETTLE = (Stage(iterations=2, robust_scale=ROBUST_SCALE),)
+SETTLE = (Stage(iterations=1, robust_scale=ROBUST_SCALE),)
 """The same after the template has moved a little."""
+
+TEMPLATE_ROUNDS, TEMPLATE_FRAMES = 2, 200
+"""Times that the template is refined, with pose and expression settling in between, and training frames for it at most."""
 
 REST = (Stage(iterations=1, robust_scale=ROBUST_SCALE, pose=False),)
 """Expression under the smoothed pose."""
@@ -37,8 +41,10 @@ REST = (Stage(iterations=1, robust_scale=ROBUST_SCALE, pose=False),)
 TIES = (("mouthClose", "jawOpen"),)
 """Coefficients of which the first cannot exceed the second."""
 
-RELUCTANCE = {"mouthShrugLower": 100.0}
-"""Factors on the prior of shapes that would otherwise take over what another one means: here the travel of the jaw."""
+JAW_SAY, CHIN_RELUCTANCE = 1 / 6, 1.0
+"""How firmly the jaw alone moves the chin, in units of the prior on coefficients: ``Problem.jaw_weight``, and the weight of
+``lift_by_skin`` squared. Else pressed lips, or a smile, which lift the chin in many a model, take its travel over.
+"""
 
 SWIFT = ("jaw", "mouth", "eyeBlink")
 """How the names of shapes begin that speech and blinks move within a few frames: smoothing would dull them."""
@@ -106,12 +112,15 @@ def fit_landmarks(points: Tensor, timing: Timing, model: FaceModel, camera: Came
         settings: see there.
     """
     landmarks = points[timing.seen, :FACE_POINTS]
-    learn = learning_frames(timing)
+    learn = spread_evenly(_training(timing), TEMPLATE_FRAMES)
     problem = landmark_problem(subject_template(landmarks[: _training(timing)], model), model, camera, settings)
-    state = solve(problem, landmarks[..., :2], initial_state(problem, landmarks * landmarks.new_tensor([1, 1, DEPTH_SCALE])), FIT)
-    neutral = refine_template(problem, state[learn], landmarks[learn, :, :2], settings.template_prior)
-    problem = replace(problem, neutral=close_mouth(raise_jaw(neutral, landmarks[learn], model)))
-    state = solve(problem, landmarks[..., :2], state, SETTLE)
+    some = landmarks[learn]
+    state = solve(problem, some[..., :2], initial_state(problem, with_true_depth(some)), FIT)
+    for _ in range(TEMPLATE_ROUNDS):
+        neutral = refine_template(problem, state, some[..., :2], settings.template_prior)
+        problem = replace(problem, neutral=close_mouth(raise_jaw(neutral, some, model)))
+        state = solve(problem, some[..., :2], state, SETTLE)
+    state = solve(problem, landmarks[..., :2], initial_state(problem, with_true_depth(landmarks)), FIT + SETTLE)
     identity, neutral = fit_identity(problem.neutral, model, settings.identity_prior)
     return Fit(problem, identity, neutral, state, torch.zeros_like(state.expression))
 
@@ -145,6 +154,11 @@ def smooth_state(fit: Fit, points: Tensor, timing: Timing, model: FaceModel, set
     return State(state.rotation, state.translation, admissible(fit.problem, coefficients))
 
 
+def with_true_depth(landmarks: Tensor) -> Tensor:
+    """Landmarks (T, L, 3) with the depth that MediaPipe exaggerates brought to scale."""
+    return landmarks * landmarks.new_tensor([1, 1, DEPTH_SCALE])
+
+
 def learning_frames(timing: Timing) -> Tensor:
     """The training frames that the person is learned from: indices among the seen frames."""
     return spread_evenly(_training(timing), LEARNING_FRAMES)
@@ -159,18 +173,32 @@ def landmark_problem(template: Tensor, model: FaceModel, camera: Camera, setting
     """The fit of a model's expressions on a template (468, 3) to landmarks."""
     names = model.expression_names
     index = {name: k for k, name in enumerate(names)}
-    prior = [settings.expression_prior * RELUCTANCE.get(name, 1.0) for name in names]
+    basis = model.at_landmarks(model.expression_basis)
+    jaw = torch.tensor([name.startswith("jaw") for name in names])
+    lift = lift_by_skin(basis, jaw) / energy.outer_eye_distance(template) * 100  # (K,) in % of the outer-eye distance
     return Problem(
         neutral=template,
-        basis=model.at_landmarks(model.expression_basis),
+        basis=basis,
         bounds=model.expression_bounds,
-        landmark_weight=landmark_weights(settings.rim_weight),
-        prior_weight=template.new_tensor(prior),
+        landmark_weight=landmark_weights(settings.rim_weight, settings.bone_weight),
+        prior=settings.expression_prior * (torch.eye(len(names)) + CHIN_RELUCTANCE * torch.outer(lift, lift)),
         gaps=facing_landmarks(),
         gap_weight=settings.gap_weight,
+        jaw=jaw,
+        jaw_weight=settings.expression_prior * JAW_SAY * ("jawOpen" in names),
         ties=tuple((index[lower], index[upper]) for lower, upper in TIES if lower in index and upper in index),
         camera=camera,
     )
+
+
+def lift_by_skin(basis: Tensor, jaw: Tensor) -> Tensor:
+    """How far (mm) each of the shapes (K, 468, 3) lifts the chin from the nose, but for those that move the jaw, bool (K,): (K,).
+
+    It counts the less, the more a shape moves the rest of the face than the chin.
+    """
+    way = basis[:, CHIN].mean(1) - basis[:, NOSE].mean(1)  # (K, 3)
+    usual = basis.square().sum(-1).mean(1).sqrt()
+    return way[:, 1] * (energy.length(way) / usual.clamp_min(1e-6)).clamp(max=1) * ~jaw
 
 
 def facing_landmarks() -> Tensor:
@@ -180,10 +208,14 @@ def facing_landmarks() -> Tensor:
     return torch.tensor([[point for rim in rims for point in rim[side][1:-1]] for side in range(2)])
 
 
-def landmark_weights(rim_weight: float) -> Tensor:
-    """Say of each landmark, (468,), 1 on average: more on the rims of eyes and mouth and on the brows, which carry expression."""
+def landmark_weights(rim_weight: float, bone_weight: float = 1.0) -> Tensor:
+    """Say of each landmark, (468,), 1 on average: more on the rims of eyes and mouth and on the brows, which carry expression.
+
+    Those that expressions hardly move tell the pose: ``bone_weight`` keeps a smile from turning the head.
+    """
     right = (*RIGHT_UPPER_LID, *RIGHT_LOWER_LID, *BROWS)
     weight = torch.ones(FACE_POINTS)
+    weight[list(BONY)] = bone_weight
     weight[[*right, *mirrored(right), *UPPER_LIP_RIM, *LOWER_LIP_RIM]] = rim_weight
     return weight / weight.mean()
 

@@ -18,6 +18,9 @@ POSE = 6
 POSE_DAMPING = 1e-2
 """Added to the curvature of the pose, far below any that landmarks give it."""
 
+CHIN, NOSE = [152, 148, 377, 176, 400, 175], [168, 6, 197, 195]
+"""FaceMesh landmarks on the tip of the jaw and on the bridge of the nose."""
+
 SWEEPS = 10
 """Of the bounded solver; more change the landmarks by less than a hundredth of a pixel."""
 
@@ -46,11 +49,13 @@ class Problem:
         basis: (K, L, 3) what each expression adds to them at coefficient 1.
         bounds: (K, 2) lowest and highest coefficient.
         landmark_weight: (L,) say of each landmark, 1 on average.
-        prior_weight: (K,) weight of each squared coefficient, against squared residuals in % of the outer-eye distance.
+        prior: (K, K) weights of the coefficients' squares and products, against squared residuals in % of the outer-eye distance.
         ties: pairs (a, b) of coefficients with a <= b, such as mouthClose <= jawOpen.
         gaps: int64 (2, P) pairs of landmarks that face each other across the mouth or an eye.
         gap_weight: say of the vector from one of a pair to the other, against 1 of a landmark: what is open and what is closed
             is seen more surely than where it is, and means more.
+        jaw: bool (K,), shapes that move the jawbone.
+        jaw_weight: say of the way from the nose to the chin, which ``jaw`` alone is to explain, against 1 of a landmark.
         camera: of the working clip.
     """
 
@@ -58,10 +63,12 @@ class Problem:
     basis: Tensor
     bounds: Tensor
     landmark_weight: Tensor
-    prior_weight: Tensor
+    prior: Tensor
     ties: tuple[tuple[int, int], ...]
     gaps: Tensor
     gap_weight: float
+    jaw: Tensor
+    jaw_weight: float
     camera: Camera
 
 
@@ -117,22 +124,44 @@ def _by_point(problem: Problem, state: State) -> tuple[Tensor, Tensor]:
 
 def normal_equations(problem: Problem, state: State, observed: Tensor, robust_scale: float) -> tuple[Tensor, Tensor]:
     """Curvature (T, 6 + K, 6 + K) and downhill slope (T, 6 + K) of the energy at ``state``."""
-    residual = residuals(problem, state, observed)
+    residual, derivative = residuals(problem, state, observed), jacobian(problem, state)
     weight = problem.landmark_weight * energy.geman_mcclure_weight(residual, robust_scale)
-    derivative = jacobian(problem, state)
     above, below = problem.gaps
-    residual = torch.cat([residual, residual[:, above] - residual[:, below]], 1)  # (T, L + P, 2)
-    derivative = torch.cat([derivative, derivative[:, above] - derivative[:, below]], 1).flatten(1, 2)  # (T, 2 (L + P), 6 + K)
     unit = energy.residual_unit(problem.neutral, state.translation, problem.camera)[:, None]
     seen_gap = energy.length(observed[:, above] - observed[:, below]) / unit  # (T, P) in % of the outer-eye distance
-    weight = torch.cat([weight, problem.gap_weight * energy.contact_weight(seen_gap)], 1)
-    weighted = (derivative * weight.repeat_interleave(2, dim=1)[..., None]).transpose(-1, -2)
-    curvature, slope = weighted @ derivative, (weighted @ residual.flatten(1)[..., None]).squeeze(-1)
-    diagonal = curvature.diagonal(dim1=-1, dim2=-2)
-    diagonal[:, :POSE] += POSE_DAMPING
-    diagonal[:, POSE:] += problem.prior_weight
-    slope[:, POSE:] -= problem.prior_weight * state.expression
+    gap_weight = problem.gap_weight * energy.contact_weight(seen_gap)
+    jaw_residual, by_jaw = jaw_travel(problem, state, residual, derivative)
+    jaw_weight = weight.new_full((len(weight), 1), problem.jaw_weight)
+    curvature, slope = _squares(residual, derivative, weight)
+    more_curvature, more_slope = _squares(
+        torch.cat([residual[:, above] - residual[:, below], jaw_residual], 1),  # (T, P + 1, 2)
+        torch.cat([derivative[:, above] - derivative[:, below], by_jaw], 1),
+        torch.cat([gap_weight, jaw_weight], 1),
+    )
+    curvature, slope = curvature + more_curvature, slope + more_slope
+    curvature.diagonal(dim1=-1, dim2=-2)[:, :POSE] += POSE_DAMPING
+    curvature[:, POSE:, POSE:] += problem.prior
+    slope[:, POSE:] -= state.expression @ problem.prior
     return curvature, slope
+
+
+def _squares(residual: Tensor, derivative: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Curvature and slope of squared residuals (T, L, 2) with derivatives (T, L, 2, 6 + K) under weights (T, L)."""
+    weighted = (derivative * weight[..., None, None]).flatten(1, 2).transpose(-1, -2)
+    return weighted @ derivative.flatten(1, 2), (weighted @ residual.flatten(1)[..., None]).squeeze(-1)
+
+
+def jaw_travel(problem: Problem, state: State, residual: Tensor, derivative: Tensor) -> tuple[Tensor, Tensor]:
+    """Residual (T, 1, 2) and derivative (T, 1, 2, 6 + K) of the way from the nose to the chin, as if the jawbone alone moved it.
+
+    What other shapes do to the chin is taken out to first order. Residual (T, L, 2) and derivative (T, L, 2, 6 + K) are those of
+    the landmarks at ``state``.
+    """
+    nose, chin = derivative[:, NOSE].mean(1), derivative[:, CHIN].mean(1)  # (T, 2, 6 + K)
+    skin = chin[..., POSE:] * ~problem.jaw
+    chin_residual = residual[:, CHIN].mean(1) + (skin @ state.expression[..., None]).squeeze(-1)
+    bone = torch.cat([chin[..., :POSE], chin[..., POSE:] - skin], -1)
+    return (chin_residual - residual[:, NOSE].mean(1))[:, None], (bone - nose)[:, None]
 
 
 def step(problem: Problem, state: State, curvature: Tensor, slope: Tensor, pose: bool) -> State:

@@ -9,13 +9,25 @@ import torch
 from torch import Tensor
 
 from lit_reenact.face import FaceModel, builtin_model
+from lit_reenact.face.topology import FACE_POINTS
 from lit_reenact.geometry import axis_angle_to_matrix
 from lit_reenact.schema import Camera, FaceParameters
 from lit_reenact.tracking import energy
 from lit_reenact.tracking.settings import TrackerSettings
-from lit_reenact.tracking.shape import FIT, REST, fit_landmarks, landmark_problem, landmark_weights, smooth_shape
+from lit_reenact.tracking.shape import FIT, REST, fit_landmarks, landmark_problem, landmark_weights, lift_by_skin, smooth_shape
 from lit_reenact.tracking.smoothing import Timing
-from lit_reenact.tracking.solver import Problem, Stage, State, initial_state, jacobian, normal_equations, residuals, solve
+from lit_reenact.tracking.solver import (
+    CHIN,
+    NOSE,
+    Problem,
+    Stage,
+    State,
+    initial_state,
+    jacobian,
+    normal_equations,
+    residuals,
+    solve,
+)
 from tests.factories import make_parameters
 
 CAMERA = Camera(focal=4.5 * 256, width=256, height=256)
@@ -137,6 +149,21 @@ def test_the_jaw_travels_behind_closed_lips(model: FaceModel) -> None:
     assert (state.expression[:, names.index("jawOpen")] - travel).abs().mean() < 0.05
 
 
+def test_what_lifts_the_chin_beside_the_jaw() -> None:
+    """By hand: the jaw, a lift of the whole head, one of the chin's skin alone, and one of the lower face, chin and all."""
+    basis = torch.zeros(4, FACE_POINTS, 3)
+    basis[0, CHIN, 1] = -20.0
+    basis[1, :, 1] = 5.0
+    basis[2, CHIN, 1] = 2.0
+    half = torch.arange(FACE_POINTS) % 2 == 0
+    basis[3, half, 0], basis[3, [*CHIN, *NOSE], 0] = 8.0, 0.0
+    basis[3, CHIN, 1] = 2.0
+    lift = lift_by_skin(basis, torch.tensor([True, False, False, False]))
+    usual = float(basis[3].square().sum(-1).mean().sqrt())
+    assert usual > 4
+    torch.testing.assert_close(lift, torch.tensor([0.0, 0.0, 2.0, 2.0 * 2.0 / usual]))
+
+
 def test_energy_falls_to_a_minimum_on_the_bounds(model: FaceModel) -> None:
     """Against the conditions of Karush, Kuhn and Tucker: no admissible small change lowers the energy."""
     points = landmarks_of(model, known_motion(model, 6))
@@ -145,14 +172,24 @@ def test_energy_falls_to_a_minimum_on_the_bounds(model: FaceModel) -> None:
     start = initial_state(problem, points * points.new_tensor([1, 1, 0.8]))
     state = solve(problem, points[..., :2], start, (Stage(12, math.inf),))
 
+    unit = energy.residual_unit(problem.neutral, state.translation, CAMERA)[:, None]
+
+    def jaw(expression: Tensor) -> Tensor:
+        """The way from nose to chin, seen and explained by the jaw alone; the nose moves as all shapes say."""
+        bone = expression * torch.tensor([name.startswith("jaw") for name in model.expression_names])
+        chin, nose = (
+            residuals(problem, State(state.rotation, state.translation, e), points[..., :2])[:, where].mean(1)
+            for e, where in ((bone, CHIN), (expression, NOSE))
+        )
+        return problem.jaw_weight * (chin - nose).square().sum(-1)
+
     def total(expression: Tensor) -> Tensor:
         residual = residuals(problem, State(state.rotation, state.translation, expression), points[..., :2])
         above, below = problem.gaps
-        unit = energy.residual_unit(problem.neutral, state.translation, CAMERA)[:, None]
         weight = problem.gap_weight * energy.contact_weight((points[:, above, :2] - points[:, below, :2]).norm(dim=-1) / unit)
         gaps = (weight * (residual[:, above] - residual[:, below]).square().sum(-1)).sum(-1)
-        shape = energy.landmark_energy(residual, problem.landmark_weight) + energy.prior_energy(expression, problem.prior_weight)
-        return shape + gaps
+        shape = energy.landmark_energy(residual, problem.landmark_weight) + energy.prior_energy(expression, problem.prior)
+        return shape + gaps + jaw(expression)
 
     least = total(state.expression)
     low, high = problem.bounds.unbind(-1)
@@ -180,6 +217,9 @@ def test_weights_average_to_one_and_favour_rims(model: FaceModel) -> None:
     assert weight.mean() == pytest.approx(1)
     lid, lip, brow, cheek = weight[[159, 13, 105, 50]]
     assert lid == lip == brow == pytest.approx(3 * float(cheek))
+    nose, lid, cheek = landmark_weights(3.0, bone_weight=4.0)[[6, 159, 50]]
+    assert nose == pytest.approx(4 * float(cheek))
+    assert lid == pytest.approx(3 * float(cheek))
 
 
 def test_whole_clip_is_found_with_its_neutral_face(model: FaceModel) -> None:
