@@ -115,7 +115,7 @@ def smooth_gaze(gaze: Tensor, open_eyes: Tensor, timing: Timing, settings: Track
     What both eyes do together is smoothed lightly, for eyes jump; the difference between them more, for it hardly changes.
     """
     left, right = (timing.fill(gaze[:, 2 * eye : 2 * eye + 2], open_eyes[:, eye]) for eye in range(2))
-    common = timing.smooth((left + right) / 2, settings.swift_smoothing)
+    common = timing.smooth((left + right) / 2, settings.eye_smoothing)
     apart = timing.smooth((left - right) / 2, settings.squint_smoothing)
     return torch.cat([common + apart, common - apart], -1)
 

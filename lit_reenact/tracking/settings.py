@@ -23,7 +23,8 @@ class TrackerSettings:
             squared residual in % of the outer-eye distance.
         pose_smoothing: strength of the Whittaker smoother on the pose, at 30 frames per second.
         expression_smoothing: the same on the coefficients of brows, cheeks and nose.
-        swift_smoothing: the same on those of jaw, lips and blinks, and on the common direction of the eyes.
+        swift_smoothing: the same on those of jaw and lips.
+        eye_smoothing: the same on those of blinks, and on the common direction of the eyes.
         squint_smoothing: the same on the difference between the eyes.
         light_smoothing: the same on the light.
         held_difference: mean difference of two frames, in grey levels of 255, below which the second repeats the first.
@@ -49,6 +50,7 @@ class TrackerSettings:
     pose_smoothing: float = 0.8
     expression_smoothing: float = 0.5
     swift_smoothing: float = 0.2
+    eye_smoothing: float = 0.1
     squint_smoothing: float = 1.0
     light_smoothing: float = 100.0
     held_difference: float = 0.25

@@ -46,7 +46,7 @@ JAW_SAY, CHIN_RELUCTANCE = 1 / 6, 1.0
 ``lift_by_skin`` squared. Else pressed lips, or a smile, which lift the chin in many a model, take its travel over.
 """
 
-SWIFT = ("jaw", "mouth", "eyeBlink")
+SWIFT, BLINK = ("jaw", "mouth"), "eyeBlink"
 """How the names of shapes begin that speech and blinks move within a few frames: smoothing would dull them."""
 
 BROWS = (46, 53, 52, 65, 55, 70, 63, 105, 66, 107)
@@ -230,11 +230,12 @@ def smooth_pose(state: State, timing: Timing, strength: float) -> State:
 
 
 def smooth_expression(expression: Tensor, timing: Timing, names: tuple[str, ...], settings: TrackerSettings) -> Tensor:
-    """Coefficients (T, K) smoothed over time: brows and cheeks firmly, ``SWIFT`` shapes lightly."""
-    swift = torch.tensor([name.startswith(SWIFT) for name in names])
+    """Coefficients (T, K) smoothed over time: brows and cheeks firmly, ``SWIFT`` shapes lightly, blinks the least."""
+    swift, blink = (torch.tensor([name.startswith(start) for name in names]) for start in (SWIFT, BLINK))
+    strengths = (settings.swift_smoothing, settings.eye_smoothing, settings.expression_smoothing)
     result = torch.empty_like(expression)
-    result[:, swift] = timing.smooth(expression[:, swift], settings.swift_smoothing)
-    result[:, ~swift] = timing.smooth(expression[:, ~swift], settings.expression_smoothing)
+    for shapes, strength in zip((swift, blink, ~(swift | blink)), strengths, strict=True):
+        result[:, shapes] = timing.smooth(expression[:, shapes], strength)
     return result
 
 
