@@ -374,10 +374,10 @@ def anonymous(process: int) -> float:
 
 
 def memory_over_epochs(folder: Path, gib: float) -> list[float]:
-    """Anonymous memory of a worker, MB, after each of twelve epochs."""
+    """Anonymous memory of a worker, MB, after each of six epochs."""
     data = prepared(folder, image_size=256, window=11, batch_size=16, workers=1, frame_cache_gib=gib)
     loader, used = data.train_dataloader(), []
-    for _ in range(12):
+    for _ in range(6):
         for batch in loader:
             del batch
         used.append(anonymous(loader._iterator._workers[0].pid))  # type: ignore[union-attr]
@@ -392,13 +392,14 @@ def test_the_memory_of_a_worker_is_small_and_flat(tmp_path: Path) -> None:
     for gib in (1.0, 0.0):
         # A process of its own, for a worker has its parent's memory too.
         code = f"import lit_reenact; from {__name__} import *; print(memory_over_epochs(Path({str(tmp_path)!r}), {gib}))"
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        # glibc keeps freed memory for later, now more, now less of it; so that what is in use can be seen it must give it back.
+        environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "100000", "MALLOC_TRIM_THRESHOLD_": "0"}
+        environment["PYTHONPATH"] = os.pathsep.join(sys.path)
         result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=300)
         assert result.returncode == 0, result.stderr[-3000:]
         used = json.loads(result.stdout.splitlines()[-1])
         assert max(used) < 700, used
-        # What a batch under way holds comes and goes; what is never given back raises the least of several epochs.
-        assert min(used[7:]) - min(used[1:6]) < 20, used
+        assert max(used[2:]) - used[1] < 20, used  # the first epoch fills caches
 
 
 @pytest.mark.slow
