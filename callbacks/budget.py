@@ -9,6 +9,12 @@ from lightning.pytorch import Callback, Trainer
 from lit_reenact.module import ReenactModule
 
 
+def budget_of(trainer: Trainer) -> int | None:
+    """The batches that a training has in all; None without a ``BatchBudget``."""
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    return next((callback.max_batch_steps for callback in callbacks if isinstance(callback, BatchBudget)), None)
+
+
 class BatchBudget(Callback):
     """Stops after so many batches, over all epochs and resumes, with a last validation.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
 
-from callbacks.budget import BatchBudget
+from callbacks.budget import budget_of
 from lit_reenact.module import ReenactModule
 
 
@@ -25,8 +25,7 @@ class BatchProgressBar(TQDMProgressBar):
         super().on_train_start()
         bar = self.train_progress_bar
         bar.set_description("batch step")
-        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-        bar.total = next((callback.max_batch_steps for callback in callbacks if isinstance(callback, BatchBudget)), None)
+        bar.total = budget_of(trainer)
         bar.n = bar.initial = pl_module.batch_step
 
     def get_metrics(self, trainer: Trainer, pl_module: ReenactModule) -> dict[str, Any]:  # type: ignore[override]

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 from lightning.pytorch import Callback, Trainer
 
-from callbacks.budget import BatchBudget
+from callbacks.budget import budget_of
 from lit_reenact.errors import ReenactError
 from lit_reenact.module import ReenactModule
 
@@ -46,8 +46,7 @@ class LearningRateSchedule(Callback):
         return rise * ((1 + math.cos(math.pi * fallen)) / 2 if self.kind == "cosine" else 1 - fallen)
 
     def on_fit_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
-        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-        self.budget = next((callback.max_batch_steps for callback in callbacks if isinstance(callback, BatchBudget)), None)
+        self.budget = budget_of(trainer)
         if self.budget is None and self.kind != "constant":
             raise ReenactError(
                 f"schedule.kind is {self.kind!r}, which needs the callback BatchBudget to know when the training ends"

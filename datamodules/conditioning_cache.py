@@ -25,11 +25,6 @@ def cache_channels(conditioning: Sequence[ConditioningImage]) -> int:
     return conditioning_channels(conditioning) + 1
 
 
-def draw(renderer: Renderer, parameters: FaceParameters) -> Tensor:
-    """The images of some frames: uint8 (N, cache_channels, H, W) on the renderer's device."""
-    return renderer.draw(parameters)
-
-
 @cache
 def renderer_version() -> str:
     """Digest of the source that decides what a conditioning image looks like: a version that nobody can forget to raise."""
@@ -80,7 +75,7 @@ def ensure_cache(file: CacheFile, renderer: Renderer, parameters: FaceParameters
 
 def _parts(renderer: Renderer, parameters: FaceParameters, advance: Callable[[int], object]) -> Iterator[Images]:
     for start in range(0, len(parameters), CHUNK):
-        images = draw(renderer, parameters[start : start + CHUNK])
+        images = renderer.draw(parameters[start : start + CHUNK])
         yield images.permute(0, 2, 3, 1).cpu().numpy()
         advance(len(images))
 
@@ -105,4 +100,4 @@ class DrawnImages:
 
     def __call__(self, frames: Tensor) -> Tensor:
         """uint8 (N, cache_channels, H, W) of some frames (N,)."""
-        return draw(self.renderer, self.parameters[frames])
+        return self.renderer.draw(self.parameters[frames])

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from datamodules.augmentation import UNCHANGED, Augmentation
 from datamodules.balance import frame_weights
 from datamodules.clip_frames import ClipFrames
-from datamodules.conditioning_cache import CachedImages, DrawnImages, cache_channels, draw, ensure_cache
+from datamodules.conditioning_cache import CachedImages, DrawnImages, cache_channels, ensure_cache
 from datamodules.loader import ResumableLoader
 from datamodules.sampler import RunSampler, held_out_batches, seeded, training_seed
 from datamodules.subject import Subject, read_subjects
@@ -286,13 +286,13 @@ class TrackDataModule(LightningDataModule):
         if not self._renderers:
             self._renderers = [subject.renderer.to(device) for subject in self.subjects]
         if len(self._renderers) == 1:
-            return draw(self._renderers[0], parameters)
+            return self._renderers[0].draw(parameters)
         owner = batch.actor.new_empty(len(parameters))
         owner[batch.shown] = batch.actor[:, None].expand_as(batch.shown)
         shape = (len(parameters), cache_channels(self.conditioning), self.image_size, self.image_size)
         images = torch.empty(shape, dtype=torch.uint8, device=device)
         for actor in set(owner.tolist()):
-            images[owner == actor] = draw(self._renderers[actor], parameters[owner == actor])
+            images[owner == actor] = self._renderers[actor].draw(parameters[owner == actor])
         return images
 
 

@@ -130,7 +130,7 @@ def make_trainer(folder: Path, *callbacks: Callback, **settings: Any) -> Trainer
     quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "num_sanity_val_steps": 0}
     counted = {"max_epochs": -1, "check_val_every_n_epoch": None, "val_check_interval": 1000}
     return Trainer(
-        default_root_dir=folder, callbacks=list(callbacks), accelerator="cpu", devices=1, **{**quiet, **counted, **settings}
+        default_root_dir=folder, callbacks=list(callbacks), accelerator="cpu", **{"devices": 1, **quiet, **counted, **settings}
     )
 
 

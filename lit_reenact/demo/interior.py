@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lit_reenact.demo.portrait import DETAIL, Image, Portrait, disc, polygon
 from lit_reenact.demo.puppet import Reshape, unproject
-from lit_reenact.face.topology import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, mirrored
+from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, LOWER_LIP_RIM, RIMS, UPPER_LIP_RIM
 
 EYE_RADIUS = 7.6  # from the eyeball's centre to the iris, photograph pixels
 IRIS_RADIUS = 3.75
@@ -55,7 +55,7 @@ class Eye:
     """One eye, painted anew for every direction of gaze."""
 
     def __init__(self, portrait: Portrait, reshape: Reshape, *, left: bool, iris: tuple[float, float, float]) -> None:
-        upper, lower = (mirrored(RIGHT_UPPER_LID), mirrored(RIGHT_LOWER_LID)) if left else (RIGHT_UPPER_LID, RIGHT_LOWER_LID)
+        upper, lower = RIMS[EYE_LEFT if left else EYE_RIGHT]
         rim = portrait.landmarks[list({*upper, *lower})]
         self.patch = _patch(rim, reshape, margin=3, below=0, depth=1.2, bottom_depth=1.2)
         self._centre = portrait.landmarks[473 if left else 468, :2]

@@ -22,13 +22,11 @@ from lit_reenact.face.topology import (
     EYE_RIGHT,
     HEAD,
     LOWER_LIP_RIM,
-    MOUTH,
-    RIGHT_LOWER_LID,
-    RIGHT_UPPER_LID,
+    OPENINGS,
     SKIN,
     UPPER_LIP_RIM,
+    around,
     build_topology,
-    mirrored,
 )
 from lit_reenact.face.unwrapping import border, fan, unwrap_head
 from lit_reenact.geometry import rigid_alignment
@@ -41,11 +39,6 @@ REACH = 8.0
 
 BLINKS = ("eyeBlinkLeft", "eyeBlinkRight")
 """What tracking cannot do without, and is lent by the built-in model to one that has no such shape."""
-
-_RIGHT_EYE = (*RIGHT_UPPER_LID, *RIGHT_LOWER_LID)
-
-RIMS = {EYE_LEFT: mirrored(_RIGHT_EYE), EYE_RIGHT: _RIGHT_EYE, MOUTH: (*UPPER_LIP_RIM, *LOWER_LIP_RIM)}
-"""FaceMesh landmarks around each opening."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +115,7 @@ def _embedding(parts: Parts) -> Embedding:
 
 def _eyeballs(landmarks: Tensor) -> Tensor:
     """Centres (2, 3) as far behind the lids as in the built-in model: one meaning of gaze for all models, whatever they draw."""
-    rims = torch.tensor([RIMS[EYE_LEFT], RIMS[EYE_RIGHT]])
+    rims = torch.tensor([around(EYE_LEFT), around(EYE_RIGHT)])
     builtin = builtin_model()
     return builtin.eyeballs + (landmarks[rims] - builtin.vertices[rims]).mean(1)
 
@@ -224,10 +217,10 @@ def _just_closing(shapes: dict[str, Tensor], embedding: Embedding) -> dict[str, 
 
 def _opening(place: Tensor, landmarks: Tensor) -> int:
     """Which opening a hole at ``place`` (3,) belongs to; a nostril is skin."""
-    for region, rim in RIMS.items():
-        around = landmarks[list(rim), :2]
-        if ((place[:2] > around.amin(0) - REACH) & (place[:2] < around.amax(0) + REACH)).all():
-            return region
+    for opening in OPENINGS:
+        rim = landmarks[around(opening), :2]
+        if ((place[:2] > rim.amin(0) - REACH) & (place[:2] < rim.amax(0) + REACH)).all():
+            return opening
     return SKIN
 
 

@@ -57,6 +57,21 @@ def mirrored(points: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(int(mirror[i]) for i in points)
 
 
+Rim = tuple[tuple[int, ...], tuple[int, ...]]
+
+RIMS: dict[int, Rim] = {
+    EYE_LEFT: (mirrored(RIGHT_UPPER_LID), mirrored(RIGHT_LOWER_LID)),
+    EYE_RIGHT: (RIGHT_UPPER_LID, RIGHT_LOWER_LID),
+    MOUTH: (UPPER_LIP_RIM, LOWER_LIP_RIM),
+}
+"""The points above and below each opening, in the order of ``OPENINGS``; points of equal rank face each other."""
+
+
+def around(*openings: int) -> list[int]:
+    """The points around openings, the corners of each twice."""
+    return [point for opening in openings for side in RIMS[opening] for point in side]
+
+
 def build_topology() -> tuple[Tensor, Tensor]:
     """All triangles, oriented counter-clockwise seen from outside, and their regions.
 
@@ -65,11 +80,7 @@ def build_topology() -> tuple[Tensor, Tensor]:
         region uint8 (898,): SKIN, EYE_LEFT, EYE_RIGHT or MOUTH.
     """
     skin = _oriented(_skin_triangles(_edges()))
-    fills = {
-        EYE_LEFT: _strip(mirrored(RIGHT_UPPER_LID), mirrored(RIGHT_LOWER_LID), from_left=True),
-        EYE_RIGHT: _strip(RIGHT_UPPER_LID, RIGHT_LOWER_LID, from_left=False),
-        MOUTH: _strip(UPPER_LIP_RIM, LOWER_LIP_RIM, from_left=False),
-    }
+    fills = {region: _strip(*rim, from_left=region == EYE_LEFT) for region, rim in RIMS.items()}
     triangles = skin + [t for fill in fills.values() for t in fill]
     region = [SKIN] * len(skin) + [name for name, fill in fills.items() for _ in fill]
     return torch.tensor(triangles), torch.tensor(region, dtype=torch.uint8)

@@ -9,11 +9,9 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from lit_reenact.face.model import FaceModel
-from lit_reenact.face.topology import HEAD, MOUTH, OPENINGS, SKIN
+from lit_reenact.face.topology import MOUTH, OPENINGS
 from lit_reenact.geometry import flip, head_to_camera, project
 from lit_reenact.rendering.conditioning import ConditioningRenderer
-from lit_reenact.rendering.normals import VertexNormals
-from lit_reenact.rendering.openings import Openness
 from lit_reenact.rendering.rasterizer import Hits, find_hits, frames_at_once, interpolate_hits
 from lit_reenact.rendering.scene import SAMPLES
 from lit_reenact.rendering.sketch import sketch
@@ -52,12 +50,8 @@ class AblationRenderer:
         self.renderer = renderer
         self.images = tuple(images)
         self.model, self.actor, self.camera = renderer.model, renderer.actor, renderer.camera
-        model, camera = self.model, self.camera
-        self._fine = Camera(camera.focal * SAMPLES, camera.width * SAMPLES, camera.height * SAMPLES)
-        on_skin = (model.region == SKIN) | (model.region == HEAD)
-        self._normals = VertexNormals(torch.cat([model.faces[on_skin], model.inner_faces]), len(model.vertices))
-        self._openness = Openness(model, self.actor)
-        self._on_cpu = model.to("cpu"), self.actor.to("cpu")  # OpenCV draws there
+        on_cpu = self.model.faces.device.type == "cpu"
+        self._on_cpu = renderer if on_cpu else renderer.to("cpu")  # OpenCV draws there
 
     def to(self, device: torch.device | str) -> AblationRenderer:
         """The same renderer on another device."""
@@ -86,28 +80,28 @@ class AblationRenderer:
 
     def _landmarks(self, parameters: FaceParameters) -> Tensor:
         """uint8 (T, 3, H, W) of parameters on the CPU."""
-        model, actor = self._on_cpu
-        return sketch(model, actor, self.camera, parameters, _meshes(model, actor, parameters))
+        renderer = self._on_cpu
+        return sketch(renderer.model, renderer.actor, self.camera, parameters, renderer.mesh(parameters))
 
     def _surface(self, parameters: FaceParameters) -> tuple[Tensor, Tensor]:
         """Normals and depth of T frames, uint8 (T, 3, H, W) each."""
-        step = frames_at_once(self._fine.height, self._fine.width, self.model.faces.device)
+        step = frames_at_once(self.renderer.fine.height, self.renderer.fine.width, self.model.faces.device)
         chunks = [self._surface_of(parameters[start : start + step]) for start in range(0, len(parameters), step)]
         images = torch.cat(chunks)
         return images[:, :3], images[:, 3:].expand(-1, 3, -1, -1)
 
     def _surface_of(self, parameters: FaceParameters) -> Tensor:
-        mesh = _meshes(self.model, self.actor, parameters)
-        points = project(head_to_camera(mesh, parameters.rotation, parameters.translation), self._fine)
+        mesh = self.renderer.mesh(parameters)
+        points = project(head_to_camera(mesh, parameters.rotation, parameters.translation), self.renderer.fine)
         still = torch.zeros_like(parameters.translation)
-        normals = head_to_camera(self._normals(mesh), parameters.rotation, still)
+        normals = head_to_camera(self.renderer.normals(mesh), parameters.rotation, still)
         behind = points[..., 2:] - parameters.translation[:, None, 2:]  # mm
         attributes = torch.cat([normals * flip(normals), (FARTHER - behind) / (NEARER + FARTHER)], -1)  # (T, V, 4)
         image, hits = self._painted(points, attributes, self.model.faces)
         inside, _ = self._painted(points, attributes, self.model.inner_faces)
-        height, width = self._fine.height, self._fine.width
+        height, width = self.renderer.fine.height, self.renderer.fine.width
         lips = hits.pixel[self.model.region[hits.triangle] == MOUTH]  # samples between them
-        openness = self._openness(mesh)[lips // (height * width), OPENINGS.index(MOUTH), None]
+        openness = self.renderer.openness(mesh)[lips // (height * width), OPENINGS.index(MOUTH), None]
         image[lips] = torch.lerp(image[lips], inside[lips], openness)
         # Sums of whole numbers do not depend on their order.
         samples = (image * 255).round_().view(len(mesh), height // SAMPLES, SAMPLES, width // SAMPLES, SAMPLES, 4)
@@ -115,16 +109,11 @@ class AblationRenderer:
 
     def _painted(self, points: Tensor, attributes: Tensor, faces: Tensor) -> tuple[Tensor, Hits]:
         """Colours in [0, 1] of all samples of T images, (T * H * W, 4), black where nothing is, and where something is."""
-        height, width = self._fine.height, self._fine.width
+        height, width = self.renderer.fine.height, self.renderer.fine.width
         hits = find_hits(points, faces, height, width)
         normal, depth = torch.split(interpolate_hits(hits, attributes, faces, height * width), [3, 1], dim=1)
         colours = torch.cat([normalize(normal, dim=1) / 2 + 0.5, depth.clamp(0, 1)], 1)  # (P, 4)
         return colours.new_zeros(len(points) * height * width, 4).index_copy_(0, hits.pixel, colours), hits
-
-
-def _meshes(model: FaceModel, actor: Actor, parameters: FaceParameters) -> Tensor:
-    """``FaceModel.mesh`` (T, V, 3), of each frame by itself: how a product is rounded depends on its size."""
-    return torch.cat([model.mesh(actor, parameters[frame : frame + 1]) for frame in range(len(parameters))])
 
 
 Renderer = ConditioningRenderer | AblationRenderer

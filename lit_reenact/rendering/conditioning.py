@@ -42,10 +42,10 @@ class ConditioningRenderer:
         self.model = model
         self.actor = actor
         self.camera = camera if size is None else camera.resized(size)
-        self._fine = Camera(self.camera.focal * SAMPLES, self.camera.width * SAMPLES, self.camera.height * SAMPLES)
+        self.fine = Camera(self.camera.focal * SAMPLES, self.camera.width * SAMPLES, self.camera.height * SAMPLES)
         on_skin = (model.region == SKIN) | (model.region == HEAD)  # lids and lips must not be shaded like the fills beside them
-        self._normals = VertexNormals(torch.cat([model.faces[on_skin], model.inner_faces]), len(model.vertices))
-        self._openness = Openness(model, actor)
+        self.normals = VertexNormals(torch.cat([model.faces[on_skin], model.inner_faces]), len(model.vertices))
+        self.openness = Openness(model, actor)
         self._colours = torch.cat([model.correspondence, model.uv], -1)  # (V, 5)
         self._surface = Surface(
             model.faces,
@@ -76,29 +76,29 @@ class ConditioningRenderer:
         shape = (len(parameters), self.camera.height, self.camera.width, CONDITIONING_CHANNELS + 1)
         images = torch.empty(shape, dtype=torch.uint8, device=self.model.faces.device).permute(0, 3, 1, 2)
         # A few at a time, so that memory does not grow with the length of a video.
-        step = max(SCENE_FRAMES, frames_at_once(self._fine.height, self._fine.width, images.device))
+        step = max(SCENE_FRAMES, frames_at_once(self.fine.height, self.fine.width, images.device))
         for start in range(0, len(parameters), step):
             images[start : start + step] = paint(self._surface, self._scene(parameters[start : start + step]))
         return images
 
     def _scene(self, parameters: FaceParameters) -> Scene:
-        mesh = self._mesh(parameters)
+        mesh = self.mesh(parameters)
         still = torch.zeros_like(parameters.translation)
         # The light is so soft that its value at the vertices can be spread like a colour. It stays with the camera when the head
         # turns.
-        normals = head_to_camera(self._normals(mesh), parameters.rotation, still)
+        normals = head_to_camera(self.normals(mesh), parameters.rotation, still)
         light = irradiance(normals, parameters.illumination)
         seen = (parameters.gaze - self.actor.gaze_offset).view(-1, 2, 2)  # where the eyes of this very person then are
         return Scene(
-            camera=self._fine,
-            points=project(head_to_camera(mesh, parameters.rotation, parameters.translation), self._fine),
+            camera=self.fine,
+            points=project(head_to_camera(mesh, parameters.rotation, parameters.translation), self.fine),
             attributes=torch.cat([light, self._colours.expand(len(mesh), -1, -1)], -1),
-            openness=self._openness(mesh),
+            openness=self.openness(mesh),
             eyeballs=head_to_camera(self.actor.eyeballs, parameters.rotation, parameters.translation),
             gaze=head_to_camera(gaze_direction(seen), parameters.rotation, still),
         )
 
-    def _mesh(self, parameters: FaceParameters) -> Tensor:
+    def mesh(self, parameters: FaceParameters) -> Tensor:
         """``FaceModel.mesh`` (T, V, 3). The sum over identity is left out where that is the actor's own, as in all of a track."""
         neutral, expressions = self.actor.neutral.flatten(), self.model.expression_basis.flatten(1).T
         # Each frame by itself: how a product is rounded depends on its size, and a frame looks the same in any company.
@@ -116,15 +116,14 @@ def triangle_labels(model: FaceModel) -> Tensor:
 
     What lies beyond the face is ``EMPTY``: hair may hang before it, and what is measured in faces is not measured there.
     """
-    right = topology.RIGHT_UPPER_LID + topology.RIGHT_LOWER_LID
     rims = {
-        EYES: (right + topology.mirrored(right), LID_REACH),
-        MOUTH: (topology.UPPER_LIP_RIM + topology.LOWER_LIP_RIM, LIP_REACH),
+        EYES: (topology.around(EYE_LEFT, EYE_RIGHT), LID_REACH),
+        MOUTH: (topology.around(topology.MOUTH), LIP_REACH),
     }
     centres = model.vertices[model.faces].mean(1)
     labels = torch.full_like(model.region, FACE)
     for label, (rim, reach) in rims.items():
-        near = torch.cdist(centres, model.at_landmarks(model.vertices)[list(rim)]).amin(1) < reach
+        near = torch.cdist(centres, model.at_landmarks(model.vertices)[rim]).amin(1) < reach
         labels[near] = label
     labels[(model.region == EYE_LEFT) | (model.region == EYE_RIGHT)] = EYES
     labels[model.region == topology.MOUTH] = MOUTH

@@ -6,17 +6,10 @@ import torch
 from torch import Tensor
 
 from lit_reenact.face.model import FaceModel
-from lit_reenact.face.topology import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, mirrored
+from lit_reenact.face.topology import RIMS
 from lit_reenact.rendering.rasterizer import interpolate_at, rasterize
 from lit_reenact.rendering.scene import Surface
 from lit_reenact.schema import Actor
-
-RIMS = (
-    (mirrored(RIGHT_UPPER_LID), mirrored(RIGHT_LOWER_LID)),
-    (RIGHT_UPPER_LID, RIGHT_LOWER_LID),
-    (UPPER_LIP_RIM, LOWER_LIP_RIM),
-)
-"""FaceMesh points above and below each opening, in the order of ``topology.OPENINGS``."""
 
 EYE_SHUT, EYE_RAMP = 0.2, 0.15
 """Shares of the gap between a person's lids at rest: up to the first an eye counts as shut, above both together as open."""
@@ -82,5 +75,5 @@ def inside_mouth(
 
 def _gaps(landmarks: Tensor) -> Tensor:
     """Mean height of each opening in landmarks (T, 468, 3), mm; negative where the rims overlap: (T, 3)."""
-    heights = [landmarks[:, list(upper[1:-1]), 1] - landmarks[:, list(lower[1:-1]), 1] for upper, lower in RIMS]
+    heights = [landmarks[:, list(upper[1:-1]), 1] - landmarks[:, list(lower[1:-1]), 1] for upper, lower in RIMS.values()]
     return torch.stack([height.mean(1) for height in heights], -1)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lit_reenact.face.model import FaceModel
-from lit_reenact.face.topology import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, mirrored
+from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, MOUTH, RIMS, mirrored
 from lit_reenact.geometry import gaze_direction, head_to_camera, project
 from lit_reenact.schema import Actor, Camera, FaceParameters
 
@@ -29,7 +29,7 @@ def _loop(upper: Points, lower: Points) -> Points:
     return upper + lower[-2::-1]
 
 
-EYES = (_loop(mirrored(RIGHT_UPPER_LID), mirrored(RIGHT_LOWER_LID)), _loop(RIGHT_UPPER_LID, RIGHT_LOWER_LID))
+EYES = (_loop(*RIMS[EYE_LEFT]), _loop(*RIMS[EYE_RIGHT]))
 """The rims of the left and the right eye."""
 
 PARTS = (
@@ -41,7 +41,7 @@ PARTS = (
     ((0, 128, 255), EYES[0]),
     ((0, 255, 255), EYES[1]),
     ((255, 0, 0), _loop(UPPER_LIP, LOWER_LIP)),
-    ((255, 0, 255), _loop(UPPER_LIP_RIM, LOWER_LIP_RIM)),
+    ((255, 0, 255), _loop(*RIMS[MOUTH])),
 )
 """Colour and points of each line: jaw, left and right brow, bridge and base of the nose, left and right eye, lips outside and
 inside. What comes later is drawn over what came before."""

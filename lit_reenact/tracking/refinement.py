@@ -134,9 +134,9 @@ def refine(
     seen = timing.seen.nonzero()[:, 0]
     skin, colour = known_skin(fit, timing, model, camera, reader, settings)
     states, pulls, lights = [], [], []
-    rank = timing.seen.cumsum(0) - 1  # of a frame among the seen ones
+    everywhere = _everywhere(fit, timing)
     for numbers in chunks(seen, progress):
-        state = fit.state[rank[numbers]]
+        state = everywhere[numbers]
         picture = look(reader.read(numbers.tolist()), state, fit.neutral, skin.points, model, camera)
         observed = points[numbers, :FACE_POINTS, :2]
         state, last = refine_frames(fit.problem, skin, picture, observed, state, REFINE)
@@ -152,9 +152,7 @@ def known_skin(
 ) -> tuple[KnownSkin, Normal]:
     """The skin points of a clip with the reflectance that training frames show at them, and the colour of bare skin."""
     points = sparse_skin(model, settings)
-    rank = timing.seen.cumsum(0) - 1
-    everywhere = fit.state[rank.clamp_min(0)]
-    samples = TrackedSkin(model, camera, fit.neutral, everywhere, reader).sample(
+    samples = TrackedSkin(model, camera, fit.neutral, _everywhere(fit, timing), reader).sample(
         points, training_spread(timing, settings.texture_frames)
     )
     learned = learn_complexion(samples, features(model, points), settings)
@@ -218,6 +216,12 @@ def colour_and_gradient(images: Tensor, pixel: Tensor) -> tuple[Tensor, Tensor]:
     found = photometric.look_up(images, (pixel + steps[:, None, None]).transpose(0, 1).flatten(1, 2))  # (T, 5 N, C)
     colour, right, left, below, above = found.view(len(images), len(steps), -1, images.shape[1]).unbind(1)
     return colour, torch.stack([right - left, below - above], -1).mean(2) / 2
+
+
+def _everywhere(fit: Fit, timing: Timing) -> State:
+    """The fit of all T frames; one without landmarks has that of the last frame with them."""
+    rank = timing.seen.cumsum(0) - 1  # of a frame among the seen ones
+    return fit.state[rank.clamp_min(0)]
 
 
 def _turned(normal: Tensor, state: State) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lit_reenact.face import FaceModel
-from lit_reenact.face.topology import FACE_POINTS, LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, mirrored
+from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, FACE_POINTS, MOUTH, OPENINGS, RIMS, around, mirrored
 from lit_reenact.geometry import axis_angle_to_matrix, matrix_to_axis_angle
 from lit_reenact.measures import BONY, DEPTH_SCALE
 from lit_reenact.schema import Camera
@@ -17,7 +17,17 @@ from lit_reenact.tracking.correctives import fit_correctives, learn_correctives
 from lit_reenact.tracking.neutral import ROBUST_SCALE, close_mouth, raise_jaw, refine_template
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.smoothing import Timing
-from lit_reenact.tracking.solver import CHIN, NOSE, Problem, Stage, State, admissible, initial_state, landmark_error, solve
+from lit_reenact.tracking.solver import (
+    JAW_TIP,
+    NOSE_BRIDGE,
+    Problem,
+    Stage,
+    State,
+    admissible,
+    initial_state,
+    landmark_error,
+    solve,
+)
 from lit_reenact.tracking.template import fit_identity, subject_template
 
 LEARNING_FRAMES = 1000
@@ -196,15 +206,14 @@ def lift_by_skin(basis: Tensor, jaw: Tensor) -> Tensor:
 
     It counts the less, the more a shape moves the rest of the face than the chin.
     """
-    way = basis[:, CHIN].mean(1) - basis[:, NOSE].mean(1)  # (K, 3)
+    way = basis[:, JAW_TIP].mean(1) - basis[:, NOSE_BRIDGE].mean(1)  # (K, 3)
     usual = basis.square().sum(-1).mean(1).sqrt()
     return way[:, 1] * (energy.length(way) / usual.clamp_min(1e-6)).clamp(max=1) * ~jaw
 
 
 def facing_landmarks() -> Tensor:
     """Landmarks that face each other across the mouth and both eyes, without the corners: int64 (2, P), upper and lower."""
-    eyes = [(RIGHT_UPPER_LID, RIGHT_LOWER_LID), (mirrored(RIGHT_UPPER_LID), mirrored(RIGHT_LOWER_LID))]
-    rims = [(UPPER_LIP_RIM, LOWER_LIP_RIM), *eyes]
+    rims = [RIMS[opening] for opening in (MOUTH, EYE_RIGHT, EYE_LEFT)]
     return torch.tensor([[point for rim in rims for point in rim[side][1:-1]] for side in range(2)])
 
 
@@ -213,10 +222,9 @@ def landmark_weights(rim_weight: float, bone_weight: float = 1.0) -> Tensor:
 
     Those that expressions hardly move tell the pose: ``bone_weight`` keeps a smile from turning the head.
     """
-    right = (*RIGHT_UPPER_LID, *RIGHT_LOWER_LID, *BROWS)
     weight = torch.ones(FACE_POINTS)
     weight[list(BONY)] = bone_weight
-    weight[[*right, *mirrored(right), *UPPER_LIP_RIM, *LOWER_LIP_RIM]] = rim_weight
+    weight[[*around(*OPENINGS), *BROWS, *mirrored(BROWS)]] = rim_weight
     return weight / weight.mean()
 
 

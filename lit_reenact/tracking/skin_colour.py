@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d
 
 from lit_reenact.face import FaceModel
-from lit_reenact.face.topology import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, mirrored
+from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, MOUTH, around, mirrored
 from lit_reenact.tracking.photometric import SkinPoints
 
 SKIN_LIMIT = 4.5
@@ -89,8 +89,8 @@ def features(model: FaceModel, points: SkinPoints) -> Tensor:
     brows = [landmarks[pairs].mean(1) for pairs in (right, torch.tensor([mirrored(pair) for pair in RIGHT_BROW]))]
     parts = (
         (torch.cat(brows), BROW_REACH),
-        (landmarks[_lids()], LID_REACH),
-        (landmarks[list(UPPER_LIP_RIM + LOWER_LIP_RIM)], LIP_REACH),
+        (landmarks[around(EYE_LEFT, EYE_RIGHT)], LID_REACH),
+        (landmarks[around(MOUTH)], LIP_REACH),
         (landmarks[list(NOSTRILS)], NOSTRIL_REACH),
     )
     return torch.stack([_within(model, points, centres, reach) for centres, reach in parts]).any(0)
@@ -98,7 +98,7 @@ def features(model: FaceModel, points: SkinPoints) -> Tensor:
 
 def about_eyes(model: FaceModel, points: SkinPoints) -> Tensor:
     """The points where glasses may be: bool (N,)."""
-    return _within(model, points, model.landmarks(model.vertices)[_lids()], GLASSES_REACH)
+    return _within(model, points, model.landmarks(model.vertices)[around(EYE_LEFT, EYE_RIGHT)], GLASSES_REACH)
 
 
 def glasses(albedo: Tensor, bare: Tensor, sought: Tensor) -> Tensor:
@@ -126,11 +126,6 @@ def _blur(image: Tensor) -> Tensor:
     for _ in range(2):
         image = avg_pool2d(image, 2 * reach + 1, 1, reach)
     return image
-
-
-def _lids() -> list[int]:
-    right = RIGHT_UPPER_LID + RIGHT_LOWER_LID
-    return [*right, *mirrored(right)]
 
 
 def _within(model: FaceModel, points: SkinPoints, centres: Tensor, reach: float) -> Tensor:

@@ -18,7 +18,7 @@ POSE = 6
 POSE_DAMPING = 1e-2
 """Added to the curvature of the pose, far below any that landmarks give it."""
 
-CHIN, NOSE = [152, 148, 377, 176, 400, 175], [168, 6, 197, 195]
+JAW_TIP, NOSE_BRIDGE = [152, 148, 377, 176, 400, 175], [168, 6, 197, 195]
 """FaceMesh landmarks on the tip of the jaw and on the bridge of the nose."""
 
 SWEEPS = 10
@@ -157,11 +157,11 @@ def jaw_travel(problem: Problem, state: State, residual: Tensor, derivative: Ten
     What other shapes do to the chin is taken out to first order. Residual (T, L, 2) and derivative (T, L, 2, 6 + K) are those of
     the landmarks at ``state``.
     """
-    nose, chin = derivative[:, NOSE].mean(1), derivative[:, CHIN].mean(1)  # (T, 2, 6 + K)
+    nose, chin = derivative[:, NOSE_BRIDGE].mean(1), derivative[:, JAW_TIP].mean(1)  # (T, 2, 6 + K)
     skin = chin[..., POSE:] * ~problem.jaw
-    chin_residual = residual[:, CHIN].mean(1) + (skin @ state.expression[..., None]).squeeze(-1)
+    chin_residual = residual[:, JAW_TIP].mean(1) + (skin @ state.expression[..., None]).squeeze(-1)
     bone = torch.cat([chin[..., :POSE], chin[..., POSE:] - skin], -1)
-    return (chin_residual - residual[:, NOSE].mean(1))[:, None], (bone - nose)[:, None]
+    return (chin_residual - residual[:, NOSE_BRIDGE].mean(1))[:, None], (bone - nose)[:, None]
 
 
 def step(problem: Problem, state: State, curvature: Tensor, slope: Tensor, pose: bool) -> State:

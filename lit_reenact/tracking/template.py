@@ -8,7 +8,7 @@ from torch import Tensor
 from lit_reenact.errors import ReenactError
 from lit_reenact.face import FaceModel
 from lit_reenact.face.spreading import spread
-from lit_reenact.face.topology import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, mirror_vertices, mirrored
+from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, MOUTH, RIMS, UPPER_LIP_RIM, mirror_vertices
 from lit_reenact.geometry import rigid_alignment
 from lit_reenact.measures import DEPTH_SCALE
 from lit_reenact.tracking.energy import length, outer_eye_distance
@@ -29,13 +29,12 @@ def opening(points: Tensor, upper: tuple[int, ...], lower: tuple[int, ...]) -> T
 
 def eye_openings(points: Tensor) -> Tensor:
     """Opening of the left and the right eye in landmarks (T, L, C): (T, 2)."""
-    left = opening(points, mirrored(RIGHT_UPPER_LID), mirrored(RIGHT_LOWER_LID))
-    return torch.stack([left, opening(points, RIGHT_UPPER_LID, RIGHT_LOWER_LID)], -1)
+    return torch.stack([opening(points, *RIMS[side]) for side in (EYE_LEFT, EYE_RIGHT)], -1)
 
 
 def lip_opening(points: Tensor) -> Tensor:
     """Mean gap of the inner lips over the distance of the outer eye corners in landmarks (T, L, C): (T,)."""
-    return gap(points, UPPER_LIP_RIM, LOWER_LIP_RIM) / outer_eye_distance(points)
+    return gap(points, *RIMS[MOUTH]) / outer_eye_distance(points)
 
 
 def neutral_frames(points: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import pytest
 from callbacks import BatchBudget, LearningRateSchedule
 from lit_reenact.errors import ReenactError
 from lit_reenact.module import ReenactModule
-from tests.lit_reenact.test_module import SMALL, Recorder, Windows, _trainer
+from tests.lit_reenact.test_module import SMALL, Recorder, Windows, quiet_trainer
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ def test_a_budget_of_ten_batches(schedule: LearningRateSchedule, expected: dict[
 def test_both_networks_train_at_the_rate_that_is_logged() -> None:
     module = ReenactModule(**SMALL, learning_rate=0.01)
     recorder = Recorder()
-    trainer = _trainer(callbacks=[LearningRateSchedule("linear", hold=0), BatchBudget(6), recorder], max_epochs=-1)
+    trainer = quiet_trainer(callbacks=[LearningRateSchedule("linear", hold=0), BatchBudget(6), recorder], max_epochs=-1)
     trainer.fit(module, Windows())
     assert [logged["learning_rate"] for logged in recorder.logged] == pytest.approx(
         [0.01 * left / 6 for left in (6, 5, 4, 3, 2, 1)]
@@ -42,7 +42,7 @@ def test_both_networks_train_at_the_rate_that_is_logged() -> None:
 
 def test_it_cannot_end_when_nobody_knows_the_end() -> None:
     with pytest.raises(ReenactError, match="needs the callback BatchBudget"):
-        _trainer(callbacks=[LearningRateSchedule("linear")]).fit(ReenactModule(**SMALL), Windows())
+        quiet_trainer(callbacks=[LearningRateSchedule("linear")]).fit(ReenactModule(**SMALL), Windows())
 
 
 @pytest.mark.parametrize("settings", [{"kind": "exponential"}, {"warm_up": -1}, {"hold": 1.5}])

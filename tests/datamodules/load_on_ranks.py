@@ -17,7 +17,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer, seed_everythin
 
 from callbacks import FrameMetrics
 from lit_reenact.schema import Window
-from tests.factories import make_data, make_module
+from tests.factories import make_data, make_module, make_trainer
 
 GLOBAL_BATCH = 8
 
@@ -39,18 +39,16 @@ class Numbers(Callback):
 def main(folder: Path, ranks: int, output: Path) -> None:
     seed_everything(3, verbose=False)
     numbers = Numbers()
-    trainer = Trainer(
-        accelerator="cpu",
+    trainer = make_trainer(
+        output.parent,
+        numbers,
+        FrameMetrics("untrained"),
         devices=ranks,
         strategy="ddp" if ranks > 1 else "auto",
         max_epochs=2,
         limit_val_batches=0,
         use_distributed_sampler=False,
-        logger=False,
         enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        callbacks=[numbers, FrameMetrics("untrained")],
     )
     data = make_data(folder, batch_size=GLOBAL_BATCH // ranks, balance=True)
     trainer.fit(make_module(), data)

@@ -67,7 +67,7 @@ class Recorder(Callback):
         self.outputs.append(outputs)
 
 
-def _trainer(**settings: Any) -> Trainer:
+def quiet_trainer(**settings: Any) -> Trainer:
     defaults: dict[str, Any] = {
         "accelerator": "cpu",
         "devices": 1,
@@ -82,7 +82,7 @@ def _trainer(**settings: Any) -> Trainer:
 
 def _fit(module: ReenactModule, **settings: Any) -> tuple[Trainer, Recorder]:
     recorder = Recorder()
-    trainer = _trainer(callbacks=[recorder], **settings)
+    trainer = quiet_trainer(callbacks=[recorder], **settings)
     trainer.fit(module, Windows())
     return trainer, recorder
 
@@ -247,7 +247,7 @@ def test_a_checkpoint_is_plain_and_resumes(tmp_path: Path) -> None:
     assert {name.split(".")[0] for name in checkpoint["state_dict"]} == {"generator", "discriminator"}
 
     resumed = ReenactModule(**{**SMALL, "lambda_lpips": 1.0}, lpips_backbone="untrained")
-    again = _trainer(max_epochs=2)
+    again = quiet_trainer(max_epochs=2)
     again.fit(resumed, Windows(), ckpt_path=path, weights_only=True)
     assert resumed.batch_step == 6
 
@@ -268,7 +268,7 @@ def test_one_window_can_be_learned_by_heart() -> None:
             return DataLoader([smooth] * 150, batch_size=None)  # type: ignore[arg-type, list-item]
 
     recorder = Recorder()
-    _trainer(callbacks=[recorder], limit_val_batches=0).fit(module, OneBatch())
+    quiet_trainer(callbacks=[recorder], limit_val_batches=0).fit(module, OneBatch())
     l1 = [logged["loss/l1"] for logged in recorder.logged]
     assert l1[-1] < 0.25 * l1[0]
 

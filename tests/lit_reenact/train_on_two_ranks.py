@@ -10,7 +10,7 @@ import torch  # isort: skip
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything  # isort: skip
 
 from lit_reenact.module import ReenactModule
-from tests.lit_reenact.test_module import SMALL, Windows
+from tests.lit_reenact.test_module import SMALL, Windows, quiet_trainer
 
 
 class SameOnBothRanks(Callback):
@@ -28,18 +28,7 @@ def main(lambda_adversarial: float) -> None:
     seed_everything(0, verbose=False)
     module = ReenactModule(**SMALL, lambda_adversarial=lambda_adversarial)
     before = module.generator.to_frame.weight.detach().clone()
-    trainer = Trainer(
-        accelerator="cpu",
-        devices=2,
-        strategy="ddp",
-        max_epochs=1,
-        limit_val_batches=0,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        callbacks=[SameOnBothRanks()],
-    )
+    trainer = quiet_trainer(devices=2, strategy="ddp", limit_val_batches=0, callbacks=[SameOnBothRanks()])
     trainer.fit(module, Windows(count=12))
     assert module.batch_step == 3
     assert not torch.equal(module.generator.to_frame.weight, before)

@@ -17,8 +17,8 @@ from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.shape import FIT, REST, fit_landmarks, landmark_problem, landmark_weights, lift_by_skin, smooth_shape
 from lit_reenact.tracking.smoothing import Timing
 from lit_reenact.tracking.solver import (
-    CHIN,
-    NOSE,
+    JAW_TIP,
+    NOSE_BRIDGE,
     Problem,
     Stage,
     State,
@@ -152,12 +152,12 @@ def test_the_jaw_travels_behind_closed_lips(model: FaceModel) -> None:
 def test_what_lifts_the_chin_beside_the_jaw() -> None:
     """By hand: the jaw, a lift of the whole head, one of the chin's skin alone, and one of the lower face, chin and all."""
     basis = torch.zeros(4, FACE_POINTS, 3)
-    basis[0, CHIN, 1] = -20.0
+    basis[0, JAW_TIP, 1] = -20.0
     basis[1, :, 1] = 5.0
-    basis[2, CHIN, 1] = 2.0
+    basis[2, JAW_TIP, 1] = 2.0
     half = torch.arange(FACE_POINTS) % 2 == 0
-    basis[3, half, 0], basis[3, [*CHIN, *NOSE], 0] = 8.0, 0.0
-    basis[3, CHIN, 1] = 2.0
+    basis[3, half, 0], basis[3, [*JAW_TIP, *NOSE_BRIDGE], 0] = 8.0, 0.0
+    basis[3, JAW_TIP, 1] = 2.0
     lift = lift_by_skin(basis, torch.tensor([True, False, False, False]))
     usual = float(basis[3].square().sum(-1).mean().sqrt())
     assert usual > 4
@@ -179,7 +179,7 @@ def test_energy_falls_to_a_minimum_on_the_bounds(model: FaceModel) -> None:
         bone = expression * torch.tensor([name.startswith("jaw") for name in model.expression_names])
         chin, nose = (
             residuals(problem, State(state.rotation, state.translation, e), points[..., :2])[:, where].mean(1)
-            for e, where in ((bone, CHIN), (expression, NOSE))
+            for e, where in ((bone, JAW_TIP), (expression, NOSE_BRIDGE))
         )
         return problem.jaw_weight * (chin - nose).square().sum(-1)
 
