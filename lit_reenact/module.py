@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
-from torch import Tensor
-from torch.optim import Adam, Optimizer
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+from torch.optim import Adam
 
 from lit_reenact import adversarial, losses
-from lit_reenact.networks.blocks import Norm
+from lit_reenact.errors import ReenactError
+from lit_reenact.networks.blocks import Norm, frozen
 from lit_reenact.networks.discriminator import DiscriminatorNorm, PatchDiscriminator
 from lit_reenact.networks.generator import Generator, Head
 from lit_reenact.schema import CONDITIONING, EMPTY, EYES, MOUTH, ConditioningImage, Window, conditioning_channels
 from lit_reenact.windows import Placement
 
+OVERFLOWS = 30
+"""Batches in a row that half precision may skip while it looks for a scale at which gradients do not overflow."""
+
 
 class ReenactModule(LightningModule):
     """Generator and conditional PatchGAN of Deep Video Portraits, with the losses adversarial + L1 + LPIPS.
 
-    Every loss is logged as ``loss/NAME`` without its weight. A weight of 0 leaves the part out altogether: it is neither
-    built nor run. ``batch_step`` counts the batches trained on (``global_step`` counts the steps of both optimizers).
+    Every loss is logged as ``loss/NAME`` without its weight, the length of each network's gradient as ``gradient/NETWORK``. A
+    weight of 0 leaves the part out altogether: it is neither built nor run. ``batch_step`` counts the batches trained on.
+
+    One optimizer steps both networks, each of them a parameter group: Adam looks at every weight by itself, so this is the same
+    as an optimizer each, but half precision has one scale for both, and Lightning's ``global_step`` counts batches, not twice
+    as many.
 
     Args:
         window, placement, stride, conditioning, image_size, channels, levels, max_channels, norm, dropout, head: of the
@@ -38,6 +51,9 @@ class ReenactModule(LightningModule):
         lpips_backbone: of ``losses.Lpips``; an untrained one is logged as ``loss/lpips_untrained``.
         learning_rate, beta1: of Adam, for both networks; the callback ``LearningRateSchedule`` lowers the former over time.
         clip_norm: longest gradient of each network; a longer one is shortened to it. 0 does not clip.
+        micro_batches: parts of a batch that are gone through one after the other, for large batches in little memory. Gradients
+            add up to that of the whole batch, but for what looks across a batch: batch norm, and the sizes of face regions.
+        compile: let ``torch.compile`` fuse the networks' operations: some minutes at the start, faster steps afterwards.
     """
 
     def __init__(
@@ -69,6 +85,8 @@ class ReenactModule(LightningModule):
         learning_rate: float = 2e-4,
         beta1: float = 0.5,
         clip_norm: float = 0.0,
+        micro_batches: int = 1,
+        compile: bool = False,  # noqa: A002 (the name that users know)
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -86,7 +104,9 @@ class ReenactModule(LightningModule):
         self.learning_rate = learning_rate
         self.beta1 = beta1
         self.clip_norm = clip_norm
+        self.micro_batches = micro_batches
         self.batch_step = 0
+        self.skipped = 0  # batches in a row
         self.generator = Generator(
             window, image_size, channels, levels, max_channels, norm, dropout, head, placement, stride, conditioning
         )
@@ -95,16 +115,17 @@ class ReenactModule(LightningModule):
             self.discriminator = PatchDiscriminator(
                 in_channels, discriminator_channels, discriminator_layers, discriminator_norm or norm
             )
+        if compile:
+            self._compile()
 
     def forward(self, conditioning: Tensor, base: Tensor | None = None) -> Tensor:
         """As ``Generator.forward``."""
         frame: Tensor = self.generator(conditioning, base)
         return frame
 
-    def configure_optimizers(self) -> list[Optimizer]:
-        networks = [self.generator, self.discriminator] if self.lambda_adversarial else [self.generator]
-        betas = (self.beta1, 0.999)
-        return [Adam(network.parameters(), lr=self.learning_rate, betas=betas, fused=True) for network in networks]
+    def configure_optimizers(self) -> Adam:
+        groups = [{"params": network.parameters(), "name": name} for name, network in self._networks().items()]
+        return Adam(groups, lr=self.learning_rate, betas=(self.beta1, 0.999), fused=True)
 
     def setup(self, stage: str) -> None:
         """Take the mean training frame from the data module, unless a checkpoint brought one; build what only training needs."""
@@ -115,20 +136,26 @@ class ReenactModule(LightningModule):
             self.lpips = losses.Lpips(self.lpips_backbone)
 
     def training_step(self, batch: Window, batch_idx: int) -> None:
-        optimizers = self._optimizers()
-        fake = self.forward(batch.conditioning, batch.base)
-        terms = self._losses(batch, fake)
-        # One backward pass for both networks: DDP waits in every pass for the gradients of all its parameters, so a pass over one
-        # network alone would need find_unused_parameters, toggled or not. Each loss reaches its own network only (see _losses).
-        for optimizer in optimizers:
-            optimizer.zero_grad()
-        self.manual_backward(torch.stack([weight * loss for weight, loss in terms.values()]).sum())
-        for optimizer in optimizers:
-            if self.clip_norm:
-                self.clip_gradients(optimizer.optimizer, gradient_clip_val=self.clip_norm, gradient_clip_algorithm="norm")
-            optimizer.step()
+        optimizer = self.optimizers()
+        assert isinstance(optimizer, LightningOptimizer)
+        optimizer.zero_grad()
+        statistics = [buffer.clone() for buffer in self._statistics()]
+        logged: dict[str, Tensor | float] = defaultdict(float)
+        parts = batch.split(self.micro_batches)
+        for number, part in enumerate(parts, start=1):
+            share = len(part.frame) / len(batch.frame)
+            terms = self._losses(part, fake=self.forward(part.conditioning, part.base))
+            # One backward pass for both networks: DDP waits in every pass for the gradients of all its parameters, so a pass over
+            # one network alone would need find_unused_parameters, toggled or not. Each loss reaches its own network only.
+            with nullcontext() if number == len(parts) else self._without_exchange():
+                self.manual_backward(share * torch.stack([weight * loss for weight, loss in terms.values()]).sum())
+            for name, (_, loss) in terms.items():
+                logged[f"loss/{name}"] += share * loss.detach()
+        if not self._step(optimizer, logged):
+            for buffer, before in zip(self._statistics(), statistics, strict=True):
+                buffer.copy_(before)
         self.batch_step += 1
-        self.log_dict({f"loss/{name}": loss.detach() for name, (_, loss) in terms.items()})
+        self.log_dict(logged)
         self.log("batch_step", float(self.batch_step))
 
     def validation_step(self, batch: Window, batch_idx: int) -> Tensor:
@@ -174,14 +201,56 @@ class ReenactModule(LightningModule):
         terms["discriminator"] = 1.0, adversarial.discriminator_loss(logits_real, logits_fake, self.game)
         if self.lambda_r1:
             terms["r1"] = self.lambda_r1, adversarial.r1_penalty(logits_real, frame)
-        with self.toggled_optimizer(self._optimizers()[0]):  # the discriminator's weights are constants for the generator
+        with frozen(self.discriminator):  # a constant for the generator
             *features_fake, logits = self.discriminator.features(seen.detach(), fake)
         terms["generator_adversarial"] = self.lambda_adversarial, adversarial.generator_loss(logits, self.game)
         if self.lambda_feature_matching:
             terms["feature_matching"] = self.lambda_feature_matching, adversarial.feature_matching(features_real, features_fake)
         return terms
 
-    def _optimizers(self) -> list[LightningOptimizer]:
-        """The generator's, then the discriminator's if there is one (Lightning hands over a single one without a list)."""
-        optimizers = self.optimizers()
-        return optimizers if isinstance(optimizers, list) else [optimizers]
+    def _step(self, optimizer: LightningOptimizer, logged: dict[str, Tensor | float]) -> bool:
+        """Take the step, unless gradients are not finite; log their lengths, and shorten them if that is asked for."""
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        if scaler is not None:
+            scaler.unscale_(optimizer.optimizer)
+        lengths = []
+        for name, network in self._networks().items():
+            length = get_total_norm([weight.grad for weight in network.parameters() if weight.grad is not None])
+            logged[f"gradient/{name}"] = length
+            lengths.append(length)
+            if self.clip_norm:
+                clip_grads_with_norm_(network.parameters(), self.clip_norm, length)
+        finite = bool(torch.stack(lengths).isfinite().all())
+        self.skipped = 0 if finite else self.skipped + 1
+        if self.skipped > (1 if scaler is None else OVERFLOWS):
+            raise ReenactError(
+                f"the gradients of {self.skipped} batches in a row are not finite: training stopped at batch step "
+                f"{self.batch_step}; go on from the last checkpoint with a lower model.learning_rate, or model.clip_norm=1"
+            )
+        if not finite and scaler is None:
+            rank_zero_warn(f"the gradients of batch {self.batch_step + 1} are not finite: it is skipped, once")
+        else:
+            optimizer.step()  # a scaler leaves it out by itself where it must, and then lowers its scale
+        return finite
+
+    def _networks(self) -> dict[str, nn.Module]:
+        """Those that are trained, by name."""
+        return {name: network for name, network in self.named_children() if name in ("generator", "discriminator")}
+
+    def _statistics(self) -> list[Tensor]:
+        """What the networks' normalisations remember of batches; one that is not finite would spoil it for good."""
+        return [
+            buffer for network in self._networks().values() for name, buffer in network.named_buffers() if name != "mean_frame"
+        ]
+
+    def _without_exchange(self) -> AbstractContextManager[None]:
+        """Gradients stay with this process: only the last part of a batch sends the sum of all."""
+        model = self.trainer.strategy.model
+        return model.no_sync() if isinstance(model, DistributedDataParallel) else nullcontext()
+
+    def _compile(self) -> None:
+        """In place, so that weights keep their names in checkpoints."""
+        self.generator.compile()
+        if self.lambda_adversarial:
+            self.discriminator.look = torch.compile(self.discriminator.look)  # type: ignore[method-assign]
+            self.discriminator.features = torch.compile(self.discriminator.features)  # type: ignore[method-assign]

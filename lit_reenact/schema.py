@@ -284,3 +284,7 @@ class Window(NamedTuple):
     number: Tensor
     actor: Tensor
     base: Tensor
+
+    def split(self, parts: int) -> list[Window]:
+        """The batch in so many parts, or as many as it has samples; the last may be smaller."""
+        return [Window(*tensors) for tensors in zip(*(tensor.chunk(parts) for tensor in self), strict=True)]
