@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 
 import pytest
+import torch
+import yaml
+from torch.utils.flop_counter import FlopCounterMode
 
 from lit_reenact import fit
+from lit_reenact.networks.generator import Generator
 from tests.factories import make_track
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs").glob("*.yaml"))
+TRACK = " --track outputs/tracks/NAME"
 SMALL = [
     "--model.image_size=64",
     "--model.levels=4",
@@ -24,6 +30,8 @@ SHORT = [
     "--data.workers=0",
     "--data.fractions=[0.5,0.25]",
     "--trainer.accelerator=cpu",
+    "--trainer.devices=1",
+    "--trainer.sync_batchnorm=false",  # which needs a GPU
 ]
 
 
@@ -41,13 +49,15 @@ def _without_wandb(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_there_are_configurations() -> None:
-    assert {"demo", "debug", "paper"} <= {config.stem for config in CONFIGS}
+    shipped = {"ddp", "debug", "demo", "fast", "finetune", "high_resolution", "paper", "pretrain"}
+    assert shipped <= {config.stem for config in CONFIGS}
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.stem)
 def test_it_opens_with_its_command(config: Path) -> None:
     command = re.escape(f"# lit-reenact fit --config configs/{config.name}")
-    assert re.match(rf"{command}( --track outputs/tracks/NAME)?\n", config.read_text())
+    others = {"pretrain": " --track people.txt", "finetune": f"{TRACK} --init_from outputs/pretrain/seed-0/checkpoints/best.ckpt"}
+    assert re.match(rf"{command}({others.get(config.stem, TRACK)})?\n", config.read_text())
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.stem)
@@ -60,5 +70,32 @@ def test_it_trains_a_batch(config: Path, track_folder: Path, tmp_path: Path) -> 
 
 
 def test_an_override_reaches_every_place_that_refers_to_it(track_folder: Path, tmp_path: Path) -> None:
-    arguments = [f"--config={CONFIGS[0]}", f"--track={track_folder}", f"--output={tmp_path}", "--model.window=5", *SMALL, *SHORT]
+    arguments = [
+        f"--config={CONFIGS[0].with_name('demo.yaml')}",
+        f"--track={track_folder}",
+        f"--output={tmp_path}",
+        "--model.window=5",
+        *SMALL,
+        *SHORT,
+    ]
     assert "window: 5\n" in fit.run_fit(arguments).config.read_text().split("data:")[1]
+
+
+def test_fast_takes_a_quarter_of_the_operations_of_the_paper() -> None:
+    """Operations of one frame, counted by PyTorch without running anything."""
+
+    def operations(name: str) -> int:
+        settings = yaml.safe_load((CONFIGS[0].parent / name).read_text())["model"]
+        known = inspect.signature(Generator).parameters
+        with torch.device("meta"), FlopCounterMode(display=False) as counter:
+            Generator(**{key: value for key, value in settings.items() if key in known})(torch.empty(1, 99, 256, 256))
+        return int(counter.get_total_flops())
+
+    assert 4 * operations("fast.yaml") <= operations("paper.yaml")
+
+
+def test_a_pretrained_network_is_finetuned(track_folder: Path, tmp_path: Path) -> None:
+    folder = CONFIGS[0].parent
+    rest = [f"--track={track_folder}", f"--output={tmp_path}", *SMALL, *SHORT]
+    pretrained = fit.run_fit([f"--config={folder / 'pretrain.yaml'}", *rest])
+    fit.run_fit([f"--config={folder / 'finetune.yaml'}", *rest, f"--init_from={pretrained.best}"])
