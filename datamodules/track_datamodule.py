@@ -16,7 +16,7 @@ from datamodules.balance import frame_weights
 from datamodules.clip_frames import ClipFrames
 from datamodules.conditioning_cache import CachedImages, DrawnImages, cache_channels, ensure_cache
 from datamodules.loader import ResumableLoader
-from datamodules.sampler import RunSampler, held_out_batches, seeded, training_seed
+from datamodules.sampler import RUNS_IN_A_BATCH, RunSampler, held_out_batches, seeded, training_seed
 from datamodules.subject import Subject, read_subjects
 from datamodules.windows import Part, ReadImages, WindowDataset
 from lit_reenact.errors import ReenactError
@@ -52,6 +52,7 @@ class TrackDataModule(LightningDataModule):
         rendering: Rendering = "cache",
         frame_cache_gib: float = 4.0,
         augmentation: Augmentation = UNCHANGED,
+        flow: bool = False,
     ) -> None:
         """
         Args:
@@ -75,10 +76,20 @@ class TrackDataModule(LightningDataModule):
             frame_cache_gib: how much disk the decoded frames may take beside the tracks, in GiB; those that find no room there
                 are decoded whenever they are wanted.
             augmentation: small random changes of the training windows, decided by the seed and the batch step; off by default.
+            flow: whether training batches tell the optical flow between frames that follow each other, which the temporal loss
+                needs.
         """
         super().__init__()
         if run_length is not None and run_length < 1:
             raise ReenactError(f"data.run_length is {run_length}, but a run has at least 1 window")
+        if flow and (augmentation.rotation or augmentation.shift or augmentation.scale):
+            raise ReenactError(
+                "data.flow is on, but data.augmentation moves each window by itself, so that none follows another: switch off one"
+            )
+        if flow and (run_length or batch_size // RUNS_IN_A_BATCH) < 2:
+            raise ReenactError(
+                f"data.flow is on, but in batches of {batch_size} no window follows another by itself: set data.run_length=2"
+            )
         self.save_hyperparameters(logger=False, ignore=["augmentation"])  # a checkpoint holds plain values only
         self.image_size = image_size
         self.shape = WindowShape(window, placement, stride)
@@ -90,6 +101,7 @@ class TrackDataModule(LightningDataModule):
         self.rendering = rendering
         self.frame_cache_gib = frame_cache_gib
         self.augmentation = augmentation
+        self.flow = flow
         self.subjects = [
             Subject(folder, image_size, fractions, self.shape.span, self.conditioning) for folder in read_subjects(track)
         ]
@@ -174,7 +186,8 @@ class TrackDataModule(LightningDataModule):
         return [self._dataset(name, images) for name in PARTS]
 
     def _dataset(self, name: str, images: list[ReadImages]) -> WindowDataset:
-        dataset = WindowDataset([self._part(actor, PARTS[name], read) for actor, read in enumerate(images)], self.shape)
+        flow = self.flow and name == "training"
+        dataset = WindowDataset([self._part(actor, PARTS[name], read) for actor, read in enumerate(images)], self.shape, flow)
         missing = set(range(len(self.subjects))) - set(dataset.actor.tolist())
         if missing:
             raise ReenactError(
@@ -272,6 +285,7 @@ class TrackDataModule(LightningDataModule):
             number=batch.number,
             actor=batch.actor,
             base=means.expand(len(batch.frame), -1, -1, -1) if len(means) == 1 else means[batch.actor],
+            flow=batch.flow,
         )
         training = self.trainer is not None and self.trainer.training
         return self.augmentation(window, self._chance(), self.conditioning) if training else window

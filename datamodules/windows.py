@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from datamodules.clip_frames import ClipFrames
+from datamodules.optical_flow import optical_flow
 from lit_reenact.cuts import shots
 from lit_reenact.schema import FaceParameters, Runs
 from lit_reenact.windows import WindowShape
@@ -45,15 +46,21 @@ class WindowDataset(Dataset[Runs]):
     A window reaches neither beyond its part nor over a cut: the first frame of the shot, or its last one, is repeated there. One
     that shows a frame without a face is left out.
 
+    Args:
+        parts: of each clip.
+        shape: of the windows.
+        flow: whether to say how the picture moved where windows follow each other in a batch.
+
     Attributes:
         actor: int64 (W,) the clip of each window.
         number: int64 (W,) its current frame.
         stretches: windows that follow each other frame by frame, as ranges of their positions.
     """
 
-    def __init__(self, parts: Sequence[Part], shape: WindowShape) -> None:
+    def __init__(self, parts: Sequence[Part], shape: WindowShape, flow: bool = False) -> None:
         self.parts = parts
         self.shape = shape
+        self.flow = flow
         windows = torch.cat([_windows(actor, part, shape) for actor, part in enumerate(parts)])
         self.actor, self.number, self._first, self._last = windows.unbind(1)
         follows = (windows[1:, 1] == windows[:-1, 1] + 1) & (windows[1:, [0, 2]] == windows[:-1, [0, 2]]).all(1)
@@ -77,7 +84,8 @@ class WindowDataset(Dataset[Runs]):
         frames, rows = torch.unique(shown, return_inverse=True)  # ascending: the frames of a run stand side by side
         owner = torch.bucketize(frames, self._starts, right=True) - 1
         images = [self.parts[a].images(frames[owner == a] - self._starts[a]) for a in sorted(set(owner.tolist()))]
-        return Runs(_joined(images), rows, self._frames(actor, number), number, actor)
+        real = self._frames(actor, number)
+        return Runs(_joined(images), rows, real, number, actor, self._flow(real, at))
 
     def _frames(self, actor: Tensor, number: Tensor) -> Tensor:
         """uint8 (B, 3, H, W)."""
@@ -86,6 +94,13 @@ class WindowDataset(Dataset[Runs]):
         for a in set(actor.tolist()):
             images[actor == a] = self.parts[a].frames.read(number[actor == a])
         return images.permute(0, 3, 1, 2)
+
+    def _flow(self, frames: Tensor, at: Tensor) -> Tensor:
+        if not self.flow:
+            return frames.new_empty(len(frames), 0, *frames.shape[2:], dtype=torch.float16)
+        same_shot = (self.actor[at][1:] == self.actor[at][:-1]) & (self._first[at][1:] == self._first[at][:-1])
+        next_frame = self.number[at][1:] == self.number[at][:-1] + 1
+        return optical_flow(frames, torch.cat([torch.tensor([False]), same_shot & next_frame]))
 
 
 def _windows(actor: int, part: Part, shape: WindowShape) -> Tensor:

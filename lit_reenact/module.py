@@ -44,9 +44,9 @@ class ReenactModule(LightningModule):
         discriminator_channels, discriminator_layers, discriminator_norm: of the ``PatchDiscriminator``; without a ``norm`` of its
             own it has the generator's.
         game: ``vanilla`` (the paper), ``least_squares`` or ``hinge``: what the logits cost the two networks (``adversarial``).
-        lambda_adversarial, lambda_feature_matching, lambda_l1, lambda_face_l1, lambda_eyes_l1, lambda_mouth_l1, lambda_lpips:
-            weights of the losses in the generator's objective. ``face_l1``, ``eyes_l1`` and ``mouth_l1`` are L1 over these parts
-            alone: in the whole image they are too small to count for much.
+        lambda_adversarial, lambda_feature_matching, lambda_l1, lambda_face_l1, lambda_eyes_l1, lambda_mouth_l1, lambda_lpips,
+            lambda_temporal: weights of the losses in the generator's objective. ``face_l1``, ``eyes_l1`` and ``mouth_l1`` are L1
+            over these parts alone: in the whole image they are too small to count for much. ``temporal`` needs ``data.flow``.
         lambda_r1: weight of the R1 penalty in the discriminator's objective.
         lpips_backbone: of ``losses.Lpips``; an untrained one is logged as ``loss/lpips_untrained``.
         learning_rate, beta1: of Adam, for both networks; the callback ``LearningRateSchedule`` lowers the former over time.
@@ -81,6 +81,7 @@ class ReenactModule(LightningModule):
         lambda_eyes_l1: float = 0.0,
         lambda_mouth_l1: float = 0.0,
         lambda_lpips: float = 10.0,
+        lambda_temporal: float = 0.0,
         lpips_backbone: losses.LpipsBackbone = "auto",
         learning_rate: float = 2e-4,
         beta1: float = 0.5,
@@ -100,6 +101,7 @@ class ReenactModule(LightningModule):
         self.lambda_eyes_l1 = lambda_eyes_l1
         self.lambda_mouth_l1 = lambda_mouth_l1
         self.lambda_lpips = lambda_lpips
+        self.lambda_temporal = lambda_temporal
         self.lpips_backbone = lpips_backbone
         self.learning_rate = learning_rate
         self.beta1 = beta1
@@ -189,6 +191,8 @@ class ReenactModule(LightningModule):
                 terms[name] = weight, losses.region_l1(prediction=fake, target=batch.frame, region=region)
         if self.lambda_lpips:
             terms[self.lpips.name] = self.lambda_lpips, self.lpips(prediction=fake, target=batch.frame).mean()
+        if self.lambda_temporal:
+            terms["temporal"] = self.lambda_temporal, losses.temporal(prediction=fake, target=batch.frame, flow=batch.flow)
         return terms
 
     def _adversarial(self, batch: Window, fake: Tensor) -> dict[str, tuple[float, Tensor]]:

@@ -255,6 +255,7 @@ class Runs(NamedTuple):
         frame: uint8 (B, 3, H, W) the real frame that belongs to the current one of them.
         number: int64 (B,) of that frame in its clip.
         actor: int64 (B,) whose clip that is, counted from 0.
+        flow: as in ``Window``.
     """
 
     images: Tensor | FaceParameters
@@ -262,6 +263,7 @@ class Runs(NamedTuple):
     frame: Tensor
     number: Tensor
     actor: Tensor
+    flow: Tensor
 
 
 class Window(NamedTuple):
@@ -276,6 +278,8 @@ class Window(NamedTuple):
         number: int64 (B,) of that frame in its clip.
         actor: int64 (B,) whose clip that is, counted from 0.
         base: float32 (B, 3, H, W) in [-1, 1], the mean training frame of that clip.
+        flow: float16 (B, 2, H, W) in pixels, right and down, where each pixel of the real frame was in the one before it; NaN
+            where the sample before it in the batch is another. (B, 0, H, W) if nobody asked for it.
     """
 
     conditioning: Tensor
@@ -284,6 +288,7 @@ class Window(NamedTuple):
     number: Tensor
     actor: Tensor
     base: Tensor
+    flow: Tensor
 
     def split(self, parts: int) -> list[Window]:
         """The batch in so many parts, or as many as it has samples; the last may be smaller."""

@@ -34,6 +34,7 @@ def make_window(seed: int = 0) -> Window:
         number=torch.arange(BATCH),
         actor=torch.zeros(BATCH, dtype=torch.int64),
         base=images[:, :3].clone(),
+        flow=torch.empty(BATCH, 0, SIZE, SIZE),
     )
 
 

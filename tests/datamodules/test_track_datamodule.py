@@ -23,6 +23,7 @@ from torch.utils.data import DataLoader
 
 from callbacks import BatchBudget
 from datamodules import TrackDataModule, subject, track_datamodule
+from datamodules.augmentation import Augmentation
 from datamodules.track_datamodule import Rendering
 from lit_reenact.errors import ReenactError
 from lit_reenact.schema import Runs, Window
@@ -71,6 +72,29 @@ def test_unique_images_are_handed_over_and_become_windows(track_folder: Path) ->
     assert torch.equal(window.number, runs.number)
     assert window.actor.tolist() == [0] * 4
     assert torch.equal(window.base, data.mean_frame().expand(4, -1, -1, -1))
+
+
+def test_flow_is_told_between_windows_that_follow_each_other(track_folder: Path) -> None:
+    data = prepared(track_folder, run_length=2, flow=True)
+    followed = 0
+    for runs in data.train_dataloader():
+        window = data.on_after_batch_transfer(runs, 0)
+        assert window.flow.shape == (4, 2, 32, 32)
+        expected = [False, *(runs.number[1:] == runs.number[:-1] + 1).tolist()]
+        assert window.flow.isfinite().all((1, 2, 3)).tolist() == expected
+        assert window.flow.isnan().all((1, 2, 3)).tolist() == [not follows for follows in expected]
+        followed += sum(expected)
+    assert followed > 0
+    for loader in (data.val_dataloader(), prepared(track_folder).train_dataloader()):
+        runs = next(iter(loader))
+        assert runs.flow.shape == (len(runs.number), 0, 32, 32)
+
+
+def test_flow_where_no_window_follows_another_is_refused(track_folder: Path) -> None:
+    with pytest.raises(ReenactError, match="moves each window by itself"):
+        make_data(track_folder, run_length=2, flow=True, augmentation=Augmentation(shift=0.1))
+    with pytest.raises(ReenactError, match=r"in batches of 4 .* set data.run_length=2"):
+        make_data(track_folder, flow=True)
 
 
 def test_a_centred_window_has_its_current_frame_in_the_middle(track_folder: Path) -> None:

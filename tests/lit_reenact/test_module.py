@@ -38,6 +38,7 @@ class Windows(LightningDataModule):
                 torch.tensor(index),
                 torch.tensor(0),
                 self.mean_frame(),
+                torch.zeros(2, 32, 32),
             )
             for index in range(count)
         ]
@@ -115,6 +116,7 @@ def test_every_loss_is_logged_by_name_and_without_its_weight() -> None:
         ({"lambda_l1": 0.0}, {"loss/discriminator", "loss/generator_adversarial"}),
         ({}, {"loss/discriminator", "loss/generator_adversarial", "loss/l1"}),
         ({"lambda_l1": 0.0, "lambda_r1": 1.0}, {"loss/discriminator", "loss/generator_adversarial", "loss/r1"}),
+        ({"lambda_adversarial": 0.0, "lambda_temporal": 1.0}, {"loss/l1", "loss/temporal"}),
         (
             {"lambda_l1": 0.0, "lambda_feature_matching": 1.0},
             {"loss/discriminator", "loss/generator_adversarial", "loss/feature_matching"},
