@@ -69,6 +69,12 @@ def build_parser() -> argparse.ArgumentParser:
         help="where videos given here are tracked to (default: %(default)s)",
     )
     reenact.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
+    reenact.add_argument(
+        "--precision",
+        choices=["auto", "float32", "bfloat16"],
+        default="auto",
+        help="bfloat16 is about twice as fast where the processor knows it; auto finds out (default: %(default)s)",
+    )
     reenact.set_defaults(run=_reenact)
 
     demo = commands.add_parser(
@@ -132,7 +138,7 @@ def _reenact(arguments: argparse.Namespace) -> int:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     source, target = (TrackedClip.load(_track_folder(path, arguments.tracks)) for path in (arguments.source, arguments.target))
-    generator = load_generator(arguments.checkpoint, device, target.track)
+    generator = load_generator(arguments.checkpoint, device, target.track, arguments.precision)
     video, beside = write_reenactment(source, target, generator, arguments.output, checkpoint=arguments.checkpoint.name)
     print(f"Wrote {video} ({len(source.track)} frames, with the source's audio) and {beside} (driving | conditioning | output).")
     print("Both say in their metadata that they are AI-generated.")

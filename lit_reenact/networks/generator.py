@@ -102,7 +102,7 @@ class Generator(nn.Module):
             float32 (B, 3, H, W) in (-1, 1).
         """
         skips: list[Tensor] = []
-        features = conditioning.contiguous(memory_format=torch.channels_last)
+        features = conditioning.contiguous(memory_format=torch.channels_last).to(self.to_frame.weight.dtype)
         for down in self.down:
             features = down(features)
             skips.append(features)
@@ -113,6 +113,11 @@ class Generator(nn.Module):
         if self.head == "residual":
             frame = frame + (self.mean_frame if base is None else base).clamp(-MEAN_LIMIT, MEAN_LIMIT).atanh()
         return frame.tanh()
+
+    def halve(self) -> None:
+        """Weights and maps in bfloat16, for synthesis alone; the mean frame keeps its precision."""
+        for network in self.children():
+            network.bfloat16()
 
     def set_mean_frame(self, mean_frame: Tensor) -> None:
         """Start from this frame (3, H, W) in [-1, 1], the mean of the training frames; only for the residual head."""

@@ -47,6 +47,25 @@ def _load(checkpoint: object, tmp_path: Path) -> torch.nn.Module:
     return load_generator(tmp_path / "a.ckpt")
 
 
+@pytest.mark.parametrize("head", ["residual", "tanh"])
+def test_half_the_bits_change_frames_by_less_than_a_level(head: str, checkpoint: dict[str, Any], tmp_path: Path) -> None:
+    """On a network whose frames spread over the whole range."""
+    torch.manual_seed(0)
+    module = ReenactModule(**SETTINGS | {"head": head})
+    torch.nn.init.normal_(module.generator.to_frame.weight, std=0.2)
+    if head == "residual":
+        module.generator.set_mean_frame(torch.rand(3, 32, 32) * 2 - 1)
+    torch.save(checkpoint | {"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}, tmp_path / "a.ckpt")
+    full, half = (load_generator(tmp_path / "a.ckpt", precision=precision) for precision in ("float32", "bfloat16"))
+    assert half.to_frame.weight.dtype == torch.bfloat16
+    conditioning = torch.rand(4, 27, 32, 32) * 2 - 1
+    with torch.inference_mode():
+        first, second = full(conditioning), half(conditioning)
+    assert second.dtype == torch.float32
+    assert first.std() > 0.1
+    assert (first - second).abs().mean() * 127.5 < 1
+
+
 OFFSETS = {"causal": (-2, -1, 0), "centred": (-1, 0, 1)}
 
 

@@ -1,0 +1,147 @@
+"""The generator against itself as research code runs it, in float32 and with contiguous images: training steps and synthesis.
+
+Printed, never failing on time. Ratios are of the same run; the paper's network at 256 pixels.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch import Callback
+from pytest_benchmark.fixture import BenchmarkFixture
+from torch import Tensor, nn
+
+from datamodules.sampler import seeded
+from lit_reenact import fit
+from lit_reenact.networks.generator import Generator
+from tests.factories import make_track
+
+SIZE, WINDOW, BATCH, STEPS = 256, 11, 4, 40
+
+
+class Usual(nn.Module):
+    """The same operations on contiguous images."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = Generator(head="tanh").to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+
+    def forward(self, conditioning: Tensor) -> Tensor:
+        skips: list[Tensor] = []
+        features = conditioning
+        for down in self.network.down:
+            features = down(features)
+            skips.append(features)
+        features = skips.pop()
+        for up in self.network.up:
+            features = torch.cat([up(features), skips.pop()], dim=1)
+        frame: Tensor = self.network.to_frame(self.network.last_up(features))
+        return frame.tanh()
+
+
+@pytest.fixture(autouse=True)
+def _skip_unless_enabled(benchmark: BenchmarkFixture) -> None:
+    if benchmark.disabled:
+        pytest.skip("measures speed: run it with --benchmark-enable")
+
+
+def device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def images(batch: int) -> Tensor:
+    return torch.rand(batch, 9 * WINDOW, SIZE, SIZE, device=device()) * 2 - 1
+
+
+def seconds(run: Callable[[], object], rounds: int = 3) -> float:
+    """The shortest of some runs, after one that does not count."""
+    times = []
+    for _ in range(rounds + 1):
+        start = time.perf_counter()
+        run()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        times.append(time.perf_counter() - start)
+    return min(times[1:])
+
+
+@pytest.mark.slow
+def test_training_step(benchmark: BenchmarkFixture, capsys: pytest.CaptureFixture[str]) -> None:
+    """Forward and backward: bfloat16 autocast and channels last, as ``trainer.precision=bf16-mixed`` trains."""
+    usual, ours, conditioning = Usual().to(device()), Generator(head="tanh").to(device()), images(BATCH)
+    last = conditioning.contiguous(memory_format=torch.channels_last)
+
+    def step(network: nn.Module, conditioning: Tensor, half: bool) -> None:
+        with torch.autocast(device().type, torch.bfloat16, enabled=half):
+            loss = network(conditioning).float().abs().mean()
+        loss.backward()
+
+    before = seconds(lambda: step(usual, conditioning, half=False))
+    after = benchmark.pedantic(lambda: seconds(lambda: step(ours, last, half=True)), rounds=1)
+    with capsys.disabled():
+        print(f"\ngenerator step, batch {BATCH}: {before:.2f} s usual, {after:.2f} s ours: {before / after:.2f} times")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batch", [1, 8])
+def test_synthesis(benchmark: BenchmarkFixture, capsys: pytest.CaptureFixture[str], batch: int) -> None:
+    usual, ours, conditioning = Usual().eval().to(device()), Generator(head="tanh").eval().to(device()), images(batch)
+    last = conditioning.contiguous(memory_format=torch.channels_last)
+    ours.halve()
+    with torch.inference_mode():
+        before = seconds(lambda: usual(conditioning))
+        after = benchmark.pedantic(lambda: seconds(lambda: ours(last)), rounds=1)
+    with capsys.disabled():
+        print(f"\nbatch {batch}: {batch / before:.1f} frames/s usual, {batch / after:.1f} ours: {before / after:.2f} times")
+
+
+class Clock(Callback):
+    """When each batch was done."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def on_train_batch_end(self, *_: Any) -> None:
+        self.times.append(time.perf_counter())
+
+
+@pytest.mark.slow
+def test_overhead(
+    benchmark: BenchmarkFixture, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A demo training with trainer, callbacks and logs, against a bare loop over the same batches: the median step of each."""
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    make_track(tmp_path / "track", size=128)
+    config = Path(__file__).parents[2] / "configs" / "demo.yaml"
+    words = [f"--config={config}", f"--track={tmp_path / 'track'}", f"--output={tmp_path}", f"--budget.max_batch_steps={STEPS}"]
+    words += ["--trainer.accelerator=cpu", "--data.fractions=[0.5,0.25]"]
+
+    bare = fit._parse(words, "fit")
+    bare.datamodule.prepare_data()
+    bare.datamodule.setup()
+    bare.model.generator.set_mean_frame(bare.datamodule.mean_frame())
+    times, optimizer = Clock(), bare.model.configure_optimizers()
+    while len(times.times) < STEPS:
+        for runs in bare.datamodule.train_dataloader():
+            batch = bare.datamodule.augmentation(bare.datamodule.on_after_batch_transfer(runs, 0), seeded(len(times.times)))
+            optimizer.zero_grad()
+            terms = bare.model._losses(batch, bare.model(batch.conditioning, batch.base))
+            torch.stack([weight * loss for weight, loss in terms.values()]).sum().backward()
+            optimizer.step()
+            times.on_train_batch_end()
+
+    whole, clock = fit._parse(words, "fit"), Clock()
+    whole.trainer.callbacks.append(clock)
+    benchmark.pedantic(lambda: fit._train(whole, None), rounds=1)
+    before, after = (statistics.median(b - a for a, b in pairwise(one.times[5:STEPS])) for one in (times, clock))
+    with capsys.disabled():
+        print(
+            f"\ndemo step: {1000 * before:.0f} ms bare, {1000 * after:.0f} ms in the trainer: {100 * (after / before - 1):+.1f} %"
+        )
