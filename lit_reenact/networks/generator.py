@@ -37,7 +37,8 @@ class Generator(nn.Module):
         norm: ``batch`` (the paper), ``instance`` or ``none``.
         dropout: probability, in the deep up-steps.
         head: ``tanh`` (the paper), or ``residual``: ``tanh(network + atanh(mean_frame))``, which starts from the mean
-            training frame instead of from noise, so that a static background need not be learned.
+            training frame instead of from noise, so that a static background need not be learned. The network then sees the mean
+            frame beside the window: what is to be changed depends on what is there, above all where augmentation moved it.
         placement, stride: which frames its windows show (``WindowShape``); it keeps them for those who make its input.
         conditioning: names of the images of each frame, in their order; it keeps them likewise.
     """
@@ -86,6 +87,8 @@ class Generator(nn.Module):
 
         self.apply(initialize)
         if head == "residual":
+            self.from_base = nn.Conv2d(3, widths[0], kernel_size=4, stride=2, padding=1, bias=False)
+            initialize(self.from_base)
             self.register_buffer("mean_frame", torch.zeros(3, image_size, image_size))
             nn.init.normal_(self.to_frame.weight, 0.0, 1e-4)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -101,18 +104,30 @@ class Generator(nn.Module):
         Returns:
             float32 (B, 3, H, W) in (-1, 1).
         """
-        skips: list[Tensor] = []
-        features = conditioning.contiguous(memory_format=torch.channels_last).to(self.to_frame.weight.dtype)
-        for down in self.down:
+        start = None if self.head == "tanh" else self.mean_frame[None] if base is None else base
+        features = self._first_step(conditioning, start)
+        skips = [features]
+        for down in list(self.down)[1:]:
             features = down(features)
             skips.append(features)
         features = skips.pop()
         for up in self.up:
             features = torch.cat([up(features), skips.pop()], dim=1)
         frame: Tensor = self.to_frame(self.last_up(features)).float()
-        if self.head == "residual":
-            frame = frame + (self.mean_frame if base is None else base).clamp(-MEAN_LIMIT, MEAN_LIMIT).atanh()
+        if start is not None:
+            frame = frame + start.clamp(-MEAN_LIMIT, MEAN_LIMIT).atanh()
         return frame.tanh()
+
+    def _first_step(self, conditioning: Tensor, start: Tensor | None) -> Tensor:
+        """Of the window and what a residual head starts from: a convolution over both is the sum of one over each."""
+        layers = list(self.down[0].children())
+        kind = self.to_frame.weight.dtype
+        features: Tensor = layers[0](conditioning.contiguous(memory_format=torch.channels_last).to(kind))
+        if start is not None:
+            features = features + self.from_base(start.to(kind))
+        for layer in layers[1:]:
+            features = layer(features)
+        return features
 
     def halve(self) -> None:
         """Weights and maps in bfloat16, for synthesis alone; the mean frame keeps its precision."""

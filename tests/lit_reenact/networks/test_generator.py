@@ -84,6 +84,21 @@ def test_the_residual_head_starts_at_another_base_where_one_is_given() -> None:
     assert (frame - base).abs().max() < 2 / 255
 
 
+def test_the_network_of_a_residual_head_sees_its_base() -> None:
+    """The first step, against one convolution over window and base stacked."""
+    generator = Generator(window=2, image_size=64, channels=8, levels=3, norm="none")
+    conditioning, base = torch.rand(2, 18, 64, 64) * 2 - 1, torch.rand(2, 3, 64, 64) * 2 - 1
+    first: nn.Conv2d = generator.down[0][0]  # type: ignore[index, assignment]
+    weight = torch.cat([first.weight, generator.from_base.weight], dim=1)
+    stacked = nn.functional.conv2d(torch.cat([conditioning, base], 1), weight, first.bias, stride=2, padding=1)
+    expected = nn.functional.leaky_relu(stacked, 0.2)
+    assert torch.allclose(generator._first_step(conditioning, base), expected, atol=1e-5)
+
+    nn.init.normal_(generator.to_frame.weight)
+    added = generator(conditioning, base).atanh() - base.atanh()
+    assert not torch.allclose(added, generator(conditioning, -base).atanh() + base.atanh(), atol=1e-2)
+
+
 def test_a_mean_frame_at_the_ends_of_the_range_stays_finite_and_learnable() -> None:
     generator = Generator(window=3, image_size=64, channels=8, levels=6)
     generator.set_mean_frame(torch.ones(3, 64, 64))
