@@ -18,7 +18,7 @@ def budget_of(trainer: Trainer) -> int | None:
 class BatchBudget(Callback):
     """Stops after so many batches, over all epochs and resumes, with a last validation.
 
-    (Lightning's ``max_steps`` counts the steps of both optimizers, so it would stop at half of them.)
+    (Lightning's ``max_steps`` counts the steps of the optimizer, which leaves out a batch that is not finite.)
     """
 
     def __init__(self, max_batch_steps: int = 10_000) -> None:

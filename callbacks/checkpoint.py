@@ -10,20 +10,30 @@ from typing import Any
 import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Checkpoint
+from torch import distributed
 
+from callbacks.graceful_stop import StopRequestedError
+from lit_reenact.errors import ReenactError
 from lit_reenact.module import ReenactModule
+from lit_reenact.random_state import random_state, set_random_state
+from lit_reenact.run_folder import is_whole
 
 LAST = "last.ckpt"
+PREVIOUS = "previous.ckpt"
 BEST = "best.ckpt"
 
 
 class BatchStepCheckpoint(Checkpoint):
     """Writes ``checkpoints/last.ckpt`` and ``checkpoints/best.ckpt`` in the run folder, each by renaming a finished file.
 
-    ``last`` is written every so many batches, at the end, and when the training is interrupted; ``best`` after a
-    validation whose ``monitor`` is smaller than any before.
+    ``last`` is written every so many batches, at the end, and when the training is told to stop; the one before stays as
+    ``previous``. ``best`` is written after a validation whose ``monitor`` is smaller than any before.
 
-    (Lightning's ``ModelCheckpoint`` counts the steps of both optimizers.)
+    ``last`` is written between two batches, when all that belongs to the first is done: its row is in the logs on disk, and a
+    validation that is due is over. It holds the random states of all processes too, so a resumed training is, number by number,
+    one that never stopped.
+
+    (Lightning's ``ModelCheckpoint`` counts the steps of optimizers, and saves before the row is logged.)
     """
 
     def __init__(self, every_n_batches: int = 500, monitor: str = "val/face_l1") -> None:
@@ -36,21 +46,28 @@ class BatchStepCheckpoint(Checkpoint):
         self.every_n_batches = every_n_batches
         self.monitor = monitor
         self.best: dict[str, float] = {"value": math.inf, "batch_step": 0}
+        self.saved = 0  # the batch step of ``last``
+        self.random_states: list[dict[str, Any]] = []  # of all processes, until they are drawn on from
 
     def setup(self, trainer: Trainer, pl_module: ReenactModule, stage: str) -> None:  # type: ignore[override]
         self.folder = Path(trainer.default_root_dir) / "checkpoints"
 
     def on_train_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
         """Go by the best checkpoint that is there: it may be younger than the last one that was resumed from."""
-        if (self.folder / BEST).is_file():
+        self.saved = pl_module.batch_step
+        if (self.folder / BEST).is_file() and is_whole(self.folder / BEST):
             best = torch.load(self.folder / BEST, map_location="cpu", weights_only=True, mmap=True)
             self.best = best["callbacks"][self.state_key]
 
-    def on_train_batch_end(  # type: ignore[override]
-        self, trainer: Trainer, pl_module: ReenactModule, outputs: Any, batch: Any, batch_idx: int
+    def on_train_batch_start(  # type: ignore[override]
+        self, trainer: Trainer, pl_module: ReenactModule, batch: Any, batch_idx: int
     ) -> None:
+        trainer.fit_loop.epoch_loop._batches_that_stepped = pl_module.batch_step  # what is logged when, and at which step
+        if trainer.global_rank < len(self.random_states):
+            set_random_state(self.random_states[trainer.global_rank], pl_module.device)
+        self.random_states = []
         if pl_module.batch_step % self.every_n_batches == 0:
-            self._save(trainer, LAST)
+            self._save_last(trainer, pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
         if trainer.sanity_checking or trainer.state.fn != "fit":
@@ -58,14 +75,18 @@ class BatchStepCheckpoint(Checkpoint):
         value = float(trainer.callback_metrics[self.monitor])
         if value < self.best["value"]:
             self.best = {"value": value, "batch_step": pl_module.batch_step}
-            self._save(trainer, BEST)
+            self._save(trainer, pl_module, BEST)
 
     def on_train_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
-        self._save(trainer, LAST)
+        self._save_last(trainer, pl_module)
 
     def on_exception(self, trainer: Trainer, pl_module: ReenactModule, exception: BaseException) -> None:  # type: ignore[override]
-        if isinstance(exception, KeyboardInterrupt | SystemExit) and pl_module.batch_step:
-            self._save(trainer, LAST)
+        """Save what is whole: of a batch or a validation that was cut off, the checkpoint before it knows nothing."""
+        together = trainer.world_size == 1 or isinstance(exception, StopRequestedError)
+        batches: Any = trainer.fit_loop.epoch_loop.batch_progress.current
+        whole = trainer.training and batches.started == batches.processed
+        if isinstance(exception, KeyboardInterrupt | SystemExit) and together and whole:
+            self._save_last(trainer, pl_module)
 
     def state_dict(self) -> dict[str, Any]:
         return self.best
@@ -73,9 +94,72 @@ class BatchStepCheckpoint(Checkpoint):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.best = state_dict
 
-    def _save(self, trainer: Trainer, name: str) -> None:
-        """Every process takes part in gathering the state; the first one writes it."""
-        partial = self.folder / f"{name}.part"
-        trainer.save_checkpoint(partial)
-        if trainer.is_global_zero:
-            os.replace(partial, self.folder / name)
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: ReenactModule, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
+        state = random_state(pl_module.device)
+        states = [state] * trainer.world_size
+        if trainer.world_size > 1:
+            distributed.all_gather_object(states, state)
+        checkpoint["random_states"] = states
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: ReenactModule, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
+        self.random_states = checkpoint.get("random_states", [])
+        checkpoint["loops"]["fit_loop"] = _between_batches(checkpoint["loops"]["fit_loop"], checkpoint["batch_step"])
+
+    def _save_last(self, trainer: Trainer, module: ReenactModule) -> None:
+        if self.saved != module.batch_step:
+            for logger in trainer.loggers:
+                logger.save()
+            self._save(trainer, module, LAST)
+            self.saved = module.batch_step
+
+    def _save(self, trainer: Trainer, module: ReenactModule, name: str) -> None:
+        """Every process takes part in gathering the state; the first one writes it.
+
+        Raises:
+            ReenactError: it could not be written. All processes raise it, and none waits for another.
+        """
+        checkpoint = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
+        reason = self._write(checkpoint, name) if trainer.is_global_zero else None
+        reason = trainer.strategy.broadcast(reason)
+        if reason is not None:
+            raise ReenactError(
+                f"{self.folder / name} cannot be written ({reason}): training stopped at batch step {module.batch_step}; make "
+                "room and run the same command again, it goes on from the checkpoint before, which is whole"
+            )
+
+    def _write(self, checkpoint: dict[str, Any], name: str) -> str | None:
+        """Why it failed, if it did; then nothing has changed."""
+        path, partial = self.folder / name, self.folder / f"{name}.part"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            return error.strerror or str(error)
+        if name == LAST and path.is_file():
+            os.replace(path, self.folder / PREVIOUS)
+        os.replace(partial, path)
+        return None
+
+
+def _between_batches(loops: dict[str, Any], batch_step: int) -> dict[str, Any]:
+    """Where Lightning's loops are to go on: after a batch and all that belongs to it, in the middle of an epoch.
+
+    The loader knows how many batches of that epoch are done, and leaves them out; to the loops it is a whole one.
+    """
+    loaders = loops["state_dict"].get("combined_loader")
+    if not loaders:
+        return loops
+    epoch = loaders[0]["epoch"]
+    batches = dict.fromkeys(("ready", "started", "processed", "completed"), batch_step)
+    epochs = {"ready": epoch + 1, "started": epoch + 1, "processed": epoch, "completed": epoch}
+    optimizer = "epoch_loop.manual_optimization.optim_step_progress"
+    return {
+        "state_dict": loops["state_dict"],
+        "epoch_progress": {"total": epochs, "current": epochs},
+        "epoch_loop.batch_progress": {"total": batches, "current": dict.fromkeys(batches, 0), "is_last_batch": False},
+        optimizer: loops[optimizer],
+    }

@@ -1,8 +1,8 @@
-"""A look at the held-out frames: conditioning | output | target as a video."""
+"""A look at what the generator makes: of the held-out frames, and driven by somebody else, as videos."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,8 +13,9 @@ from torch import Tensor
 
 from lit_reenact.module import ReenactModule
 from lit_reenact.provenance import ai_generated_tags
-from lit_reenact.reenactment import conditioning_picture
-from lit_reenact.schema import CONDITIONING, ConditioningImage, Window, conditioning_channels
+from lit_reenact.reenactment import TrackedClip, conditioning_picture, synthesise
+from lit_reenact.schema import CONDITIONING, ConditioningImage, Track, Window, conditioning_channels
+from lit_reenact.transfer import reenact
 from lit_reenact.video import VideoWriter
 
 
@@ -40,19 +41,37 @@ def side_by_side(
 
 
 class ReenactmentVideo(Callback):
-    """Writes ``videos/step-NNNNNN.mp4`` in the run folder after a validation, and hands its path to W&B if that is used."""
+    """Writes videos into ``videos/`` in the run folder after a validation, and hands their paths to W&B if that is used.
 
-    def __init__(self, every_n_validations: int = 1, max_frames: int = 100) -> None:
+    ``step-NNNNNN.mp4`` shows conditioning | output | target of the held-out frames (in W&B ``val/reenactment``). With a driver
+    ``step-NNNNNN-driven.mp4`` shows driving frame | conditioning | output (``val/driven``); of several
+    actors the first is driven.
+    """
+
+    def __init__(self, every_n_validations: int = 1, max_frames: int = 100, driver: str | None = None) -> None:
         """
         Args:
             every_n_validations: 2 skips every other one.
-            max_frames: length of the video in frames.
+            max_frames: length of the videos in frames.
+            driver: folder that ``lit-reenact track`` wrote: who drives the second video; without one there is none.
+
+        Raises:
+            ReenactError: the driver's folder holds no track, or a damaged one.
         """
         super().__init__()
         self.every_n_validations = every_n_validations
         self.max_frames = max_frames
+        self.driver = TrackedClip.load(Path(driver)) if driver is not None else None
         self.validations = 0
         self.rows: list[Tensor] = []
+
+    def setup(self, trainer: Trainer, pl_module: ReenactModule, stage: str) -> None:  # type: ignore[override]
+        """
+        Raises:
+            ReenactError: the driver was tracked with another face model than the target.
+        """
+        if self.driver is not None and stage == "fit":
+            reenact(self.driver.track, trainer.datamodule.track)  # type: ignore[attr-defined]
 
     def on_validation_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
         self.rows = []
@@ -71,13 +90,34 @@ class ReenactmentVideo(Callback):
         self.validations += 1
         if trainer.state.fn != "fit" or trainer.sanity_checking or not self.rows or self.validations % self.every_n_validations:
             return
-        path = Path(trainer.default_root_dir) / "videos" / f"step-{pl_module.batch_step:06d}.mp4"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        info = trainer.datamodule.track.info  # type: ignore[attr-defined]
-        facts = {"source_sha256": info.source_sha256, "batch_step": str(pl_module.batch_step)}
-        with VideoWriter(path, Fraction(info.fps), tags=ai_generated_tags("conditioning | output | target", **facts)) as video:
-            for row in torch.cat(self.rows):
-                video.write(row)
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger):
-                logger.log_video("val/reenactment", [str(path)], step=pl_module.batch_step, format=["mp4"])
+        target: Track = trainer.datamodule.track  # type: ignore[attr-defined]
+        name, facts = f"step-{pl_module.batch_step:06d}", {"batch_step": str(pl_module.batch_step)}
+        facts["target_sha256"] = target.info.source_sha256
+        tags = ai_generated_tags("conditioning | output | target", **facts)
+        _write(trainer, "val/reenactment", f"{name}.mp4", Fraction(target.info.fps), tags, torch.cat(self.rows))
+        if self.driver is not None:
+            facts["source_sha256"] = self.driver.track.info.source_sha256
+            tags = ai_generated_tags("driving frame | conditioning | output", **facts)
+            _write(
+                trainer, "val/driven", f"{name}-driven.mp4", self.driver.fps, tags, self._driven(pl_module, target, self.driver)
+            )
+
+    def _driven(self, module: ReenactModule, target: Track, driver: TrackedClip) -> Iterator[Tensor]:
+        """Rows of driving frame | conditioning | output, uint8 (H, 3 W, 3)."""
+        parameters = reenact(driver.track, target)[: self.max_frames]
+        cuts = tuple(cut for cut in driver.track.info.cuts if cut < len(parameters))
+        for numbers, frames, conditioning in synthesise(module.generator, target, parameters, cuts):
+            driving = driver.read(numbers, module.generator.image_size)
+            yield from torch.cat([driving, conditioning, frames], dim=2)
+
+
+def _write(trainer: Trainer, key: str, name: str, fps: Fraction, tags: dict[str, str], rows: Iterable[Tensor]) -> None:
+    """Write the rows as a video, and show it in W&B."""
+    path = Path(trainer.default_root_dir) / "videos" / name
+    with VideoWriter(path, fps, tags=tags) as video:
+        for row in rows:
+            video.write(row)
+    module: ReenactModule = trainer.lightning_module  # type: ignore[assignment]
+    for logger in trainer.loggers:
+        if isinstance(logger, WandbLogger):
+            logger.log_video(key, [str(path)], step=module.batch_step, format=["mp4"])

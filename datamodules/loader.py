@@ -18,7 +18,7 @@ class ResumableLoader(DataLoader[Runs]):
     only what was trained on, where ``trained`` tells.
 
     Attributes:
-        trained: the batches of this epoch that were trained on: an interrupted one is to come again.
+        trained: the batches of this pass that were trained on: an interrupted one is to come again.
     """
 
     batch_sampler: RunSampler
@@ -37,13 +37,11 @@ class ResumableLoader(DataLoader[Runs]):
             yield batch
 
     def state_dict(self) -> dict[str, int]:
-        """Which epoch it is, and how many of its batches are done."""
-        done = self.batch_sampler.start + self._given if self.trained is None else self.trained()
-        return {"epoch": self.batch_sampler.epoch, "batches": done}
+        """Which epoch it is, and how many of its batches are done: fewer than it has."""
+        sampler = self.batch_sampler
+        done = sampler.start + (self._given if self.trained is None else self.trained())
+        return {"epoch": sampler.epoch, "batches": done} if done < len(sampler) else {"epoch": sampler.epoch + 1, "batches": 0}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Go on there with the next pass."""
-        sampler = self.batch_sampler
-        sampler.epoch, sampler.start, self._given = state["epoch"], state["batches"], 0
-        if sampler.start >= len(sampler):
-            sampler.epoch, sampler.start = sampler.epoch + 1, 0
+        self.batch_sampler.epoch, self.batch_sampler.start, self._given = state["epoch"], state["batches"], 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,14 +20,16 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_only
 
+from lit_reenact.cluster import refuse_missing_abilities, refuse_missing_devices, requeue_job
 from lit_reenact.errors import ReenactError
 from lit_reenact.finetuning import start_from
-from lit_reenact.loggers import make_loggers
+from lit_reenact.loggers import LoggerName, check_loggers, finish_wandb, make_loggers
 from lit_reenact.module import ReenactModule
 from lit_reenact.run_folder import RunFolder
 
 DATA = "datamodules.TrackDataModule"
 PROGRESS = "callbacks.BatchProgressBar"
+STOP = "callbacks.GracefulStop"
 CALLBACKS = {
     "ema": "callbacks.ExponentialMovingAverage",
     "metrics": "callbacks.FrameMetrics",
@@ -34,6 +37,9 @@ CALLBACKS = {
     "budget": "callbacks.BatchBudget",
     "schedule": "callbacks.LearningRateSchedule",
     "checkpoint": "callbacks.BatchStepCheckpoint",
+    "throughput": "callbacks.Throughput",
+    "health": "callbacks.TrainingHealth",
+    "artifacts": "callbacks.Artifacts",
 }
 """The callbacks of every run by their key in the configuration; more can stand in ``trainer.callbacks``."""
 
@@ -59,10 +65,12 @@ class ReenactCLI(LightningCLI):
     Attributes:
         run_folder: of the run that the arguments describe.
         plain_config: every setting, as plain values.
+        stop: the callback that ends the training when a signal says so.
     """
 
     run_folder: RunFolder
     plain_config: dict[str, Any]
+    stop: Any
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         super().parse_arguments(parser, args)
@@ -74,6 +82,7 @@ class ReenactCLI(LightningCLI):
         parser.add_argument(
             "--init_from", type=str | None, default=None, help="start from the weights of this checkpoint, trained on other clips"
         )
+        parser.add_argument("--loggers", type=list[LoggerName], default=["wandb"], help="besides the CSV file")
         for key, class_path in CALLBACKS.items():
             parser.add_lightning_class_args(_import(class_path), key)
 
@@ -89,7 +98,8 @@ class ReenactCLI(LightningCLI):
             config.data.track = str(ensure_embedded_track(track.removeprefix(EMBEDDED), Path(config.output) / "embedded"))
 
     def instantiate_trainer(self, **settings: Any) -> Trainer:
-        callbacks = list(self.config_init.trainer.callbacks or [])
+        self.stop = _import(STOP)()
+        callbacks = [*(self.config_init.trainer.callbacks or []), self.stop]
         if self.config_init.trainer.enable_progress_bar is not False:
             callbacks.append(_import(PROGRESS)())
         return super().instantiate_trainer(callbacks=callbacks, default_root_dir=self.run_folder.path, logger=False, **settings)
@@ -104,17 +114,21 @@ def run_fit(arguments: Sequence[str]) -> RunFolder:
         arguments: of the command line after ``lit-reenact fit``.
 
     Raises:
-        ReenactError: an unknown or contradictory setting, unusable data, a checkpoint of other networks to start from, or a
-            folder with a run of another configuration.
+        ReenactError: an unknown or contradictory setting, unusable data, a checkpoint of other networks to start from, a
+            folder with a run of another configuration, or a checkpoint that cannot be written.
         KeyboardInterrupt: the user stopped the training; the last checkpoint is written.
+        SystemExit: the time of this SLURM job is almost up; so it is, and the job is queued again. The code is 75, which means
+            that it is worth another try.
     """
     cli = _parse(arguments, "fit")
     run, budget = cli.run_folder, cli.config.budget.max_batch_steps
     cli.datamodule.check()
-    done, start = run.batch_step(), cli.config.init_from
-    if start is not None and not done:
+    newest, done, start = run.newest(), run.batch_step(), cli.config.init_from
+    if start is not None and newest is None:
         start_from(cli.model, Path(start))
     run.claim(cli.plain_config)
+    if newest is not None and newest != run.last:
+        _drop_damaged(run)
     if done >= budget:
         _say(f"{run.path} is trained already: {done} of {budget} batch steps.")
     else:
@@ -122,7 +136,7 @@ def run_fit(arguments: Sequence[str]) -> RunFolder:
             _say(f"Resuming {run.path} at batch step {done} of {budget}.")
         elif start is not None:
             _say(f"Starting from the weights of {start}.")
-        _train(cli, resume=run.last if done else None)
+        _train(cli, resume=newest)
     _say(f"Wrote {run.path}: checkpoints/ (best and last), videos/, metrics/, wandb/ (`wandb sync` uploads it), config.yaml.")
     _say(f"Next: {_reenact_command(cli.datamodule.folder, run.best)}")
     return run
@@ -167,19 +181,42 @@ def _parse(arguments: Sequence[str], command: str) -> ReenactCLI:
 
 
 def _train(cli: ReenactCLI, resume: Path | None) -> None:
-    cli.trainer.loggers = make_loggers(cli.run_folder.path, f"{cli.config.name} seed {cli.config.seed_everything}")
+    cli.stop.listen(signal.SIGUSR1)  # before the first batch it would end this process on the spot
+    name = f"{cli.config.name} seed {cli.config.seed_everything}"
+    cli.trainer.loggers = make_loggers(cli.run_folder.path, name, cli.config.loggers)
     try:
         with _quiet():
             cli.trainer.fit(cli.model, datamodule=cli.datamodule, ckpt_path=resume, weights_only=True)
-    except SystemExit as error:
+        return
+    except SystemExit:
         if not cli.trainer.interrupted:
             raise
         signal.signal(signal.SIGINT, signal.default_int_handler)  # Lightning had switched Ctrl-C off for its shutdown
-        step = cli.model.batch_step
-        where = f"at batch step {step}, saved in {cli.run_folder.last}" if step else "before the first batch"
-        raise KeyboardInterrupt(f"stopped {where}; the same command goes on there") from error
     finally:
-        _finish_wandb()
+        finish_wandb()
+    step = cli.run_folder.batch_step()
+    where = f"stopped at batch step {step}, saved in {cli.run_folder.last}" if step else "stopped before the first checkpoint"
+    if cli.stop.received == signal.SIGUSR1:
+        _queue_again(where, cli.trainer.is_global_zero)
+    raise KeyboardInterrupt(f"{where}; the same command goes on there")
+
+
+def _queue_again(where: str, is_first: bool) -> None:
+    """End this process, if SLURM then runs the job again; the others end without a word, lest SLURM ends the first at once."""
+    if not is_first:
+        raise SystemExit
+    job = requeue_job()
+    if job is not None:
+        print(f"lit-reenact: {where}; SLURM runs job {job} again, and it goes on there.", file=sys.stderr)
+        raise SystemExit(os.EX_TEMPFAIL)
+
+
+@rank_zero_only
+def _drop_damaged(run: RunFolder) -> None:
+    """Else it would take the place of the one before, when the next one is written."""
+    if run.last.is_file():
+        run.last.unlink()
+        print(f"lit-reenact: warning: {run.last} is damaged: going on from {run.previous.name}, the one before.", file=sys.stderr)
 
 
 def _measure(arguments: Sequence[str], command: str) -> dict[str, float]:
@@ -228,14 +265,14 @@ def _refuse_contradictions(config: Any) -> None:
         if model != data:
             raise ReenactError(f"model.{key} is {model}, but data.{key} is {data}: give both the same value")
     if config.trainer.max_steps != -1:
-        raise ReenactError("trainer.max_steps counts the steps of both optimizers: set budget.max_batch_steps instead")
-
-
-def _finish_wandb() -> None:
-    import wandb
-
-    if wandb.run is not None:
-        wandb.finish()
+        raise ReenactError("trainer.max_steps is unknown to schedules and the progress bar: set budget.max_batch_steps instead")
+    if config.model.lambda_temporal and not config.data.flow:
+        raise ReenactError(f"model.lambda_temporal is {config.model.lambda_temporal}, but data.flow is off: switch it on")
+    if config.trainer.logger is not None:
+        raise ReenactError("trainer.logger is not read: choose with loggers=[wandb, tensorboard]; a CSV file is always written")
+    check_loggers(config.loggers)
+    refuse_missing_devices(config.trainer.accelerator, config.trainer.devices, config.trainer.num_nodes)
+    refuse_missing_abilities(config.trainer.accelerator, config.trainer.precision, config.trainer.sync_batchnorm)
 
 
 @contextmanager
@@ -248,6 +285,7 @@ def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         for note in (
             "LightningCLI's args parameter",
+            "The `srun` command is available",
             ".*does not have many workers",
             ".*The number of training batches",
             ".*treespec, LeafSpec",

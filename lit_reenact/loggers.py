@@ -1,41 +1,115 @@
-"""Where a training logs to: W&B, without an account if need be, and a CSV file that needs nothing at all."""
+"""Where a training logs to: always a CSV file, which needs nothing at all; W&B, without an account if need be; TensorBoard."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
-from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
+
+from lit_reenact.errors import ReenactError
 
 PROJECT = "lit_reenact"
 
+LoggerName = Literal["csv", "tensorboard", "wandb"]
+
+ANSWER_SECONDS = 5
+"""How long the W&B server may take to answer before a run starts offline."""
+
+UPLOAD_SECONDS = 120
+"""How long the end of a run waits for W&B to take what is not uploaded yet, unless ``WANDB_FINISH_TIMEOUT`` says otherwise."""
+
+_say = rank_zero_only(print)
+
 
 class BatchStepWandbLogger(WandbLogger):
-    """W&B with the batch step as the axis of every curve, in place of Lightning's count of both optimizers' steps."""
+    """W&B with the batch step as the axis of every curve, in place of Lightning's count of optimizer steps."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         self.experiment.log({"batch_step": step, **metrics})
 
 
-def make_loggers(folder: Path, name: str) -> list[Logger]:
-    """Loggers that write into ``folder``; a resumed run goes on under the same W&B id."""
+def check_loggers(names: Sequence[LoggerName]) -> None:
+    """
+    Raises:
+        ReenactError: the package of a logger is not installed.
+    """
+    if "tensorboard" in names and not any(map(find_spec, ("tensorboard", "tensorboardX"))):
+        raise ReenactError("loggers names tensorboard, but the package tensorboard is not installed: install it, or leave it out")
+
+
+def make_loggers(folder: Path, name: str, names: Sequence[LoggerName] = ("wandb",)) -> list[Logger]:
+    """Loggers that write into ``folder``; a resumed run goes on under the same W&B id.
+
+    Args:
+        folder: of the run.
+        name: of the run, for W&B.
+        names: what logs besides the CSV file.
+
+    Raises:
+        ReenactError: as ``check_loggers``.
+    """
+    check_loggers(names)
+    loggers: list[Logger] = [_make_wandb_logger(folder, name)] if "wandb" in names else []
+    if "tensorboard" in names:
+        loggers.append(TensorBoardLogger(folder, name="tensorboard", version=""))
+    return [*loggers, CSVLogger(folder, name="metrics")]
+
+
+@rank_zero_only
+def finish_wandb() -> None:
+    """End the W&B run, if there is one, and say how to upload what the server has not got."""
+    import wandb
+
+    run = wandb.run
+    if run is None:
+        return
+    folder = Path(run.dir).parent
+    try:
+        run.finish()
+    except TimeoutError:
+        _say(f"Weights & Biases has not got all of this run: `wandb sync {shlex.quote(str(folder))}` uploads it.")
+    else:
+        if run.offline and not run.disabled:
+            _say(f"Weights & Biases was offline: `wandb sync {shlex.quote(str(folder.parent))}/offline-run-*` uploads this run.")
+
+
+def _make_wandb_logger(folder: Path, name: str) -> WandbLogger:
+    """Online if that is possible: a training never waits for an account or a server."""
     os.environ.setdefault("WANDB_SILENT", "true")
     import wandb
 
-    wandb_logger = BatchStepWandbLogger(
-        name=name,
-        project=PROJECT,
-        save_dir=folder,
-        id=_run_id(folder),
-        mode=_wandb_mode(),
-        settings=wandb.Settings(console="off"),
-    )
-    _use_batch_step_axis(wandb_logger)
-    return [wandb_logger, CSVLogger(folder, name="metrics")]
+    mode = _wandb_mode()
+    if mode == "online":
+        problem = _silence_of(wandb.setup().settings.base_url)
+        if problem is None:
+            try:
+                return _start(folder, name, mode)
+            except wandb.Error as error:
+                problem = " ".join(str(error).split())
+                wandb.teardown()  # else the id counts as taken
+        _say(f"Weights & Biases cannot be used ({problem}): this run is logged offline.")
+        mode = "offline"
+    return _start(folder, name, mode)
+
+
+def _start(folder: Path, name: str, mode: str) -> WandbLogger:
+    import wandb
+
+    seconds = float(os.environ.get("WANDB_FINISH_TIMEOUT", UPLOAD_SECONDS))
+    settings = wandb.Settings(console="off", finish_timeout=seconds, finish_timeout_raises=True)
+    number = _run_id(folder) if rank_zero_only.rank == 0 else None  # type: ignore[attr-defined]  # else each would draw one
+    logger = BatchStepWandbLogger(name=name, project=PROJECT, save_dir=folder, id=number, mode=mode, settings=settings)
+    _use_batch_step_axis(logger)
+    return logger
 
 
 @rank_zero_only
@@ -49,6 +123,17 @@ def _wandb_mode() -> str:
     import wandb
 
     return os.environ.get("WANDB_MODE") or ("online" if wandb.api.api_key else "offline")
+
+
+def _silence_of(url: str) -> str | None:
+    """Why a server gives no useful answer, None if it does: ``wandb.init`` itself would try again for minutes."""
+    try:
+        with urlopen(url, timeout=ANSWER_SECONDS):
+            return None
+    except HTTPError as error:
+        return f"{url}: {error}" if error.code >= 500 else None
+    except OSError as error:
+        return f"{url}: {getattr(error, 'reason', error)}"
 
 
 def _run_id(folder: Path) -> str:

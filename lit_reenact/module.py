@@ -109,6 +109,7 @@ class ReenactModule(LightningModule):
         self.micro_batches = micro_batches
         self.batch_step = 0
         self.skipped = 0  # batches in a row
+        self._logits: dict[str, Tensor] = {}  # of the last batch
         self.generator = Generator(
             window, image_size, channels, levels, max_channels, norm, dropout, head, placement, stride, conditioning
         )
@@ -137,7 +138,10 @@ class ReenactModule(LightningModule):
         if self.lambda_lpips and stage == "fit":
             self.lpips = losses.Lpips(self.lpips_backbone)
 
-    def training_step(self, batch: Window, batch_idx: int) -> None:
+    def training_step(self, batch: Window, batch_idx: int) -> dict[str, Tensor]:
+        """What callbacks receive as ``outputs``, of the batch's last part: ``real`` and ``fake`` frames, and if there is a
+        discriminator its ``logits_real`` and ``logits_fake`` of them.
+        """
         optimizer = self.optimizers()
         assert isinstance(optimizer, LightningOptimizer)
         optimizer.zero_grad()
@@ -146,7 +150,8 @@ class ReenactModule(LightningModule):
         parts = batch.split(self.micro_batches)
         for number, part in enumerate(parts, start=1):
             share = len(part.frame) / len(batch.frame)
-            terms = self._losses(part, fake=self.forward(part.conditioning, part.base))
+            fake = self.forward(part.conditioning, part.base)
+            terms = self._losses(part, fake)
             # One backward pass for both networks: DDP waits in every pass for the gradients of all its parameters, so a pass over
             # one network alone would need find_unused_parameters, toggled or not. Each loss reaches its own network only.
             with nullcontext() if number == len(parts) else self._without_exchange():
@@ -159,6 +164,7 @@ class ReenactModule(LightningModule):
         self.batch_step += 1
         self.log_dict(logged)
         self.log("batch_step", float(self.batch_step))
+        return {"real": part.frame, "fake": fake.detach(), **self._logits}
 
     def validation_step(self, batch: Window, batch_idx: int) -> Tensor:
         """The generated frames, which callbacks receive as ``outputs`` and compare with ``batch.frame``."""
@@ -202,6 +208,7 @@ class ReenactModule(LightningModule):
         frame = batch.frame.detach().requires_grad_(bool(self.lambda_r1))
         *features_real, logits_real = self.discriminator.features(seen, frame)
         logits_fake = self.discriminator.judge(seen, fake.detach())
+        self._logits = {"logits_real": logits_real.detach(), "logits_fake": logits_fake.detach()}
         terms["discriminator"] = 1.0, adversarial.discriminator_loss(logits_real, logits_fake, self.game)
         if self.lambda_r1:
             terms["r1"] = self.lambda_r1, adversarial.r1_penalty(logits_real, frame)

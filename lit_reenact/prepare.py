@@ -23,6 +23,7 @@ from lit_reenact.notes import notes_on_cuts, notes_on_faces, notes_on_file, note
 from lit_reenact.occlusion import covered_mouths, lip_colour
 from lit_reenact.provenance import code_version, recording_tags
 from lit_reenact.schema import LANDMARK_COUNT, CropBox, Landmarks
+from lit_reenact.threads import ahead
 from lit_reenact.unfinished import Unfinished, forgotten_if_refused
 from lit_reenact.video import Frame, VideoInfo, VideoWriter, iterate_frames, probe, sha256
 
@@ -173,7 +174,7 @@ def _write_clip(
     thumbnails = np.empty((len(landmarks), THUMBNAIL_SIDE, THUMBNAIL_SIDE), dtype=np.uint8)
     lips = np.empty((len(landmarks), 2), dtype=np.float32)
     tags = recording_tags(f"Working clip of {info.path.name}", source=info.path.name, source_sha256=source_sha256)
-    with VideoWriter(clip, info.fps, tags=tags, audio_from=info.path, crf=14) as writer:
+    with VideoWriter(clip, info.fps, tags=tags, audio_from=info.path, crf=13, preset="veryfast") as writer:
         frames = _with_progress(iterate_frames(info.path), info.frame_count, f"{info.path.name}: writing the clip", progress)
         for number, (frame, points) in enumerate(zip(frames, landmarks.points, strict=True)):
             shown = _resize(frame[crop.y : crop.y + crop.side, crop.x : crop.x + crop.side], size)
@@ -242,4 +243,4 @@ def _usual_maximum(counts: list[int], fps: Fraction) -> int:
 
 
 def _with_progress(frames: Iterator[Frame], total: int, label: str, progress: bool, first: int = 0) -> Iterator[Frame]:
-    yield from tqdm(frames, desc=label, total=total, initial=first, unit=" frames", disable=not progress)
+    yield from tqdm(ahead(frames), desc=label, total=total, initial=first, unit=" frames", disable=not progress)

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import csv
 import os
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
+from lightning.pytorch.utilities import rank_zero_only
 
 from lit_reenact.errors import ReenactError
 
 FREE_KEYS = (
+    "artifacts.kinds",
     "budget.max_batch_steps",
     "data.workers",
+    "health.patience",
+    "loggers",
+    "throughput.warm_up",
     "trainer.accelerator",
     "trainer.devices",
     "trainer.enable_progress_bar",
     "trainer.num_nodes",
+    "trainer.strategy",
+    "video.driver",
 )
-"""What may change when a run goes on: how long and on what it trains, not what it learns."""
+"""What may change when a run goes on: how long and on what it trains and what is told of it, not what it learns."""
 
 
 class AnotherRunError(ReenactError):
@@ -49,6 +58,11 @@ class RunFolder:
         return self.path / "checkpoints" / "last.ckpt"
 
     @property
+    def previous(self) -> Path:
+        """The checkpoint before ``last``: should that be damaged."""
+        return self.path / "checkpoints" / "previous.ckpt"
+
+    @property
     def best(self) -> Path:
         """The checkpoint with the smallest validation error."""
         return self.path / "checkpoints" / "best.ckpt"
@@ -59,18 +73,26 @@ class RunFolder:
         files = self.path.glob("metrics/version_*/metrics.csv")
         return tuple(sorted(files, key=lambda file: int(file.parent.name.removeprefix("version_"))))
 
-    def batch_step(self) -> int:
-        """How many batches the last checkpoint has seen; 0 without one.
+    def newest(self) -> Path | None:
+        """The checkpoint to go on from: ``last``, or ``previous`` if that is damaged; None for a new run.
 
         Raises:
-            ReenactError: the checkpoint is damaged.
+            ReenactError: there is no other than damaged ones.
         """
-        if not self.last.is_file():
-            return 0
-        try:
-            return int(torch.load(self.last, map_location="cpu", weights_only=True, mmap=True)["batch_step"])
-        except Exception as error:  # torch.load raises many kinds, all of which mean the same to the user
-            raise ReenactError(f"{self.last} is damaged: remove {self.path} to train anew") from error
+        there = [path for path in (self.last, self.previous) if path.is_file()]
+        whole = next((path for path in there if is_whole(path)), None)
+        if there and whole is None:
+            raise ReenactError(f"{there[0]} is damaged: remove {self.path} to train anew")
+        return whole
+
+    def batch_step(self) -> int:
+        """How many batches the newest checkpoint has seen; 0 without one.
+
+        Raises:
+            ReenactError: as ``newest``.
+        """
+        newest = self.newest()
+        return 0 if newest is None else int(torch.load(newest, map_location="cpu", weights_only=True, mmap=True)["batch_step"])
 
     def claim(self, config: dict[str, Any]) -> None:
         """Write the configuration, unless the folder holds a checkpoint of another one.
@@ -78,8 +100,12 @@ class RunFolder:
         Raises:
             AnotherRunError: it does; the message names the first setting that differs.
         """
-        if self.last.is_file() and self.config.is_file():
+        if self.config.is_file() and any(path.is_file() for path in (self.last, self.previous)):
             self._refuse_another(config)
+        self._write(config)
+
+    @rank_zero_only
+    def _write(self, config: dict[str, Any]) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
         partial = self.config.with_name(f".{self.config.name}.{os.getpid()}")
         partial.write_text(yaml.safe_dump(config, sort_keys=False))
@@ -95,6 +121,25 @@ class RunFolder:
                 )
 
 
+def joined_curves(logs: Iterable[Path]) -> dict[str, dict[int, float]]:
+    """Every logged name with its values by batch step.
+
+    Args:
+        logs: ``RunFolder.metrics``. What was trained again after a kill counts as it came out the last time. A row without a
+            batch step belongs to that of the row before.
+    """
+    curves: dict[str, dict[int, float]] = {}
+    for path in logs:
+        batch_step = 0
+        with path.open(newline="") as file:
+            for row in csv.DictReader(file):
+                batch_step = int(float(row.get("batch_step") or batch_step))
+                for name in row.keys() - {"batch_step", "step", "epoch"}:
+                    if row[name]:
+                        curves.setdefault(name, {})[batch_step] = float(row[name])
+    return {name: dict(sorted(curve.items())) for name, curve in sorted(curves.items())}
+
+
 def flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """The leaves of nested dictionaries as (dotted key, value)."""
     if isinstance(config, dict) and config:
@@ -102,3 +147,12 @@ def flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from flatten(value, f"{prefix}.{key}" if prefix else str(key))
     else:
         yield prefix, config
+
+
+def is_whole(checkpoint: Path) -> bool:
+    """Whether a checkpoint is as it was written, by the checksums of its parts."""
+    try:
+        with zipfile.ZipFile(checkpoint) as archive:
+            return archive.testzip() is None
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, ValueError):
+        return False

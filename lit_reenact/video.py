@@ -17,7 +17,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 import torch
-from av.video.reformatter import ColorRange
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 from av.video.stream import VideoStream
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -105,6 +105,7 @@ def iterate_frames(path: Path, fps: Fraction | None = None, first: int = 0) -> I
     count = timeline.frame_count(fps or timeline.rate)
     early = min(1 / rate, timeline.step) / 2
     given = 0
+    converter = VideoReformatter()
     shown: av.VideoFrame | None = None
     until = -np.inf
     with open_video(path) as (container, stream):
@@ -114,7 +115,7 @@ def iterate_frames(path: Path, fps: Fraction | None = None, first: int = 0) -> I
                 due = min(count, int(np.ceil((time - early) * rate)))  # frames of the constant rhythm before this one's turn
                 if shown is not None and given < due:
                     if first < due:
-                        image = upright(shown)
+                        image = upright(shown, converter)
                         for _ in range(max(given, first), due):
                             yield image
                     given = due
@@ -123,7 +124,7 @@ def iterate_frames(path: Path, fps: Fraction | None = None, first: int = 0) -> I
             raise ReenactError(f"{path} is damaged after {max(until, 0):.1f} s; copy or record it again") from error
     if shown is None or until < timeline.times[-1] - 0.5:
         raise ReenactError(f"{path} is damaged: no frame after {max(until, 0):.1f} s can be decoded; copy or record it again")
-    image = upright(shown)
+    image = upright(shown, converter)
     for _ in range(max(given, first), count):
         yield image
 
@@ -140,10 +141,14 @@ def _quarter_turns(degrees: int) -> int:
     return round(degrees / 90) % 4
 
 
-def upright(frame: av.VideoFrame) -> Frame:
-    """A decoded frame as uint8 (H, W, 3) RGB, turned as its file says, with the colours of an ordinary video."""
+def upright(frame: av.VideoFrame, converter: VideoReformatter | None = None) -> Frame:
+    """A decoded frame as uint8 (H, W, 3) RGB, turned as its file says, with the colours of an ordinary video.
+
+    To set a ``converter`` up takes longer than to convert a frame: whoever reads many frames lends the same one.
+    """
     hdr = transfer_of(frame)
-    image = to_sdr(frame, hdr) if hdr else frame.to_ndarray(format="rgb24")
+    converter = converter or VideoReformatter()
+    image = to_sdr(frame, hdr) if hdr else converter.reformat(frame, format="rgb24", threads=1).to_ndarray()
     return np.ascontiguousarray(np.rot90(image, _quarter_turns(frame.rotation)))
 
 
@@ -238,16 +243,26 @@ class VideoWriter:
         audio_from: file whose sound is carried over, cut to the length of the video; without sound if it has none.
         crf: x264's quality, smaller is better; 17 is visually lossless.
         gop: frames from one key frame to the next.
+        preset: of x264: how hard it tries to make the file small.
     """
 
     def __init__(
-        self, path: Path, fps: Fraction, *, tags: Mapping[str, str], audio_from: Path | None = None, crf: int = 17, gop: int = 12
+        self,
+        path: Path,
+        fps: Fraction,
+        *,
+        tags: Mapping[str, str],
+        audio_from: Path | None = None,
+        crf: int = 17,
+        gop: int = 12,
+        preset: str = "medium",
     ) -> None:
         self.path = Path(path)
         self.fps = Fraction(fps)
         self.frame_count = 0
         self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-        self._options = {"crf": str(crf), "g": str(gop), "bf": "0"}
+        self._options = {"crf": str(crf), "g": str(gop), "bf": "0", "preset": preset}
+        self._converter = VideoReformatter()
         self._audio_from = Path(audio_from) if audio_from is not None else None
         self._soundtrack: Soundtrack | None = None
         self._stream: VideoStream | None = None
@@ -272,8 +287,12 @@ class VideoWriter:
             self._stream = self._open_streams(image.shape[1], image.shape[0])
         if image.shape[:2] != (self._stream.height, self._stream.width):
             raise ValueError(f"a frame of {image.shape[:2]} in a video of {(self._stream.height, self._stream.width)}")
-        picture = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(
-            format="yuv420p", dst_colorspace="ITU601", dst_color_range="MPEG"
+        picture = self._converter.reformat(
+            av.VideoFrame.from_ndarray(image, format="rgb24"),
+            format="yuv420p",
+            dst_colorspace=Colorspace.ITU601,
+            dst_color_range="MPEG",
+            threads=1,
         )
         picture.pts, picture.time_base = self.frame_count, 1 / self.fps
         self._container.mux(self._stream.encode(picture))

@@ -25,6 +25,7 @@ SlurmdUser=root
 AuthType=auth/munge
 AuthInfo=socket={folder}/munge.socket,cred_expire=6
 SlurmctldPort={controller_port}
+FirstJobId={controller_port}
 SlurmdPort={node_port}
 SlurmctldPidFile={folder}/slurmctld.pid
 SlurmdPidFile={folder}/slurmd.pid
@@ -75,12 +76,16 @@ class Slurm:
 
     def wait(self, job: str, seconds: float = 300) -> None:
         """Until nothing of a job is waiting or running."""
-        _wait_until(lambda: not self.run("squeue", "--noheader", "--job", job), seconds, f"job {job}", self.folder)
+        self.wait_until(lambda: not self.run("squeue", "--noheader", "--job", job), seconds, f"job {job}")
 
-    def state(self, job: str) -> str:
-        """Of a job that ended a short time ago: COMPLETED, FAILED, ..."""
+    def wait_until(self, condition: Callable[[], bool], seconds: float, what: str) -> None:
+        """Look again and again; fails with the logs of the cluster."""
+        _wait_until(condition, seconds, what, self.folder)
+
+    def fact(self, job: str, name: str) -> str:
+        """What ``scontrol show job`` says of a job that has not ended long ago, such as its ``JobState``: COMPLETED, ..."""
         words = self.run("scontrol", "--oneliner", "show", "job", job).split()
-        return next(word.removeprefix("JobState=") for word in words if word.startswith("JobState="))
+        return next(word.partition("=")[2] for word in words if word.startswith(f"{name}="))
 
 
 @contextmanager
@@ -112,7 +117,11 @@ def private_slurm(folder: Path) -> Iterator[Slurm]:
         stack.enter_context(_daemon(["slurmctld", "-D"], slurm))
         stack.enter_context(_daemon(["slurmd", "-D"], slurm))
         _wait_until(lambda: _is_idle(slurm), 60, "the node", folder)
-        yield slurm
+        try:
+            yield slurm
+        finally:
+            slurm.run("scancel", "--user=root")
+            slurm.wait_until(lambda: not slurm.run("squeue", "--noheader"), 60, "the end of all jobs")
 
 
 @contextmanager

@@ -12,13 +12,13 @@ from torch import Tensor
 from lit_reenact.face import topology
 from lit_reenact.face.model import FaceModel
 from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, HEAD, SKIN
-from lit_reenact.geometry import gaze_direction, head_to_camera, project
+from lit_reenact.geometry import gaze_direction, head_to_camera
 from lit_reenact.rendering.normals import VertexNormals
 from lit_reenact.rendering.openings import Openness
 from lit_reenact.rendering.painting import paint
 from lit_reenact.rendering.rasterizer import frames_at_once
 from lit_reenact.rendering.scene import SAMPLES, Scene, Surface
-from lit_reenact.rendering.shading import irradiance
+from lit_reenact.rendering.vertices import place
 from lit_reenact.schema import CONDITIONING_CHANNELS, EMPTY, EYES, FACE, MOUTH, Actor, Camera, FaceParameters
 
 LID_REACH, LIP_REACH = 6.0, 10.0
@@ -74,28 +74,24 @@ class ConditioningRenderer:
     def draw(self, parameters: FaceParameters) -> Tensor:
         """Both at once, the region last: uint8 (T, 10, H, W). In memory the channels of a pixel lie together."""
         shape = (len(parameters), self.camera.height, self.camera.width, CONDITIONING_CHANNELS + 1)
-        images = torch.empty(shape, dtype=torch.uint8, device=self.model.faces.device).permute(0, 3, 1, 2)
+        images = torch.empty(shape, dtype=torch.uint8, device=self.model.faces.device)
         # A few at a time, so that memory does not grow with the length of a video.
         step = max(SCENE_FRAMES, frames_at_once(self.fine.height, self.fine.width, images.device))
         for start in range(0, len(parameters), step):
-            images[start : start + step] = paint(self._surface, self._scene(parameters[start : start + step]))
-        return images
+            paint(self._surface, self._scene(parameters[start : start + step]), images[start : start + step])
+        return images.permute(0, 3, 1, 2)
 
     def _scene(self, parameters: FaceParameters) -> Scene:
         mesh = self.mesh(parameters)
-        still = torch.zeros_like(parameters.translation)
-        # The light is so soft that its value at the vertices can be spread like a colour. It stays with the camera when the head
-        # turns.
-        normals = head_to_camera(self.normals(mesh), parameters.rotation, still)
-        light = irradiance(normals, parameters.illumination)
+        points, attributes = place(mesh, parameters, self.fine, self.normals, self._colours)
         seen = (parameters.gaze - self.actor.gaze_offset).view(-1, 2, 2)  # where the eyes of this very person then are
         return Scene(
             camera=self.fine,
-            points=project(head_to_camera(mesh, parameters.rotation, parameters.translation), self.fine),
-            attributes=torch.cat([light, self._colours.expand(len(mesh), -1, -1)], -1),
+            points=points,
+            attributes=attributes,
             openness=self.openness(mesh),
             eyeballs=head_to_camera(self.actor.eyeballs, parameters.rotation, parameters.translation),
-            gaze=head_to_camera(gaze_direction(seen), parameters.rotation, still),
+            gaze=head_to_camera(gaze_direction(seen), parameters.rotation, torch.zeros_like(parameters.translation)),
         )
 
     def mesh(self, parameters: FaceParameters) -> Tensor:

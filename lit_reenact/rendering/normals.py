@@ -16,14 +16,14 @@ class VertexNormals:
     """
 
     def __init__(self, faces: Tensor, vertices: int) -> None:
-        self._corners = faces.T.contiguous()
-        corner = self._corners.flatten()
+        self.faces = faces
+        corner = faces.T.flatten()
         count = corner.bincount(minlength=vertices)
         self._around = corner.argsort(stable=True) % max(1, len(faces))  # the triangles about the first vertex, the second, ...
         self._first = count.cumsum(0) - count
 
     def __call__(self, meshes: Tensor) -> Tensor:
         """Unit normals (T, V, 3) of meshes (T, V, 3)."""
-        a, b, c = (meshes.index_select(1, corner) for corner in self._corners)  # (T, F, 3)
+        a, b, c = (meshes.index_select(1, corner) for corner in self.faces.T)  # (T, F, 3)
         normals = torch.linalg.cross(b - a, c - a, dim=-1)
         return normalize(torch.stack([embedding_bag(self._around, n, self._first, mode="sum") for n in normals]), dim=-1)

@@ -16,24 +16,23 @@ from lit_reenact.rendering.scene import FIRST_SAMPLE, SAMPLES, Scene, Surface
 from lit_reenact.schema import CONDITIONING_CHANNELS, EMPTY
 
 
-def paint(surface: Surface, scene: Scene) -> Tensor:
-    """The conditioning images of T frames, and last what most samples of each pixel show, by ``Surface.label``.
+def paint(surface: Surface, scene: Scene, images: Tensor) -> None:
+    """Paint the conditioning images of T frames, and last what most samples of each pixel show, by ``Surface.label``.
 
     Samples of one pixel that show the same triangle of skin are painted as one; those between lids and lips each by itself.
 
-    Returns:
-        uint8 (T, CONDITIONING_CHANNELS + 1, H, W), 0 where empty; in memory the channels lie together.
+    Args:
+        surface: the person.
+        scene: the frames.
+        images: uint8 (T, H, W, CONDITIONING_CHANNELS + 1), whatever they hold; become 0 where empty.
     """
     if (compiled := backend.kernels(scene.points.device)) is not None:
-        images: Tensor = compiled.paint(surface, scene)
-        return images
-    height, width = scene.camera.height, scene.camera.width
-    shape = (len(scene), height // SAMPLES, width // SAMPLES, CONDITIONING_CHANNELS + 1)
-    images = torch.zeros(shape, dtype=torch.uint8, device=scene.points.device)
-    step = frames_at_once(height, width, images.device)
+        compiled.paint(surface, scene, images)
+        return
+    images.zero_()
+    step = frames_at_once(scene.camera.height, scene.camera.width, images.device)
     for start in range(0, len(scene), step):
         _paint(surface, scene[start : start + step], images[start : start + step])
-    return images.permute(0, 3, 1, 2)
 
 
 def _paint(surface: Surface, scene: Scene, images: Tensor) -> None:

@@ -61,18 +61,16 @@ def find_patches(points: Tensor, faces: Tensor, single: Tensor, height: int, wid
     inside = seen >= 0  # (S * S, C)
     alone = inside & take(single[number], seen.clamp_min(0)) if len(number) else inside
     order = torch.arange(samples**2, device=seen.device)
-    name = torch.where(alone, -2 - order[:, None], seen).T  # (C, S * S), equal in samples of the same patch
+    name = torch.where(alone, -2 - order[:, None], seen)  # (S * S, C), equal in samples of the same patch
+    # Which samples are alike, a bit for each of them: (S * S, C).
+    group = torch.stack([(name == name[k]).to(torch.int32) << k for k in range(samples**2)]).sum(0, dtype=torch.int32)
+    begins = inside & (group & ((1 << order[:, None]) - 1) == 0)  # none before it belongs to the patch
+    pick = begins.T.flatten().nonzero().squeeze(-1)  # (P,)
 
     along = torch.arange(samples, device=seen.device) + 0.5
-    # Times the table: how many samples each patch has, the sums of their places, and a number that is less than twice that of a
-    # sample only where none before it belongs to the patch.
-    table = torch.stack([torch.ones_like(order), along.repeat(samples), along.repeat_interleave(samples), 2.0**-order], 1)
-    alike = (name[:, :, None] == name[:, None, :]).float().reshape(-1, samples**2)
-    sums = alike.mm(table).view(-1, samples**2, 4)  # (C, S * S, 4)
-    begins = inside.T & (sums[..., 3] < 2 * table[:, 3])
-    pick = begins.flatten().nonzero().squeeze(-1)  # (P,)
-
-    sums = sums.flatten(0, 1).index_select(0, pick)
+    table = torch.stack([torch.ones_like(along.repeat(samples)), along.repeat(samples), along.repeat_interleave(samples)], 1)
+    every = torch.arange(2**samples**2, device=seen.device)[:, None] >> order & 1
+    sums = (every.float() @ table).index_select(0, group.T.flatten().index_select(0, pick))  # (P, 3) number, sums of places
     of_pixel, of_sample = pick // samples**2, pick % samples**2
     drawn = seen.T.flatten().index_select(0, pick)
     start = first.index_select(0, of_pixel)

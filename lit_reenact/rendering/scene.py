@@ -17,7 +17,7 @@ FIRST_SAMPLE = 0.5
 """What the first sample of a pixel counts more than the others where they vote on what the pixel shows: it decides a tie."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Surface:
     """What all frames of a person have in common.
 

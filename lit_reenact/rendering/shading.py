@@ -41,6 +41,16 @@ def irradiance(normals: Tensor, illumination: Tensor) -> Tensor:
     return torch.bmm(spherical_harmonics(pixels), light).transpose(1, 2).reshape(normals.shape)
 
 
+def irradiance_polynomial(illumination: Tensor) -> Tensor:
+    """What ``irradiance`` of a unit vector is the sum of: (B, 9, 3), times 1 | y, z, x | xy, yz, zz, xz, xx - yy."""
+    c0, c1, c2 = math.sqrt(1 / (4 * math.pi)), math.sqrt(3 / (4 * math.pi)), math.sqrt(15 / (4 * math.pi))
+    c20 = math.sqrt(5 / (16 * math.pi))
+    factors = illumination.new_tensor([c0, c1, c1, c1, c2, c2, 3 * c20, c2, c2 / 2]) * illumination.new_tensor(LAMBERT)
+    light = illumination.reshape(len(illumination), 9, 3) * factors[:, None]
+    light[:, 0] -= light[:, 6] / 3
+    return light
+
+
 def shade(albedo: Tensor, normals: Tensor, illumination: Tensor) -> Tensor:
     """Colour of a matt surface: albedo (B, 3, H, W) or (B, N, 3) times ``irradiance`` of the same layout."""
     return albedo * irradiance(normals, illumination)

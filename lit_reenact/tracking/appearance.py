@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from lit_reenact.face import FaceModel
 from lit_reenact.geometry import matrix_to_axis_angle
 from lit_reenact.rendering.shading import irradiance
 from lit_reenact.schema import Camera
+from lit_reenact.threads import ahead, side_by_side
 from lit_reenact.tracking import energy, photometric
 from lit_reenact.tracking.photometric import Samples, SkinPoints
 from lit_reenact.tracking.settings import TrackerSettings
@@ -40,7 +42,16 @@ MEASURED_FRAMES = 16
 LITTLE = 0.2
 """Share of what is usually seen of a point, below which its reflectance is filled in from its neighbours, at least in part."""
 
-_CHUNK = 32  # frames in memory at once
+_CHUNK = 32  # frames
+
+_TEXELS = 4096  # whose reflectance is learned at once
+
+
+class Chunk(NamedTuple):
+    """As many frames as are held in memory at once: their numbers int64 (T,), and uint8 (T, H, W, 3)."""
+
+    numbers: Tensor
+    frames: Tensor
 
 
 @dataclass(frozen=True)
@@ -62,15 +73,14 @@ class TrackedSkin:
 
     def sample(self, points: SkinPoints, numbers: Tensor) -> Samples:
         """What the frames int64 (T',) show at N skin points."""
-        parts = [self._sample(points, some) for some in torch.split(numbers, _CHUNK)]
+        parts = side_by_side(lambda chunk: self._sample(points, chunk), read_in_chunks(self.reader, numbers))
         return Samples(*(torch.cat([getattr(part, name) for part in parts]) for name in ("colour", "normal", "weight")))
 
-    def _sample(self, points: SkinPoints, numbers: Tensor) -> Samples:
-        state = self.state[numbers]
+    def _sample(self, points: SkinPoints, chunk: Chunk) -> Samples:
+        state = self.state[chunk.numbers]
         mesh = energy.deform(self.neutral, self.model.expression_basis, state.expression)
-        frames = self.reader.read(numbers.tolist())
         rotation = matrix_to_axis_angle(state.rotation)
-        return photometric.sample_skin(self.model, points, mesh, rotation, state.translation, self.camera, frames)
+        return photometric.sample_skin(self.model, points, mesh, rotation, state.translation, self.camera, chunk.frames)
 
 
 @dataclass(frozen=True)
@@ -142,7 +152,9 @@ def learn_reflectance(skin: TrackedSkin, light: Tensor, colour: Normal, timing: 
     texels, points = photometric.skin_texels(skin.model, settings.texture_size)
     numbers = training_spread(timing, settings.texture_frames)
     feature = features(skin.model, points)
-    albedo, reliable, share = believed_albedo(skin.sample(points, numbers), light[numbers], colour, feature)
+    samples, runs = skin.sample(points, numbers), [slice(k, k + _TEXELS) for k in range(0, len(feature), _TEXELS)]
+    learned = side_by_side(lambda run: believed_albedo(samples[run], light[numbers], colour, feature[run]), runs)
+    albedo, reliable, share = (torch.cat(parts) for parts in zip(*learned, strict=True))
     share = share * reliable
     bare = (share > LITTLE * share.median()) & ~feature
     maps = torch.stack([*albedo.T, bare.float(), about_eyes(skin.model, points).float()], -1)
@@ -217,17 +229,17 @@ def held_frames(reader: FrameReader, difference: float) -> Tensor:
         difference: mean over the pixels in grey levels of 255 that still counts as none.
     """
     steps, last = [], None
-    for numbers in chunks(torch.arange(len(reader)), None):
-        grey = reader.read(numbers.tolist())[:, ::2, ::2].float().mean(-1)
+    for chunk in ahead(read_in_chunks(reader, torch.arange(len(reader)))):
+        grey = chunk.frames[:, ::2, ::2].float().mean(-1)
         run = grey if last is None else torch.cat([last, grey])
         steps.append((run[1:] - run[:-1]).abs().mean((1, 2)))
         last = grey[-1:]
     return torch.cat([torch.tensor([False]), torch.cat(steps) < difference])
 
 
-def chunks(numbers: Tensor, progress: str | None) -> Iterator[Tensor]:
-    """Frame numbers, as many at a time as are held in memory, under a progress bar with this label, or without one."""
+def read_in_chunks(reader: FrameReader, numbers: Tensor, progress: str | None = None) -> Iterator[Chunk]:
+    """The frames of these numbers, under a progress bar with this label, or without one."""
     with tqdm(total=len(numbers), desc=progress, unit="frame", disable=progress is None) as bar:
         for some in torch.split(numbers, _CHUNK):
-            yield some
+            yield Chunk(some, reader.read(some.tolist()))
             bar.update(len(some))

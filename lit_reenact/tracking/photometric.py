@@ -47,7 +47,11 @@ class SkinPoints:
 
     def __call__(self, attributes: Tensor) -> Tensor:
         """Vertex attributes (T, V, C) at the points: (T, N, C)."""
-        return (attributes[:, self.corners] * self.barycentric[..., None]).sum(2)
+        (first, *others), weights = self.corners.T, self.barycentric.T[..., None]
+        total = attributes.index_select(1, first) * weights[0]
+        for corner, weight in zip(others, weights[1:], strict=True):
+            total.addcmul_(attributes.index_select(1, corner), weight)
+        return total
 
     def __getitem__(self, points: slice | Tensor) -> SkinPoints:
         return SkinPoints(self.corners[points], self.barycentric[points])
@@ -67,7 +71,7 @@ class Samples:
     normal: Tensor
     weight: Tensor
 
-    def __getitem__(self, points: Tensor) -> Samples:
+    def __getitem__(self, points: slice | Tensor) -> Samples:
         """The samples of some of the points."""
         return Samples(self.colour[:, points], self.normal[:, points], self.weight[:, points])
 
@@ -139,7 +143,8 @@ def near_opening(model: FaceModel, fragments: Fragments) -> Tensor:
     opening = torch.cat([model.region.new_zeros(1), (model.region != SKIN) & (model.region != HEAD)])
     pixels = opening[fragments.triangle + 1].float()[:, None]
     reach = round(OPENING_MARGIN * pixels.shape[-1])
-    return max_pool2d(pixels, 2 * reach + 1, stride=1, padding=reach)[:, 0] > 0
+    wide = max_pool2d(pixels, (1, 2 * reach + 1), stride=1, padding=(0, reach))
+    return max_pool2d(wide, (2 * reach + 1, 1), stride=1, padding=(reach, 0))[:, 0] > 0
 
 
 def fit_light(samples: Samples, albedo: Tensor, ridge: float, usual: Tensor | None = None) -> Tensor:
@@ -152,18 +157,18 @@ def fit_light(samples: Samples, albedo: Tensor, ridge: float, usual: Tensor | No
         usual: (1, 27); without it all harmonics but the constant one are held towards 0.
     """
     harmonics = spherical_harmonics(samples.normal) * albedo.new_tensor(LAMBERT)  # (T, N, 9)
-    design = harmonics[:, None] * albedo.T[:, :, None]  # (T, 3, N, 9)
     weight = samples.weight / samples.weight.sum(1, keepdim=True).clamp_min(1e-6)
-    weighted = (design * weight[:, None, :, None]).transpose(-1, -2)
-    level = (weight[:, None] * albedo.T.square()).sum(-1)[..., None]  # (T, 3, 1)
+    say = weight[:, None] * albedo.T.square()  # (T, 3, N)
+    weighted = harmonics.transpose(-1, -2)[:, None] * say[:, :, None]  # (T, 3, 9, N)
+    level = say.sum(-1, keepdim=True)  # (T, 3, 1)
     penalty = (level * ridge).expand(-1, -1, 9).clone()
     centre = torch.zeros_like(penalty)
     if usual is None:
         penalty[..., 0] = 0
     else:
         centre = usual.view(1, 9, 3).transpose(1, 2).expand_as(penalty)
-    normal = weighted @ design + torch.diag_embed(penalty + 1e-9)  # (T, 3, 9, 9)
-    right = (weighted @ samples.colour.transpose(1, 2)[..., None]).squeeze(-1) + penalty * centre  # (T, 3, 9)
+    normal = weighted @ harmonics[:, None] + torch.diag_embed(penalty + 1e-9)  # (T, 3, 9, 9)
+    right = (samples.colour * albedo * weight[..., None]).transpose(1, 2) @ harmonics + penalty * centre  # (T, 3, 9)
     light: Tensor = torch.linalg.solve(normal, right)  # (T, 3, 9)
     return light.transpose(1, 2).flatten(1)
 

@@ -18,8 +18,16 @@ from lit_reenact.face.topology import FACE_POINTS
 from lit_reenact.geometry import flip
 from lit_reenact.rendering.shading import irradiance
 from lit_reenact.schema import Camera
+from lit_reenact.threads import side_by_side
 from lit_reenact.tracking import energy, photometric
-from lit_reenact.tracking.appearance import TrackedSkin, chunks, learn_complexion, sparse_skin, training_spread
+from lit_reenact.tracking.appearance import (
+    Chunk,
+    TrackedSkin,
+    learn_complexion,
+    read_in_chunks,
+    sparse_skin,
+    training_spread,
+)
 from lit_reenact.tracking.neutral import ROBUST_SCALE
 from lit_reenact.tracking.photometric import Samples, SkinPoints
 from lit_reenact.tracking.settings import TrackerSettings
@@ -133,16 +141,15 @@ def refine(
     """
     seen = timing.seen.nonzero()[:, 0]
     skin, colour = known_skin(fit, timing, model, camera, reader, settings)
-    states, pulls, lights = [], [], []
     everywhere = _everywhere(fit, timing)
-    for numbers in chunks(seen, progress):
-        state = everywhere[numbers]
-        picture = look(reader.read(numbers.tolist()), state, fit.neutral, skin.points, model, camera)
-        observed = points[numbers, :FACE_POINTS, :2]
-        state, last = refine_frames(fit.problem, skin, picture, observed, state, REFINE)
-        states.append(state)
-        pulls.append(last.slope[:, POSE:])
-        lights.append(last.light)
+
+    def refined(chunk: Chunk) -> tuple[State, Tensor, Tensor]:
+        state = everywhere[chunk.numbers]
+        picture = look(chunk.frames, state, fit.neutral, skin.points, model, camera)
+        state, last = refine_frames(fit.problem, skin, picture, points[chunk.numbers, :FACE_POINTS, :2], state, REFINE)
+        return state, last.slope[:, POSE:].clone(), last.light
+
+    states, pulls, lights = zip(*side_by_side(refined, read_in_chunks(reader, seen, progress)), strict=True)
     light = points.new_zeros(len(points), 27).index_copy(0, seen, torch.cat(lights))
     return Refined(replace(fit, state=joined(states), pull=torch.cat(pulls)), light, colour)
 

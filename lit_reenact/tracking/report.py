@@ -7,15 +7,12 @@ import html
 import io
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")  # before pyplot: no display is needed
 import numpy as np
 import torch
-from matplotlib import pyplot
+from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
@@ -47,9 +44,11 @@ def write_report(track: Track, folder: Path) -> Path:
     """
     model = load_face_model(track.info.face_model)
     reader, numbers = FrameReader(folder / CLIP_NAME), shown_frames(track.valid)
-    sheet = _png(picture_sheet(track, model, reader, numbers))
+    with ThreadPoolExecutor(1) as pool:
+        figure = pool.submit(lambda: _svg(draw_curves(track, model)))
+        sheet = _png(picture_sheet(track, model, reader, numbers))
+        page = _page(track, summary(track, model, reader, numbers), sheet, figure.result())
     _replace(folder / SHEET_NAME, sheet)
-    page = _page(track, summary(track, model, reader, numbers), sheet, _svg(draw_curves(track, model)))
     _replace(folder / REPORT_NAME, page.encode())
     return folder / REPORT_NAME
 
@@ -112,11 +111,12 @@ def curves(track: Track, model: FaceModel) -> list[tuple[str, dict[str, Tensor]]
     ]
 
 
-def draw_curves(track: Track, model: FaceModel) -> Any:
+def draw_curves(track: Track, model: FaceModel) -> Figure:
     """The figure with all curves over the seconds of the clip; what was held out of learning is shaded."""
     panels = curves(track, model)
     seconds = np.arange(len(track)) / _fps(track)
-    figure, axes = pyplot.subplots(len(panels), 1, figsize=(11, 2.0 * len(panels)), sharex=True, constrained_layout=True)
+    figure = Figure(figsize=(11, 2.0 * len(panels)), layout="constrained")
+    axes = figure.subplots(len(panels), 1, sharex=True)
     for axis, (unit, series) in zip(axes, panels, strict=True):
         for name, values in series.items():
             axis.plot(seconds, values.numpy(), linewidth=0.9, label=name)
@@ -198,10 +198,9 @@ def _png(image: Tensor) -> bytes:
     return buffer.getvalue()
 
 
-def _svg(figure: Any) -> str:
+def _svg(figure: Figure) -> str:
     buffer = io.StringIO()
     figure.savefig(buffer, format="svg")
-    pyplot.close(figure)
     text = buffer.getvalue()
     return text[text.index("<svg") :]
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from lit_reenact.geometry import axis_angle_to_matrix, flip, rigid_alignment
 from lit_reenact.schema import Camera
+from lit_reenact.threads import side_by_side
 from lit_reenact.tracking import energy
 
 POSE = 6
@@ -20,6 +21,9 @@ POSE_DAMPING = 1e-2
 
 JAW_TIP, NOSE_BRIDGE = [152, 148, 377, 176, 400, 175], [168, 6, 197, 195]
 """FaceMesh landmarks on the tip of the jaw and on the bridge of the nose."""
+
+CHUNK = 64
+"""Frames that are solved at once: their derivatives stay near the processor."""
 
 SWEEPS = 10
 """Of the bounded solver; more change the landmarks by less than a hundredth of a pixel."""
@@ -234,7 +238,7 @@ def admissible(problem: Problem, expression: Tensor) -> Tensor:
 
 
 def solve(
-    problem: Problem, observed: Tensor, state: State, stages: tuple[Stage, ...], pull: Tensor | None = None, chunk: int = 256
+    problem: Problem, observed: Tensor, state: State, stages: tuple[Stage, ...], pull: Tensor | None = None, chunk: int = CHUNK
 ) -> State:
     """Run the stages over all frames.
 
@@ -247,10 +251,8 @@ def solve(
         chunk: frames that are solved at once, so that memory does not grow with the length of a video.
     """
     pull = torch.zeros_like(state.expression) if pull is None else pull
-    parts = [
-        _solve(problem, observed[start : start + chunk], state[start : start + chunk], stages, pull[start : start + chunk])
-        for start in range(0, len(observed), chunk)
-    ]
+    runs = [slice(start, start + chunk) for start in range(0, len(observed), chunk)]
+    parts = side_by_side(lambda run: _solve(problem, observed[run], state[run], stages, pull[run]), runs)
     return joined(parts) if parts else state
 
 

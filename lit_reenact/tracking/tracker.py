@@ -13,6 +13,7 @@ from lit_reenact.geometry import matrix_to_axis_angle
 from lit_reenact.prepare import Prepared, prepare
 from lit_reenact.schema import Actor, Camera, FaceParameters, Track, TrackInfo
 from lit_reenact.split import training_frames
+from lit_reenact.threads import undivided
 from lit_reenact.tracking.appearance import TrackedSkin, held_frames, learn_reflectance, photometric_error
 from lit_reenact.tracking.gaze import fit_gaze
 from lit_reenact.tracking.refinement import refine
@@ -103,6 +104,7 @@ def track(prepared: Prepared, settings: TrackerSettings, progress: bool = True) 
     )
 
 
+@undivided()
 def track_video(
     source: Path, folder: Path, settings: TrackerSettings | None = None, size: int = 256, progress: bool = True
 ) -> Track:

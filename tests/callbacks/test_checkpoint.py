@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,10 @@ import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
 
-from callbacks import BatchBudget, BatchStepCheckpoint, ExponentialMovingAverage
+from callbacks import BatchBudget, BatchStepCheckpoint, ExponentialMovingAverage, GracefulStop
+from lit_reenact.errors import ReenactError
 from lit_reenact.module import ReenactModule
+from lit_reenact.schema import Window
 from tests.factories import make_data, make_module, make_trainer
 
 
@@ -22,6 +26,22 @@ class Scores(Callback):
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
         pl_module.log("val/face_l1", self.scores.pop(0))
+
+
+class Errors(Callback):
+    """Logs the mean L1 at each validation and keeps it with the batch step."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[int, float]] = []
+        self.sum = 0.0
+
+    def on_validation_batch_end(self, trainer: Trainer, pl_module: ReenactModule, outputs: Any, batch: Window, *_: Any) -> None:  # type: ignore[override]
+        self.sum += float((outputs - batch.frame).abs().mean())
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+        pl_module.log("val/face_l1", self.sum)
+        self.seen.append((pl_module.batch_step, self.sum))
+        self.sum = 0.0
 
 
 class Steps(Callback):
@@ -48,7 +68,8 @@ def test_the_budget_counts_batches_and_the_last_one_is_saved(track_folder: Path,
     trainer.fit(make_module(), datamodule=make_data(track_folder))
     assert steps.seen == list(range(1, 18))  # over two epochs of 15 batches
     assert load(tmp_path, "last")["batch_step"] == 17
-    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt"]
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == ["best.ckpt", "last.ckpt", "previous.ckpt"]
+    assert load(tmp_path, "previous")["batch_step"] == 15
 
 
 def test_last_is_written_every_so_many_batches(track_folder: Path, tmp_path: Path) -> None:
@@ -99,6 +120,90 @@ def test_an_interrupted_run_is_saved_and_goes_on_at_the_next_batch(track_folder:
     trainer.fit(module, datamodule=data, ckpt_path=tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
     assert resumed.seen == list(range(8, 21))
     assert load(tmp_path, "last")["batch_step"] == 20
+
+
+@pytest.mark.parametrize("stop", [6, 7, 15])
+def test_a_stopped_training_becomes_what_it_would_have_become(track_folder: Path, tmp_path: Path, stop: int) -> None:
+    """Weights, averages, both optimizers, random states, places in all loops, and the errors at which validations."""
+    data = make_data(track_folder, balance=True)
+
+    def train(folder: Path, budget: int) -> list[tuple[int, float]]:
+        torch.manual_seed(0)
+        errors = Errors()
+        callbacks = ExponentialMovingAverage(), errors, BatchBudget(budget), BatchStepCheckpoint()
+        trainer = make_trainer(folder, *callbacks, val_check_interval=6, deterministic=True)
+        last = folder / "checkpoints" / "last.ckpt"
+        resumed = last if last.is_file() else None
+        trainer.fit(make_module(dropout=0.5), datamodule=data, ckpt_path=resumed, weights_only=True)
+        return errors.seen
+
+    expected = train(tmp_path / "whole", 20)
+    assert [step for step, _ in expected] == [6, 12, 18, 20]
+    seen = train(tmp_path / "parts", stop) + train(tmp_path / "parts", 20)
+    assert [error for error in seen if error in expected] == expected  # besides them, one where the first part ended
+    assert len(seen) == len(expected) + (stop % 6 > 0)
+    one, other = (load(tmp_path / name, "last") for name in ("whole", "parts"))
+    for key in ("state_dict", "generator_ema", "optimizer_states", "random_states", "loops"):
+        assert not differing(one[key], other[key]), key
+
+
+def differing(one: Any, other: Any) -> list[Any]:
+    """What is not the same in nested values, bit by bit."""
+    if isinstance(one, dict):
+        assert one.keys() == other.keys()
+        return [pair for key in one for pair in differing(one[key], other[key])]
+    if isinstance(one, list | tuple):
+        return [pair for pair in zip(one, other, strict=True) if differing(*pair)]
+    same = torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
+    return [] if same else [(one, other)]
+
+
+def test_a_full_disk_stops_the_training_and_leaves_the_checkpoint_before(track_folder: Path, tmp_path: Path) -> None:
+    class Fill(Callback):
+        def on_train_batch_end(self, trainer: Trainer, pl_module: ReenactModule, *_: Any) -> None:  # type: ignore[override]
+            if pl_module.batch_step == 8:
+                (tmp_path / "checkpoints" / "last.ckpt.part").symlink_to("/dev/full")
+
+    trainer = make_trainer(tmp_path, Fill(), BatchBudget(20), BatchStepCheckpoint(every_n_batches=5), limit_val_batches=0)
+    with pytest.raises(ReenactError, match=r"last\.ckpt cannot be written \(No space left on device\): .* batch step 10;"):
+        trainer.fit(make_module(), datamodule=make_data(track_folder))
+    assert load(tmp_path, "last")["batch_step"] == 5
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]
+
+
+class Signalled(ReenactModule):
+    """Gets signals in the middle of its fourth batch."""
+
+    signals: tuple[signal.Signals, ...] = ()
+
+    def training_step(self, batch: Window, batch_idx: int) -> Any:
+        for number in self.signals if self.batch_step == 3 else ():
+            os.kill(os.getpid(), number)
+        return super().training_step(batch, batch_idx)
+
+
+def train_until_signals(track_folder: Path, folder: Path, *signals: signal.Signals) -> GracefulStop:
+    module, stop = Signalled(**make_module().hparams), GracefulStop()
+    module.signals = signals
+    trainer = make_trainer(folder, stop, BatchBudget(20), BatchStepCheckpoint(every_n_batches=2), limit_val_batches=0)
+    with pytest.raises(SystemExit):
+        trainer.fit(module, datamodule=make_data(track_folder))
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # Lightning leaves it switched off
+    return stop
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_in_the_middle_of_a_batch_waits_for_its_end(track_folder: Path, tmp_path: Path, number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    assert train_until_signals(track_folder, tmp_path, number).received == number
+    assert load(tmp_path, "last")["batch_step"] == 4
+    assert signal.getsignal(number) == before
+
+
+def test_a_second_ctrl_c_does_not_wait(track_folder: Path, tmp_path: Path) -> None:
+    """What is half done is not saved."""
+    train_until_signals(track_folder, tmp_path, signal.SIGINT, signal.SIGINT)
+    assert load(tmp_path, "last")["batch_step"] == 2
 
 
 def test_nothing_is_saved_before_the_first_batch(track_folder: Path, tmp_path: Path) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from callbacks import BatchBudget, ReenactmentVideo
+from callbacks import BatchBudget, ExponentialMovingAverage, ReenactmentVideo
 from callbacks.reenactment_video import side_by_side
+from lit_reenact.errors import ReenactError
 from lit_reenact.provenance import is_ai_generated
-from lit_reenact.reenactment import conditioning_picture
+from lit_reenact.reenactment import TrackedClip, conditioning_picture, write_reenactment
 from lit_reenact.schema import ConditioningImage
 from lit_reenact.video import iterate_frames, probe, read_tags
-from tests.factories import make_data, make_module, make_trainer
+from tests.factories import make_data, make_module, make_track, make_trainer
 
 
 def test_every_validation_writes_a_tagged_video_of_the_held_out_frames(track_folder: Path, tmp_path: Path) -> None:
@@ -77,3 +80,35 @@ def test_a_picture_shows_the_face_and_the_eyes(images: tuple[ConditioningImage, 
     picture = conditioning_picture(conditioning, images)
     assert picture.shape == (1, 1, len(images), 3)
     assert [k for k in range(len(images)) if picture[0, 0, k].all()] == shown
+
+
+def test_another_actor_drives_a_second_video(track_folder: Path, tmp_path: Path) -> None:
+    """Made by the averaged weights, frame by frame what ``reenact`` makes of their checkpoint."""
+    driver = tmp_path / "driver"
+    make_track(driver, frames=40, fps=Fraction(10), seed=5)
+    data, module, ema = make_data(track_folder), make_module(), ExponentialMovingAverage(0.5)
+    video = ReenactmentVideo(max_frames=12, driver=str(driver))
+    make_trainer(tmp_path, ema, video, BatchBudget(2), val_check_interval=2).fit(module, datamodule=data)
+    made = tmp_path / "videos" / "step-000002-driven.mp4"
+    info = probe(made)
+    assert (info.width, info.height, info.frame_count, info.fps) == (96, 32, 12, Fraction(10))
+    assert is_ai_generated(read_tags(made))
+
+    assert ema.average is not None
+    module.generator.load_state_dict(ema.average)
+    source, target = TrackedClip.load(driver), TrackedClip.load(track_folder)
+    _, beside = write_reenactment(source, target, module.generator.eval(), tmp_path / "out.mp4", progress=False)
+    for shown, expected in zip(iterate_frames(made), iterate_frames(beside), strict=False):
+        assert np.abs(shown.astype(float) - expected).mean() < 4  # two qualities of H.264
+
+
+def test_a_driver_that_cannot_drive_is_refused(track_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ReenactError, match="no such track"):
+        ReenactmentVideo(driver=str(tmp_path))
+    make_track(tmp_path / "driver", frames=30)
+    video = ReenactmentVideo(driver=str(tmp_path / "driver"))
+    assert video.driver is not None
+    other = replace(video.driver.track, info=replace(video.driver.track.info, face_model_hash="0"))
+    video.driver = replace(video.driver, track=other)
+    with pytest.raises(ReenactError, match="track both with the same one"):
+        make_trainer(tmp_path, video, BatchBudget(1)).fit(make_module(), datamodule=make_data(track_folder))

@@ -90,6 +90,30 @@ def test_the_same_command_resumes_and_then_has_nothing_to_do(
     assert run.last.stat().st_mtime_ns == written
 
 
+def test_a_damaged_checkpoint_is_passed_over_with_a_warning(
+    arguments: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = fit.run_fit(arguments("--budget.max_batch_steps=3", "--checkpoint.every_n_batches=2"))
+    run.last.write_bytes(run.last.read_bytes()[:-100])
+    capsys.readouterr()
+    assert main(["fit", *arguments("--budget.max_batch_steps=4", "--checkpoint.every_n_batches=2")]) == 0
+    said = capsys.readouterr()
+    assert "at batch step 2 of 4" in said.out
+    assert f"lit-reenact: warning: {run.last} is damaged: going on from previous.ckpt, the one before.\n" in said.err
+    assert [int(torch.load(path, weights_only=True)["batch_step"]) for path in (run.previous, run.last)] == [2, 4]
+
+
+def test_a_full_disk_is_one_sentence_and_exit_code_2(
+    arguments: Callable[..., list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = fit.run_fit(arguments())
+    run.last.with_name("last.ckpt.part").symlink_to("/dev/full")
+    assert main(["fit", *arguments("--budget.max_batch_steps=2")]) == 2
+    last_line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last_line.startswith(f"lit-reenact: {run.last} cannot be written (No space left on device): training stopped at ")
+    assert run.batch_step() == 1
+
+
 def test_another_configuration_in_the_same_folder_is_refused(arguments: Callable[..., list[str]]) -> None:
     run = fit.run_fit(arguments())
     before = run.config.read_text()
@@ -130,6 +154,12 @@ def test_another_clip_behind_the_same_track_folder_is_refused(
         ("--init_from=nowhere.ckpt", "nowhere.ckpt: no such checkpoint"),
         ("--data.run_length=0", "data.run_length is 0"),
         ("--trainer.max_steps=5", "budget.max_batch_steps"),
+        ("--trainer.devices=1000", "trainer.accelerator is cpu and trainer.devices is 1000, but this machine has"),
+        ("--trainer.precision=16-mixed", "trainer.precision is 16-mixed, which a CPU does not train in"),
+        ("--trainer.sync_batchnorm=true", "trainer.sync_batchnorm is on, which works on GPUs alone"),
+        ("--model.lambda_temporal=1", "model.lambda_temporal is 1.0, but data.flow is off"),
+        ("--loggers=[tensorboard]", "tensorboard"),
+        ("--trainer.logger=true", "trainer.logger is not read"),
         ("--track=nowhere", "nowhere: no such track"),
         ("--config=nowhere.yaml", "nowhere.yaml"),
     ],
@@ -245,11 +275,11 @@ def test_wandb_is_offline_without_an_account_and_keeps_its_id(
 
 @pytest.mark.slow
 def test_ctrl_c_saves_and_the_same_command_goes_on(arguments: Callable[..., list[str]], tmp_path: Path) -> None:
-    words = arguments("--budget.max_batch_steps=100000", "--trainer.val_check_interval=100000")
+    words = arguments("--budget.max_batch_steps=100000", "--trainer.val_check_interval=100000", "--loggers=[csv]")
     command = [sys.executable, "-m", "lit_reenact.cli", "fit", *words]
     process = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     log = tmp_path / "debug" / "seed-0" / "metrics" / "version_0" / "metrics.csv"
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 400
     while not log.is_file() and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
@@ -257,6 +287,9 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(arguments: Callable[..., list
     assert process.returncode == 130, err
     saved = torch.load(tmp_path / "debug" / "seed-0" / "checkpoints" / "last.ckpt", weights_only=True)["batch_step"]
     assert f"lit-reenact: stopped at batch step {saved}, saved in " in err
+    assert "Traceback" not in err
     assert "the same command goes on there" in err
-    run = fit.run_fit(arguments(f"--budget.max_batch_steps={saved + 2}", "--trainer.val_check_interval=100000"))
+    run = fit.run_fit(
+        arguments(f"--budget.max_batch_steps={saved + 2}", "--trainer.val_check_interval=100000", "--loggers=[csv]")
+    )
     assert run.batch_step() == saved + 2

@@ -55,6 +55,13 @@ def samples_of_pixels(images: Tensor) -> Tensor:
     return split.transpose(2, 3).flatten(0, 2).flatten(1, 2)
 
 
+def painted(surface: Surface, scene: Scene) -> Tensor:
+    """uint8 (T, 10, H, W), painted over something else."""
+    images = torch.full((len(scene), HEIGHT, WIDTH, CONDITIONING_CHANNELS + 1), 7, dtype=torch.uint8)
+    paint(surface, scene, images)
+    return images.permute(0, 3, 1, 2)
+
+
 def patches_of(surface: Surface, scene: Scene) -> Patches:
     return find_patches(scene.points, surface.faces, surface.region != SKIN, HEIGHT, WIDTH, SAMPLES)
 
@@ -122,7 +129,7 @@ def test_beyond_the_texture_is_its_border() -> None:
     points = torch.tensor([[[-99.0, -99, 500], [-99, 999, 500], [999, -99, 500]]])
     for u, v, expected in ((-1.0, -1.0, 0.1), (2.0, 0.0, 0.2), (0.0, 1.0, 0.3), (9.0, 9.0, 0.4), (0.5, 0.5, 0.25)):
         attributes = torch.tensor([[[1.0, 1, 1, 0, 0, 0, u, v]] * 3])
-        images = paint(surface, replace(scene, points=points, attributes=attributes))
+        images = painted(surface, replace(scene, points=points, attributes=attributes))
         assert ((images[:, :3] - 255 * expected).abs() <= 0.51).all()
 
 
@@ -131,7 +138,7 @@ def test_a_pixel_shows_the_mean_of_its_samples_and_what_most_of_them_are() -> No
     """Triangles of one colour each, so that it does not matter where in them one looks."""
     surface, scene = soup()
     attributes = scene.attributes[:, ::3].repeat_interleave(3, 1)
-    images = paint(replace(surface, reflectance=torch.ones(3, 4, 4)), replace(scene, attributes=attributes))
+    images = painted(replace(surface, reflectance=torch.ones(3, 4, 4)), replace(scene, attributes=attributes))
     assert images.shape == (3, CONDITIONING_CHANNELS + 1, HEIGHT, WIDTH)
     assert images.dtype == torch.uint8
     seen = rasterize(scene.points, surface.faces, HEIGHT * SAMPLES, WIDTH * SAMPLES).triangle
@@ -152,8 +159,8 @@ def test_a_pixel_shows_the_mean_of_its_samples_and_what_most_of_them_are() -> No
 @pytest.mark.usefixtures("implementation")
 def test_nothing_covered() -> None:
     surface, scene = soup()
-    assert not paint(surface, replace(scene, points=-scene.points)).any()
-    assert paint(surface, scene[:0]).shape == (0, CONDITIONING_CHANNELS + 1, HEIGHT, WIDTH)
+    assert not painted(surface, replace(scene, points=-scene.points)).any()
+    assert painted(surface, scene[:0]).shape == (0, CONDITIONING_CHANNELS + 1, HEIGHT, WIDTH)
 
 
 def test_the_compiled_kernels_are_equal_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,7 +191,7 @@ def test_the_compiled_kernels_are_equal_to_torch(monkeypatch: pytest.MonkeyPatch
     for compiled in (False, True):
         monkeypatch.setattr(backend, "COMPILED", compiled)
         hits = [find_hits(scene.points, faces, HEIGHT * SAMPLES, WIDTH * SAMPLES, cull) for cull in (False, True)]
-        found.append((hits, paint(surface, scene)))
+        found.append((hits, painted(surface, scene)))
     for one, again in zip(found[0][0], found[1][0], strict=True):
         assert torch.equal(one.pixel, again.pixel)
         assert torch.equal(one.triangle, again.triangle)

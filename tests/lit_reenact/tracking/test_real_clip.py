@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -22,7 +23,7 @@ from lit_reenact.tracking.appearance import TrackedSkin, held_frames, photometri
 from lit_reenact.tracking.energy import length, outer_eye_distance
 from lit_reenact.tracking.refinement import refine
 from lit_reenact.tracking.settings import TrackerSettings
-from lit_reenact.tracking.shape import Shape, fit_landmarks, smooth_shape
+from lit_reenact.tracking.shape import Fit, Shape, fit_landmarks, smooth_shape
 from lit_reenact.tracking.smoothing import Timing
 from lit_reenact.tracking.solver import State
 from lit_reenact.tracking.template import eye_openings, lip_opening
@@ -34,19 +35,31 @@ CHIN, NASION = 152, 168
 LEFT_CORNER, RIGHT_CORNER = 291, 61
 SETTINGS = TrackerSettings()
 ICT = "assets/ict_facekit.npz"
+ENOUGH = {"d6": 14.0}
+"""Seconds of a clip that tell as much as the whole."""
 
 
 @dataclass(frozen=True)
 class Clip:
-    """Landmarks (T, 468, 3) in pixels of a real clip, and what the tracker makes of them."""
+    """Landmarks (T, 478, 3) in pixels of a real clip, and what the tracker makes of them."""
 
-    points: Tensor
+    all_points: Tensor
     timing: Timing
     camera: Camera
     model: FaceModel
+    fit: Fit
     shape: Shape
-    unrefined: Shape
     reader: FrameReader
+
+    @property
+    def points(self) -> Tensor:
+        """The landmarks (T, 468, 3) without the irises."""
+        return self.all_points[:, :468]
+
+    @cached_property
+    def unrefined(self) -> Shape:
+        """What landmarks alone tell."""
+        return smooth_shape(self.fit, self.all_points, self.timing, self.model, SETTINGS)
 
     def expression(self, name: str) -> Tensor:
         return self.shape.expression[:, self.model.expression_names.index(name)]
@@ -71,24 +84,40 @@ def clip_of(shared_dir: Path, tmp_path_factory: pytest.TempPathFactory):  # type
 
     @cache
     def landmarks(name: str) -> tuple[Tensor, Timing]:
-        prepared = prepare(shared_dir / "videos" / f"{name}.mp4", folder / f"{name}.mp4", size=256, progress=False)
+        source = beginning(shared_dir / "videos" / f"{name}.mp4", folder / "beginning.mp4", ENOUGH.get(name, 60.0))
+        prepared = prepare(source, folder / f"{name}.mp4", size=256, progress=False)
         points = prepared.landmarks.points
         seen = points.isfinite().flatten(1).all(1)
         held = held_frames(FrameReader(prepared.clip), SETTINGS.held_difference)
         return points, Timing(seen, prepared.valid, held, float(prepared.info.fps), training_frames(len(points), 0.7))
 
     @cache
-    def load(name: str, face_model: str = "builtin") -> Clip:
+    def load(name: str, face_model: str) -> Clip:
         model = builtin_model() if face_model == "builtin" else load_face_model(str(shared_dir / face_model))
         points, timing = landmarks(name)
         camera = Camera(focal=4.5 * 256, width=256, height=256)
         reader = FrameReader(folder / f"{name}.mp4")
         fit = fit_landmarks(points, timing, model, camera, SETTINGS)
         refined = refine(fit, points, timing, model, camera, reader, SETTINGS, None).fit
-        unrefined, shape = (smooth_shape(f, points, timing, model, SETTINGS) for f in (fit, refined))
-        return Clip(points[:, :468], timing, camera, model, shape, unrefined, reader)
+        return Clip(points, timing, camera, model, fit, smooth_shape(refined, points, timing, model, SETTINGS), reader)
 
-    return load
+    def clip_of(name: str, face_model: str = "builtin") -> Clip:
+        return load(name, face_model)  # one key of the cache, whether the model is named or not
+
+    return clip_of
+
+
+def beginning(source: Path, target: Path, seconds: float) -> Path:
+    """The frames of a video up to the first key frame after so many seconds, as they are in the file."""
+    with av.open(source) as whole, av.open(target, "w") as part:
+        stream = whole.streams.video[0]
+        copy = part.add_stream_from_template(stream)
+        for packet in whole.demux(stream):
+            if packet.pts is None or (packet.is_keyframe and packet.pts * packet.time_base >= seconds):
+                break
+            packet.stream = copy
+            part.mux(packet)
+    return target
 
 
 def correlation(a: Tensor, b: Tensor) -> float:

@@ -1,0 +1,102 @@
+"""W&B artifacts: which tracks a run read, which network and videos came of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.utilities import rank_zero_warn
+
+from callbacks.checkpoint import BatchStepCheckpoint
+from callbacks.reenactment_video import ReenactmentVideo
+from lit_reenact.module import ReenactModule
+from lit_reenact.reenactment import TrackedClip
+from lit_reenact.run_folder import RunFolder
+from lit_reenact.tracking.trackfile import TRACK_NAME, load_track
+
+Kind = Literal["track", "model", "video"]
+
+
+class Artifacts(Callback):
+    """Tells W&B, where it is used, what came from what, so that a video can be followed back to its tracks.
+
+    A run's inputs are the ``track`` of every actor and of the driver of its videos; its outputs, at the end, the best checkpoint
+    as ``model`` and the last videos as ``video``. Offline all this lies beside the run until ``wandb sync``, and nothing here
+    waits for a server.
+    """
+
+    def __init__(self, kinds: Sequence[Kind] = ("track", "model", "video")) -> None:
+        """
+        Args:
+            kinds: what is told; with ``[]`` nothing leaves this machine but curves and the videos that are shown beside them.
+        """
+        super().__init__()
+        self.kinds = kinds
+
+    def on_fit_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+        folders = [subject.folder for subject in trainer.datamodule.subjects]  # type: ignore[attr-defined]
+        for folder in [*folders, *(clip.folder for clip in _drivers(trainer))] if "track" in self.kinds else []:
+            info = load_track(folder).info
+            facts = {"source": info.source, "source_sha256": info.source_sha256, "clip_sha256": info.clip_sha256}
+            facts["face_model"] = info.face_model
+            _tell(trainer, "track", Path(info.source).stem, [folder / TRACK_NAME], facts, is_input=True)
+
+    def on_fit_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+        run = RunFolder(Path(trainer.default_root_dir).resolve())
+        name = run.path.parent.name
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        for checkpoint in [one for one in callbacks if isinstance(one, BatchStepCheckpoint)]:
+            if "model" in self.kinds and run.best.is_file():
+                _tell(trainer, "model", name, [run.best], {**checkpoint.best, "monitor": checkpoint.monitor})
+        videos = sorted((run.path / "videos").glob("step-*.mp4"))
+        if "video" in self.kinds and videos:
+            step = videos[-1].stem.removesuffix("-driven")
+            last = [video for video in videos if video.stem.removesuffix("-driven") == step]
+            _tell(trainer, "video", name, last, {"batch_step": int(step.removeprefix("step-"))})
+
+
+def _drivers(trainer: Trainer) -> list[TrackedClip]:
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    return [one.driver for one in callbacks if isinstance(one, ReenactmentVideo) and one.driver is not None]
+
+
+def _tell(
+    trainer: Trainer, kind: Kind, name: str, files: Sequence[Path], facts: dict[str, Any], *, is_input: bool = False
+) -> None:
+    if not trainer.is_global_zero:
+        return
+    import wandb
+
+    for logger in trainer.loggers:
+        if not isinstance(logger, WandbLogger) or logger.experiment.disabled:
+            continue
+        run = logger.experiment
+        artifact = wandb.Artifact(re.sub(r"[^\w.-]", "_", f"{kind}-{name}", flags=re.ASCII)[:128], type=kind, metadata=facts)
+        try:
+            for file in files:
+                kept = _keep(file, Path(run.dir).resolve().parent / "artifacts")
+                artifact.add_file(str(kept), name=file.name, skip_cache=True, policy="immutable")
+        except OSError as error:
+            rank_zero_warn(f"{error}: Weights & Biases gets no artifact {artifact.name}")
+            continue
+        artifact.finalize()
+        # What log_artifact and use_artifact end in; they themselves wait for the server, and refuse an input offline.
+        run._interface.publish_artifact(run, artifact, ["latest"], is_user_created=True, use_after_commit=is_input)
+
+
+def _keep(file: Path, folder: Path) -> Path:
+    """A second name for a file that is only ever replaced, never changed; a copy of it where there are no such names."""
+    kept = folder / f"{file.stat().st_ino}-{file.name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    kept.unlink(missing_ok=True)
+    try:
+        os.link(file, kept)
+    except OSError:
+        shutil.copyfile(file, kept)
+    return kept

@@ -1,0 +1,107 @@
+"""Whether the game between the networks is a fair one, and their weights are still numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.utilities import rank_zero_warn
+from torch import Tensor
+from torch.nn.utils import get_total_norm
+
+from lit_reenact.errors import ReenactError
+from lit_reenact.module import ReenactModule
+from lit_reenact.run_folder import RunFolder
+from lit_reenact.schema import Window
+
+STRONG = 0.98
+"""Share of patches that a discriminator which is too strong tells rightly; 0.5 is a guess."""
+
+COLLAPSED = 0.05
+"""Variance of a collapsed generator's frames, over that of the real ones. The mean frame has 0, where training begins."""
+
+
+class TrainingHealth(Callback):
+    """Logs how the game stands, warns once in a while that it is lost, and never lets a broken network be saved.
+
+    Whenever values are logged, from what ``training_step`` returns:
+
+    * ``health/logit_real``, ``health/logit_fake``: mean logits of real and of generated frames;
+    * ``health/discriminator_accuracy``: share of patches that the discriminator tells rightly;
+    * ``health/variation``: variance of the generated frames over a batch, in units of that of the real ones.
+
+    Weights that are not finite end the training with a ``ReenactError``, at the latest when a checkpoint is to be written, which
+    then stays as it was. (The lengths of the gradients are the module's: ``gradient/NETWORK``.)
+    """
+
+    def __init__(self, patience: int = 30) -> None:
+        """
+        Args:
+            patience: how many times in a row values must look bad before there is a warning.
+        """
+        super().__init__()
+        self.patience = patience
+        self._bad = {"accuracy": 0, "variation": 0}  # times in a row
+
+    def on_train_batch_end(  # type: ignore[override]
+        self, trainer: Trainer, pl_module: ReenactModule, outputs: Mapping[str, Tensor], batch: Window, batch_idx: int
+    ) -> None:
+        if pl_module.batch_step % trainer.log_every_n_steps:  # type: ignore[attr-defined]
+            return
+        _refuse_broken(trainer, pl_module, pl_module.state_dict())
+        if "logits_real" in outputs:
+            self._watch_discriminator(pl_module, outputs["logits_real"], outputs["logits_fake"])
+        if "fake" in outputs:
+            self._watch_generator(pl_module, outputs["fake"], outputs["real"])
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: ReenactModule, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
+        average = {f"generator_ema.{name}": value for name, value in checkpoint.get("generator_ema", {}).items()}
+        _refuse_broken(trainer, pl_module, checkpoint["state_dict"] | average)
+
+    def _watch_discriminator(self, module: ReenactModule, real: Tensor, fake: Tensor) -> None:
+        accuracy = float(((real > 0).float().mean() + (fake < 0).float().mean()) / 2)
+        values = {"logit_real": float(real.mean()), "logit_fake": float(fake.mean()), "discriminator_accuracy": accuracy}
+        module.log_dict({f"health/{name}": value for name, value in values.items()})
+        if self._is_lasting("accuracy", accuracy >= STRONG):
+            rank_zero_warn(
+                f"batch step {module.batch_step}: {self.patience} times in a row the discriminator told {STRONG:.0%} or more of "
+                "all patches rightly, so the generator learns little from it: try model.lambda_r1=1, "
+                "model.discriminator_norm=spectral, or fewer model.discriminator_channels"
+            )
+
+    def _watch_generator(self, module: ReenactModule, fake: Tensor, real: Tensor) -> None:
+        if len(real) == 1:
+            return
+        variation = float(_variance(fake) / _variance(real).clamp_min(1e-8))
+        module.log("health/variation", variation)
+        if self._is_lasting("variation", variation < COLLAPSED):
+            rank_zero_warn(
+                f"batch step {module.batch_step}: {self.patience} times in a row the generated frames of a batch were almost the "
+                "same, whatever the conditioning showed: try a larger model.lambda_l1, a smaller model.lambda_adversarial, or "
+                "another model.learning_rate"
+            )
+
+    def _is_lasting(self, name: str, bad: bool) -> bool:
+        """Whether it has just been bad for as long as patience lasts."""
+        self._bad[name] = self._bad[name] + 1 if bad else 0
+        return self._bad[name] == self.patience
+
+
+def _variance(frames: Tensor) -> Tensor:
+    """Over a batch (B, 3, H, W), mean over its pixels."""
+    return frames.float().var(0).mean()
+
+
+def _refuse_broken(trainer: Trainer, module: ReenactModule, state: Mapping[str, Tensor]) -> None:
+    numbers = {name: value for name, value in state.items() if value.is_floating_point()}
+    if get_total_norm(list(numbers.values())).isfinite():
+        return
+    name = next((name for name, value in numbers.items() if not value.isfinite().all()), "the size of all weights")
+    last = RunFolder(Path(trainer.default_root_dir)).last
+    saved = f"{last} is as it was: start from it with --init_from and another --name" if last.is_file() else "nothing was saved"
+    raise ReenactError(
+        f"{name} is not finite after batch step {module.batch_step}, so training has stopped; {saved}; choose a lower "
+        "model.learning_rate, or model.clip_norm=1"
+    )

@@ -1,0 +1,122 @@
+"""What is logged against values by hand, when there is a warning, and that a broken network is never saved."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch import Callback, Trainer
+from torch import Tensor
+
+from callbacks import BatchBudget, BatchStepCheckpoint, ExponentialMovingAverage, TrainingHealth
+from lit_reenact.errors import ReenactError
+from lit_reenact.module import ReenactModule
+from lit_reenact.schema import Window
+from tests.factories import make_module, make_trainer
+from tests.lit_reenact.test_module import Recorder, Windows
+
+
+class Scripted(Callback):
+    """Stands for the networks: says what a batch came to."""
+
+    def __init__(self, health: TrainingHealth, outputs: list[dict[str, Tensor]]) -> None:
+        self.health = health
+        self.outputs = outputs
+
+    def on_train_batch_end(  # type: ignore[override]
+        self, trainer: Trainer, pl_module: ReenactModule, outputs: Any, batch: Window, batch_idx: int
+    ) -> None:
+        said = self.outputs[pl_module.batch_step - 1]
+        self.health.on_train_batch_end(trainer, pl_module, said, batch, batch_idx)
+
+
+def frames(*levels: float) -> Tensor:
+    """One grey frame for each level."""
+    return torch.tensor(levels)[:, None, None, None].expand(-1, 3, 4, 4)
+
+
+def play(folder: Path, health: TrainingHealth, outputs: list[dict[str, Tensor]]) -> tuple[list[dict[str, float]], list[str]]:
+    """What a training in which this comes out logs and warns of."""
+    recorder, budget = Recorder(), BatchBudget(len(outputs))
+    trainer = make_trainer(folder, Scripted(health, outputs), recorder, budget, limit_val_batches=0, log_every_n_steps=1)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        trainer.fit(make_module(), Windows())
+    return recorder.logged, [str(one.message) for one in caught if "batch step" in str(one.message)]
+
+
+FAIR = {"logits_real": torch.tensor([1.0, 3.0, -1.0, 1.0]), "logits_fake": torch.tensor([-2.0, 1.0, 1.0, 4.0])}
+MOVING = {"real": frames(-0.5, 0.5), "fake": frames(-0.25, 0.25)}
+
+
+def test_the_game_by_hand(tmp_path: Path) -> None:
+    (logged,), warned = play(tmp_path, TrainingHealth(), [FAIR | MOVING])
+    assert {name: value for name, value in logged.items() if name.startswith("health/")} == pytest.approx(
+        {"health/logit_real": 1.0, "health/logit_fake": 1.0, "health/discriminator_accuracy": 0.5, "health/variation": 0.25}
+    )
+    assert not warned
+
+
+def test_a_lost_game_is_told_once_it_has_lasted(tmp_path: Path) -> None:
+    lost = MOVING | {"logits_real": torch.ones(4), "logits_fake": -torch.ones(4)}
+    fair = FAIR | MOVING
+    _, warned = play(tmp_path, TrainingHealth(patience=3), [lost, lost, fair, lost, lost, lost, lost, lost])
+    (sentence,) = warned
+    assert sentence.startswith("batch step 6: 3 times in a row the discriminator told 98% or more")
+    assert "model.lambda_r1" in sentence
+
+
+def test_frames_that_are_all_the_same_are_told(tmp_path: Path) -> None:
+    still = {"real": frames(-0.5, 0.5), "fake": frames(0.1, 0.1)}
+    lone = {"real": frames(0.5), "fake": frames(0.1)}
+    logged, warned = play(tmp_path, TrainingHealth(patience=2), [still, lone, still, MOVING])
+    (sentence,) = warned
+    assert sentence.startswith("batch step 3: 2 times in a row the generated frames of a batch were almost the same")
+    assert logged[0]["health/variation"] == 0
+
+
+class Break(Callback):
+    """Puts one weight out of order after a batch."""
+
+    def __init__(self, network: str, batch: int) -> None:
+        self.network, self.batch = network, batch
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: ReenactModule, *_: Any) -> None:  # type: ignore[override]
+        if pl_module.batch_step == self.batch:
+            with torch.no_grad():
+                next(getattr(pl_module, self.network).parameters())[0, 0, 0, 0] = float("nan")
+
+
+@pytest.mark.parametrize(("network", "log_every_n_steps"), [("generator", 1), ("discriminator", 1000)])
+def test_a_broken_network_ends_the_training_and_is_not_saved(tmp_path: Path, network: str, log_every_n_steps: int) -> None:
+    """Seen when values are logged, or at the latest when a checkpoint is due."""
+    callbacks = [ExponentialMovingAverage(), Break(network, 3), TrainingHealth(), BatchStepCheckpoint(every_n_batches=2)]
+    settings = {"limit_val_batches": 0, "log_every_n_steps": log_every_n_steps}
+    trainer = make_trainer(tmp_path, *callbacks, BatchBudget(5), **settings)
+    with pytest.raises(ReenactError, match=rf"{network}\..* is not finite after batch step [34].*last\.ckpt is as it was"):
+        trainer.fit(make_module(), Windows(count=40))
+    saved = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    assert saved["batch_step"] == 2
+    states = [saved["state_dict"], saved["generator_ema"]]
+    assert all(value.isfinite().all() for state in states for value in state.values())
+    assert {file.name for file in (tmp_path / "checkpoints").iterdir()} == {"last.ckpt"}
+
+
+def test_nothing_was_saved_yet(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, Break("generator", 1), TrainingHealth(), BatchBudget(2), log_every_n_steps=1)
+    with pytest.raises(ReenactError, match=r"nothing was saved; choose a lower model\.learning_rate"):
+        trainer.fit(make_module(), Windows())
+
+
+def test_the_module_says_what_is_watched(tmp_path: Path) -> None:
+    """With micro-batches too; what it says fits the loss that it logs."""
+    recorder = Recorder()
+    module = make_module(micro_batches=2, norm="none", learning_rate=0.0)
+    trainer = make_trainer(tmp_path, TrainingHealth(), recorder, BatchBudget(2), limit_val_batches=0, log_every_n_steps=1)
+    trainer.fit(module, Windows(batch_size=4, count=8))
+    assert {"health/logit_real", "health/logit_fake", "health/discriminator_accuracy", "health/variation"} <= set(
+        recorder.logged[-1]
+    )
