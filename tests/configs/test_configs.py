@@ -49,7 +49,7 @@ def _without_wandb(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_there_are_configurations() -> None:
-    shipped = {"ddp", "debug", "demo", "fast", "finetune", "high_resolution", "paper", "pretrain"}
+    shipped = {"ddp", "debug", "demo", "fast", "finetune", "high_resolution", "paper", "pretrain", "slurm"}
     assert shipped <= {config.stem for config in CONFIGS}
 
 
