@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,14 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 def _one_thread() -> None:
     """Small tensors on many threads are slower than on one, above all beside other processes."""
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _no_process_group() -> Iterator[None]:
+    """One that a training left behind would make a later one wait for other processes."""
+    yield
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +18,7 @@ from lit_reenact.video import iterate_frames, probe, read_tags
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    start = time.process_time()
-    clip = ensure_embedded_clip("tiny", tmp_path_factory.mktemp("clips"))
-    assert time.process_time() - start < 15
-    return clip
+    return ensure_embedded_clip("tiny", tmp_path_factory.mktemp("clips"))
 
 
 @pytest.fixture(scope="module")
