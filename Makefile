@@ -17,7 +17,7 @@ demo: $(STAMP)
 	@$(BIN)/lit-reenact demo
 
 test: $(STAMP)
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest
 
 check: $(STAMP)
 	$(BIN)/ruff check .
