@@ -21,11 +21,15 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_process_group() -> Iterator[None]:
-    """One that a training left behind would make a later one wait for other processes."""
+def _nothing_left_behind() -> Iterator[None]:
+    """A process group, or ``LOCAL_RANK``, that a training left would make a later one wait for processes that nobody starts."""
+    environment = dict(os.environ)
     yield
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
+    for name in os.environ.keys() - environment.keys():
+        del os.environ[name]
+    os.environ.update(environment)
 
 
 @pytest.fixture(scope="session")
