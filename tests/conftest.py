@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,14 +23,20 @@ def _one_thread() -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_left_behind() -> Iterator[None]:
-    """A process group, or ``LOCAL_RANK``, that a training left would make a later one wait for processes that nobody starts."""
-    environment = dict(os.environ)
+    """Of what a training leaves in its process.
+
+    A process group, or ``LOCAL_RANK``, would make a later one wait for processes that nobody starts; programs started later
+    would ignore Ctrl-C, as Lightning does from the first one on.
+    """
+    environment, signals = dict(os.environ), {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
     for name in os.environ.keys() - environment.keys():
         del os.environ[name]
     os.environ.update(environment)
+    for number, handler in signals.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")
