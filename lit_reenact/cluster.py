@@ -9,6 +9,7 @@ import torch
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
 from lit_reenact.errors import ReenactError
+from lit_reenact.precision import computes_in_bfloat16
 
 
 def refuse_missing_devices(accelerator: str, devices: list[int] | str | int, nodes: int) -> None:
@@ -51,12 +52,8 @@ def refuse_missing_abilities(accelerator: str, precision: str | int, sync_batchn
         raise ReenactError(f"trainer.precision is {precision}, which a CPU does not train in: take bf16-mixed, or 32-true")
     if kind == "CPU cores" and sync_batchnorm:
         raise ReenactError("trainer.sync_batchnorm is on, which works on GPUs alone: switch it off, and take model.norm=instance")
-    if (
-        kind == "GPU"
-        and str(precision).startswith("bf16")
-        and torch.cuda.is_available()
-        and not torch.cuda.is_bf16_supported(False)
-    ):
+    on_cuda = kind == "GPU" and torch.cuda.is_available()
+    if on_cuda and str(precision).startswith("bf16") and not computes_in_bfloat16(torch.device("cuda")):
         raise ReenactError(f"trainer.precision is {precision}, which this GPU does not compute in: take 16-mixed, or 32-true")
 
 

@@ -25,7 +25,7 @@ from lit_reenact.errors import ReenactError
 from lit_reenact.finetuning import start_from
 from lit_reenact.loggers import LoggerName, check_loggers, finish_wandb, make_loggers
 from lit_reenact.module import ReenactModule
-from lit_reenact.run_folder import RunFolder
+from lit_reenact.run_folder import RunFolder, batch_step_of
 
 DATA = "datamodules.TrackDataModule"
 PROGRESS = "callbacks.BatchProgressBar"
@@ -123,7 +123,8 @@ def run_fit(arguments: Sequence[str]) -> RunFolder:
     cli = _parse(arguments, "fit")
     run, budget = cli.run_folder, cli.config.budget.max_batch_steps
     cli.datamodule.check()
-    newest, done, start = run.newest(), run.batch_step(), cli.config.init_from
+    newest, start = run.newest(), cli.config.init_from
+    done = batch_step_of(newest)
     if start is not None and newest is None:
         start_from(cli.model, Path(start))
     run.claim(cli.plain_config)
@@ -194,7 +195,7 @@ def _train(cli: ReenactCLI, resume: Path | None) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # Lightning had switched Ctrl-C off for its shutdown
     finally:
         finish_wandb()
-    step = cli.run_folder.batch_step()
+    step = batch_step_of(next(iter(cli.run_folder.saved), None))  # not checked: whoever goes on there does that
     where = f"stopped at batch step {step}, saved in {cli.run_folder.last}" if step else "stopped before the first checkpoint"
     if cli.stop.received == signal.SIGUSR1:
         _queue_again(where, cli.trainer.is_global_zero)

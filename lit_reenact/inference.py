@@ -13,6 +13,7 @@ from lit_reenact.cuts import shots
 from lit_reenact.errors import ReenactError
 from lit_reenact.module import ReenactModule
 from lit_reenact.networks.generator import Generator
+from lit_reenact.precision import computes_in_bfloat16
 from lit_reenact.rendering.ablations import Renderer
 from lit_reenact.schema import FaceParameters, Track, conditioning_channels
 from lit_reenact.windows import WindowMemory, stack_windows
@@ -42,15 +43,9 @@ def load_generator(
             f"{checkpoint} was trained on {', '.join(trained_on['source'])}, not on {target.info.source}: give its own target"
         )
     generator = load_networks(checkpoint, state).generator.eval().to(device)
-    if precision == "bfloat16" or (precision == "auto" and _computes_in_bfloat16(torch.device(device))):
-        generator.halve()
+    if precision == "bfloat16" or (precision == "auto" and computes_in_bfloat16(torch.device(device))):
+        generator.to_bfloat16()
     return generator
-
-
-def _computes_in_bfloat16(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool({"amx_bf16", "avx512_bf16"} & {name for name, there in torch.cpu.get_capabilities().items() if there is True})
 
 
 def load_networks(checkpoint: Path, state: dict[str, Any]) -> ReenactModule:

@@ -63,6 +63,11 @@ class RunFolder:
         return self.path / "checkpoints" / "previous.ckpt"
 
     @property
+    def saved(self) -> list[Path]:
+        """The checkpoints to go on from that are there, the newest first."""
+        return [path for path in (self.last, self.previous) if path.is_file()]
+
+    @property
     def best(self) -> Path:
         """The checkpoint with the smallest validation error."""
         return self.path / "checkpoints" / "best.ckpt"
@@ -79,10 +84,9 @@ class RunFolder:
         Raises:
             ReenactError: there is no other than damaged ones.
         """
-        there = [path for path in (self.last, self.previous) if path.is_file()]
-        whole = next((path for path in there if is_whole(path)), None)
-        if there and whole is None:
-            raise ReenactError(f"{there[0]} is damaged: remove {self.path} to train anew")
+        whole = next((path for path in self.saved if is_whole(path)), None)
+        if self.saved and whole is None:
+            raise ReenactError(f"{self.saved[0]} is damaged: remove {self.path} to train anew")
         return whole
 
     def batch_step(self) -> int:
@@ -91,8 +95,7 @@ class RunFolder:
         Raises:
             ReenactError: as ``newest``.
         """
-        newest = self.newest()
-        return 0 if newest is None else int(torch.load(newest, map_location="cpu", weights_only=True, mmap=True)["batch_step"])
+        return batch_step_of(self.newest())
 
     def claim(self, config: dict[str, Any]) -> None:
         """Write the configuration, unless the folder holds a checkpoint of another one.
@@ -100,7 +103,7 @@ class RunFolder:
         Raises:
             AnotherRunError: it does; the message names the first setting that differs.
         """
-        if self.config.is_file() and any(path.is_file() for path in (self.last, self.previous)):
+        if self.config.is_file() and self.saved:
             self._refuse_another(config)
         self._write(config)
 
@@ -147,6 +150,13 @@ def flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield from flatten(value, f"{prefix}.{key}" if prefix else str(key))
     else:
         yield prefix, config
+
+
+def batch_step_of(checkpoint: Path | None) -> int:
+    """How many batches a checkpoint has seen; 0 for none."""
+    return (
+        0 if checkpoint is None else int(torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["batch_step"])
+    )
 
 
 def is_whole(checkpoint: Path) -> bool:

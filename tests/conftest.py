@@ -12,6 +12,7 @@ import torch
 
 import lit_reenact  # noqa: F401  (first: it keeps torchvision importable)
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -21,6 +22,12 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_works() -> None:
+    """For programs that tests start, even if the tests themselves run in the background of a shell, which switches it off."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @pytest.fixture(autouse=True)
 def _nothing_left_behind() -> Iterator[None]:
     """Of what a training leaves in its process.
@@ -28,7 +35,7 @@ def _nothing_left_behind() -> Iterator[None]:
     A process group, or ``LOCAL_RANK``, would make a later one wait for processes that nobody starts; programs started later
     would ignore Ctrl-C, as Lightning does from the first one on.
     """
-    environment, signals = dict(os.environ), {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    environment, signals = dict(os.environ), {number: signal.getsignal(number) for number in SIGNALS}
     yield
     if torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()

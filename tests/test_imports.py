@@ -26,6 +26,7 @@ FLOORS = (
         "unfinished",
         "windows",
         "threads",
+        "precision",
     },
     {"video", "networks", "losses", "adversarial", "metrics", "cuts", "measures", "occlusion", "random_state"},
     {"landmarks", "face", "module", "provenance", "notes"},

@@ -25,6 +25,7 @@ from lit_reenact.evaluation.table import number
 from lit_reenact.inference import load_generator
 from lit_reenact.networks.generator import Generator
 from lit_reenact.paths import config_path
+from lit_reenact.precision import computes_in_bfloat16
 from lit_reenact.provenance import code_version
 from lit_reenact.reenactment import (
     TrackedClip,
@@ -138,11 +139,8 @@ def _train(output: Path, target: TrackedClip, retrain: bool, steps: int | None) 
 
 
 def _precision() -> str:
-    """bfloat16 where this machine computes in it natively: there it is faster, elsewhere much slower."""
-    if torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
-    processor = torch.cpu.get_capabilities()
-    return "bf16-mixed" if processor.get("amx_bf16") or processor.get("avx512_bf16") else "32-true"
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return "bf16-mixed" if computes_in_bfloat16(device) else "32-true"
 
 
 def _write_json(path: Path, values: dict[str, Any]) -> None:

@@ -129,7 +129,7 @@ class Generator(nn.Module):
             features = layer(features)
         return features
 
-    def halve(self) -> None:
+    def to_bfloat16(self) -> None:
         """Weights and maps in bfloat16, for synthesis alone; the mean frame keeps its precision."""
         for network in self.children():
             network.bfloat16()

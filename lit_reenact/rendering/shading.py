@@ -7,6 +7,9 @@ import math
 import torch
 from torch import Tensor
 
+HARMONICS = tuple(math.sqrt(part / math.pi) for part in (1 / 4, *3 * (3 / 4,), 15 / 4, 15 / 4, 5 / 16, 15 / 4, 15 / 16))
+"""What makes the polynomials 1 | y, z, x | xy, yz, 3zz - 1, xz, xx - yy orthonormal over the sphere."""
+
 LAMBERT = (1.0,) + 3 * (2 / 3,) + 5 * (1 / 4,)
 """What the cosine lobe leaves of each harmonic, divided by pi: white light of radiance 1 shows a surface in its albedo."""
 
@@ -17,11 +20,8 @@ def spherical_harmonics(normals: Tensor) -> Tensor:
     Order: 1 | y, z, x | xy, yz, 3z^2 - 1, xz, x^2 - y^2.
     """
     x, y, z = normals.unbind(-1)
-    c0, c1, c2 = math.sqrt(1 / (4 * math.pi)), math.sqrt(3 / (4 * math.pi)), math.sqrt(15 / (4 * math.pi))
-    c20 = math.sqrt(5 / (16 * math.pi))
-    constant = torch.full_like(x, c0)
-    band2 = [c2 * x * y, c2 * y * z, c20 * (3 * z * z - 1), c2 * x * z, c2 / 2 * (x * x - y * y)]
-    return torch.stack([constant, c1 * y, c1 * z, c1 * x, *band2], -1)
+    polynomials = [torch.ones_like(x), y, z, x, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y]
+    return torch.stack(polynomials, -1) * normals.new_tensor(HARMONICS)
 
 
 def irradiance(normals: Tensor, illumination: Tensor) -> Tensor:
@@ -43,11 +43,10 @@ def irradiance(normals: Tensor, illumination: Tensor) -> Tensor:
 
 def irradiance_polynomial(illumination: Tensor) -> Tensor:
     """What ``irradiance`` of a unit vector is the sum of: (B, 9, 3), times 1 | y, z, x | xy, yz, zz, xz, xx - yy."""
-    c0, c1, c2 = math.sqrt(1 / (4 * math.pi)), math.sqrt(3 / (4 * math.pi)), math.sqrt(15 / (4 * math.pi))
-    c20 = math.sqrt(5 / (16 * math.pi))
-    factors = illumination.new_tensor([c0, c1, c1, c1, c2, c2, 3 * c20, c2, c2 / 2]) * illumination.new_tensor(LAMBERT)
+    factors = illumination.new_tensor(HARMONICS) * illumination.new_tensor(LAMBERT)
     light = illumination.reshape(len(illumination), 9, 3) * factors[:, None]
-    light[:, 0] -= light[:, 6] / 3
+    light[:, 0] -= light[:, 6]  # 3 zz - 1 is of two powers
+    light[:, 6] *= 3
     return light
 
 

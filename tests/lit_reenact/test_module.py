@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -357,6 +359,33 @@ def test_it_learns_in_half_precision(scaled: bool) -> None:
     if scaled:
         assert 1.0 < scaler.get_scale() < 2.0**30  # lowered until gradients fitted
         assert module.skipped == 0
+
+
+def test_compiled_networks_learn_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is traced is right; the code that a compiler makes of it is not ours."""
+    graphs = []
+
+    def keep(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable[..., Any]:
+        graphs.append(graph)
+        return graph.forward
+
+    compiled = partial(torch.compile, backend=keep)
+    monkeypatch.setattr(torch, "compile", compiled)
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self: setattr(self, "_compiled_call_impl", compiled(self._call_impl)))
+    results = []
+    for compile_ in (False, True):
+        seed_everything(0, verbose=False)
+        module = ReenactModule(**SMALL, norm="instance", dropout=0.0, lambda_feature_matching=1.0, compile=compile_)
+        _, recorder = _fit(module, limit_val_batches=0)
+        results.append((recorder.logged, module.state_dict()))
+    (logged, weights), (compiled_logged, compiled_weights) = results
+    assert len(logged) == len(compiled_logged) == 3
+    for plain, traced in zip(logged, compiled_logged, strict=True):
+        assert traced == pytest.approx(plain, rel=1e-4, abs=1e-6)
+    assert len(graphs) > 2  # the generator, and two ways through the discriminator
+    assert list(weights) == list(compiled_weights)
+    for name, value in weights.items():
+        assert torch.allclose(compiled_weights[name], value, rtol=1e-3, atol=1e-5), name
 
 
 @pytest.mark.slow

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 import torch
@@ -35,8 +34,6 @@ CHIN, NASION = 152, 168
 LEFT_CORNER, RIGHT_CORNER = 291, 61
 SETTINGS = TrackerSettings()
 ICT = "assets/ict_facekit.npz"
-ENOUGH = {"d6": 14.0}
-"""Seconds of a clip that tell as much as the whole."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +81,7 @@ def clip_of(shared_dir: Path, tmp_path_factory: pytest.TempPathFactory):  # type
 
     @cache
     def landmarks(name: str) -> tuple[Tensor, Timing]:
-        source = beginning(shared_dir / "videos" / f"{name}.mp4", folder / "beginning.mp4", ENOUGH.get(name, 60.0))
-        prepared = prepare(source, folder / f"{name}.mp4", size=256, progress=False)
+        prepared = prepare(shared_dir / "videos" / f"{name}.mp4", folder / f"{name}.mp4", size=256, progress=False)
         points = prepared.landmarks.points
         seen = points.isfinite().flatten(1).all(1)
         held = held_frames(FrameReader(prepared.clip), SETTINGS.held_difference)
@@ -105,19 +101,6 @@ def clip_of(shared_dir: Path, tmp_path_factory: pytest.TempPathFactory):  # type
         return load(name, face_model)  # one key of the cache, whether the model is named or not
 
     return clip_of
-
-
-def beginning(source: Path, target: Path, seconds: float) -> Path:
-    """The frames of a video up to the first key frame after so many seconds, as they are in the file."""
-    with av.open(source) as whole, av.open(target, "w") as part:
-        stream = whole.streams.video[0]
-        copy = part.add_stream_from_template(stream)
-        for packet in whole.demux(stream):
-            if packet.pts is None or (packet.is_keyframe and packet.pts * packet.time_base >= seconds):
-                break
-            packet.stream = copy
-            part.mux(packet)
-    return target
 
 
 def correlation(a: Tensor, b: Tensor) -> float:
