@@ -51,7 +51,8 @@ def transfer_translation(source: FaceParameters, target: FaceParameters) -> Tens
     has never seen the head aside turns it there. So the rest stays near what the target showed (``limit_softly``).
 
     Sideways moves carry over in mm, for every actor's head has its real size. Depth carries over as a ratio, for its absolute
-    value hangs on a focal length that the video does not tell: coming nearer makes both faces larger by the same factor.
+    value hangs on a focal length that the video does not tell: coming nearer makes both faces larger by the same factor. It is
+    too vague to tell of a neck.
 
     Args:
         source: T frames that drive.
@@ -62,8 +63,7 @@ def transfer_translation(source: FaceParameters, target: FaceParameters) -> Tens
     """
     place, place_of_source = target.translation.mean(0).double(), source.translation.mean(0).double()
     same_size = torch.stack([*place.new_ones(2), place[2] / place_of_source[2]])
-    moves = (source.translation - place_of_source) * same_size
-    moves_of_target = target.translation - place
+    moves, moves_of_target = (source.translation - place_of_source) * same_size, target.translation - place
     turns, turns_of_target = _turns(source.rotation), _turns(target.rotation)
     own_neck = neck(turns_of_target, moves_of_target)
     seen = moves_of_target - turns_of_target @ own_neck
@@ -72,17 +72,18 @@ def transfer_translation(source: FaceParameters, target: FaceParameters) -> Tens
 
 
 def neck(turns: Tensor, moves: Tensor) -> Tensor:
-    """How a head moves as it turns, by ridge regression: ``moves = turns @ neck``.
+    """How a head moves across the picture as it turns, by ridge regression: ``moves = turns @ neck``.
 
     Args:
         turns: (T, 3) axis-angle about the mean pose.
         moves: (T, 3) about the mean place, mm.
 
     Returns:
-        (3, 3), mm per radian; smaller the less the head turned, and zero if it did not.
+        (3, 3), mm per radian; smaller the less the head turned, and zero if it did not. Its last column, of depth, is zero.
     """
     unsure = len(turns) * UNSURE_TURN**2 * torch.eye(3, dtype=turns.dtype)
-    solved: Tensor = torch.linalg.solve(turns.T @ turns + unsure, turns.T @ moves)
+    across = moves * moves.new_tensor([1, 1, 0])
+    solved: Tensor = torch.linalg.solve(turns.T @ turns + unsure, turns.T @ across)
     return solved
 
 
