@@ -56,6 +56,12 @@ class TrainingHealth(Callback):
         if "fake" in outputs:
             self._watch_generator(pl_module, outputs["fake"], outputs["real"])
 
+    def state_dict(self) -> dict[str, Any]:
+        return dict(self._bad)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._bad |= state_dict
+
     def on_save_checkpoint(self, trainer: Trainer, pl_module: ReenactModule, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
         average = {f"generator_ema.{name}": value for name, value in checkpoint.get("generator_ema", {}).items()}
         _refuse_broken(trainer, pl_module, checkpoint["state_dict"] | average)

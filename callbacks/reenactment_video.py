@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning.pytorch import Callback, Trainer
@@ -73,6 +74,12 @@ class ReenactmentVideo(Callback):
         if self.driver is not None and stage == "fit":
             reenact(self.driver.track, trainer.datamodule.track)  # type: ignore[attr-defined]
 
+    def state_dict(self) -> dict[str, Any]:
+        return {"validations": self.validations}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.validations = state_dict["validations"]
+
     def on_validation_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
         self.rows = []
 
@@ -87,8 +94,10 @@ class ReenactmentVideo(Callback):
             self.rows.append(row.cpu())
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+        if trainer.state.fn != "fit" or trainer.sanity_checking:
+            return
         self.validations += 1
-        if trainer.state.fn != "fit" or trainer.sanity_checking or not self.rows or self.validations % self.every_n_validations:
+        if not self.rows or self.validations % self.every_n_validations:
             return
         target: Track = trainer.datamodule.track  # type: ignore[attr-defined]
         name, facts = f"step-{pl_module.batch_step:06d}", {"batch_step": str(pl_module.batch_step)}

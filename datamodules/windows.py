@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from datamodules.clip_frames import ClipFrames
-from datamodules.optical_flow import optical_flow
 from lit_reenact.cuts import shots
+from lit_reenact.optical_flow import optical_flow
 from lit_reenact.schema import FaceParameters, Runs
 from lit_reenact.windows import WindowShape
 

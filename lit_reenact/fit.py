@@ -184,7 +184,7 @@ def _parse(arguments: Sequence[str], command: str) -> ReenactCLI:
 def _train(cli: ReenactCLI, resume: Path | None) -> None:
     cli.stop.listen(signal.SIGUSR1)  # before the first batch it would end this process on the spot
     name = f"{cli.config.name} seed {cli.config.seed_everything}"
-    cli.trainer.loggers = make_loggers(cli.run_folder.path, name, cli.config.loggers)
+    cli.trainer.loggers = make_loggers(cli.run_folder.path, name, cli.config.loggers, batch_step_of(resume))
     try:
         with _quiet():
             cli.trainer.fit(cli.model, datamodule=cli.datamodule, ckpt_path=resume, weights_only=True)

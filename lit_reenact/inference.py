@@ -20,9 +20,16 @@ from lit_reenact.windows import WindowMemory, stack_windows
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
+BATCH = 8
+"""Frames synthesised at once; a compiled generator takes no other number."""
+
 
 def load_generator(
-    checkpoint: Path, device: torch.device | str = "cpu", target: Track | None = None, precision: Precision = "float32"
+    checkpoint: Path,
+    device: torch.device | str = "cpu",
+    target: Track | None = None,
+    precision: Precision = "float32",
+    compile: bool = False,  # noqa: A002 (the name that users know)
 ) -> Generator:
     """The generator of a training checkpoint, with its averaged weights where it has them, ready to run.
 
@@ -32,6 +39,8 @@ def load_generator(
         target: if given, the generator must have been trained on this track's clip.
         precision: of its weights. ``bfloat16`` is faster where the processor computes in it and changes frames by less than a
             level of 255 on average; ``auto`` takes it there, and float32 elsewhere.
+        compile: let ``torch.compile`` fuse its operations at the first frames, on a GPU into CUDA graphs. It is for synthesis
+            alone then.
 
     Raises:
         ReenactError: no such file, not a checkpoint of this project, weights that do not fit its own settings, or another target.
@@ -45,6 +54,8 @@ def load_generator(
     generator = load_networks(checkpoint, state).generator.eval().to(device)
     if precision == "bfloat16" or (precision == "auto" and computes_in_bfloat16(torch.device(device))):
         generator.to_bfloat16()
+    if compile:
+        _compile(generator)
     return generator
 
 
@@ -91,13 +102,37 @@ def read_checkpoint(checkpoint: Path) -> dict[str, Any]:
     return state
 
 
+def _compile(generator: Generator) -> None:
+    """In place and for batches of one size: of others, the last piece is filled up, as every size would be compiled anew."""
+    from torch._dynamo.exc import TorchDynamoException  # takes seconds to load
+
+    on_gpu = next(generator.parameters()).device.type == "cuda"
+    compiled = torch.compile(generator.forward, dynamic=False, mode="reduce-overhead" if on_gpu else "default")
+
+    def forward(conditioning: Tensor) -> Tensor:
+        frames = []
+        for piece in torch.split(conditioning, BATCH):
+            filled = torch.cat([piece, piece[-1:].expand(BATCH - len(piece), -1, -1, -1)])
+            try:
+                made = compiled(filled)
+            except TorchDynamoException as error:
+                reason = str(error).strip().splitlines()[0]
+                raise ReenactError(
+                    f"the generator cannot be compiled ({reason}): install a C++ compiler, for a GPU Triton too, or do without"
+                ) from error
+            frames.append(made[: len(piece)].clone())  # CUDA graphs write the next frames over these
+        return torch.cat(frames)
+
+    generator.forward = forward  # type: ignore[method-assign, assignment]
+
+
 @torch.inference_mode()
 def render_frames(
     generator: Generator,
     renderer: Renderer,
     parameters: FaceParameters,
     cuts: tuple[int, ...] = (),
-    batch: int = 8,
+    batch: int = BATCH,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Synthesise a frame for every one of ``parameters``, in order.
 

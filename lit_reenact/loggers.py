@@ -37,6 +37,15 @@ class BatchStepWandbLogger(WandbLogger):
         self.experiment.log({"batch_step": step, **metrics})
 
 
+class BatchStepTensorBoardLogger(TensorBoardLogger):
+    """TensorBoard with the batch step as the axis of every curve, which Lightning gives as one less."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        step = int(metrics.get("batch_step", step))
+        super().log_metrics({name: value for name, value in metrics.items() if name != "batch_step"}, step)
+
+
 def check_loggers(names: Sequence[LoggerName]) -> None:
     """
     Raises:
@@ -46,13 +55,16 @@ def check_loggers(names: Sequence[LoggerName]) -> None:
         raise ReenactError("loggers names tensorboard, but the package tensorboard is not installed: install it, or leave it out")
 
 
-def make_loggers(folder: Path, name: str, names: Sequence[LoggerName] = ("wandb",)) -> list[Logger]:
+def make_loggers(
+    folder: Path, name: str, names: Sequence[LoggerName] = ("wandb",), batch_step: int | None = None
+) -> list[Logger]:
     """Loggers that write into ``folder``; a resumed run goes on under the same W&B id.
 
     Args:
         folder: of the run.
         name: of the run, for W&B.
         names: what logs besides the CSV file.
+        batch_step: where the training goes on. What TensorBoard was told of later ones is told again, and takes the place of it.
 
     Raises:
         ReenactError: as ``check_loggers``.
@@ -60,7 +72,9 @@ def make_loggers(folder: Path, name: str, names: Sequence[LoggerName] = ("wandb"
     check_loggers(names)
     loggers: list[Logger] = [_make_wandb_logger(folder, name)] if "wandb" in names else []
     if "tensorboard" in names:
-        loggers.append(TensorBoardLogger(folder, name="tensorboard", version=""))
+        purge = None if batch_step is None else batch_step + 1
+        settings: dict[str, Any] = {"version": "", "default_hp_metric": False, "purge_step": purge}
+        loggers.append(BatchStepTensorBoardLogger(folder, "tensorboard", **settings))
     return [*loggers, CSVLogger(folder, name="metrics")]
 
 

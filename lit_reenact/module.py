@@ -176,9 +176,11 @@ class ReenactModule(LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["batch_step"] = self.batch_step
+        checkpoint["skipped"] = self.skipped
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.batch_step = checkpoint["batch_step"]
+        self.skipped = checkpoint.get("skipped", 0)
 
     def _losses(self, batch: Window, fake: Tensor) -> dict[str, tuple[float, Tensor]]:
         """Name to weight and value of every loss that has a weight, of both networks."""

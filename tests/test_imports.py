@@ -28,7 +28,7 @@ FLOORS = (
         "threads",
         "precision",
     },
-    {"video", "networks", "losses", "adversarial", "metrics", "cuts", "measures", "occlusion", "random_state"},
+    {"video", "networks", "losses", "adversarial", "metrics", "cuts", "measures", "occlusion", "optical_flow", "random_state"},
     {"landmarks", "face", "module", "provenance", "notes"},
     {"rendering", "transfer", "prepare", "glance"},
     {"tracking", "inference"},

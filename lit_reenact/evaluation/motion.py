@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from lit_reenact.cuts import shots
 from lit_reenact.errors import ReenactError
 from lit_reenact.geometry import axis_angle_to_matrix, matrix_to_euler
 from lit_reenact.landmarks import detect, fill_gaps
 from lit_reenact.metrics import mouth_opening, pearson_r, slope
 from lit_reenact.prepare import MAX_GAP_SECONDS, Prepared
-from lit_reenact.schema import CropBox, Track
+from lit_reenact.schema import CropBox, Landmarks, Track
 from lit_reenact.tracking.tracker import TrackerSettings, track
 from lit_reenact.video import iterate_frames, probe, sha256
 
@@ -74,17 +76,25 @@ def eye_opening(points: Tensor) -> Tensor:
     return torch.stack([g / w for g, w in zip(gap, width, strict=True)]).mean(0)
 
 
-def retrack(video: Path, progress: bool = True) -> Track:
+def retrack(video: Path, progress: bool = True, cuts: tuple[int, ...] = ()) -> Track:
     """Track a square face video just as it is: its own frames are the working clip, nothing is cropped or encoded again.
+
+    Args:
+        video: of one person.
+        progress: whether to show progress bars.
+        cuts: the first frame after every cut; nothing is smoothed, followed or interpolated over one.
 
     Raises:
         ReenactError: the video cannot be read or shows no face.
     """
     info = probe(video)
-    landmarks = detect(iterate_frames(video), info.frame_count, "finding the face again" if progress else None)
+    frames, label = iterate_frames(video), "finding the face again" if progress else None
+    spans = [stop - start for start, stop in shots(cuts, info.frame_count)]
+    found = [detect(islice(frames, span), span, label) for span in spans]
+    landmarks = Landmarks(torch.cat([shot.points for shot in found]), torch.cat([shot.found for shot in found]))
     if not landmarks.found.any():
         raise ReenactError(f"{video}: no face was found in any of its frames, so its motion cannot be measured")
-    filled, valid = fill_gaps(landmarks, max_gap=int(MAX_GAP_SECONDS * info.fps))
+    filled, valid = fill_gaps(landmarks, int(MAX_GAP_SECONDS * info.fps), cuts)
     prepared = Prepared(
         clip=video,
         landmarks=filled,
@@ -93,6 +103,7 @@ def retrack(video: Path, progress: bool = True) -> Track:
         info=info,
         source_sha256=sha256(video),
         notes=(),
+        cuts=cuts,
     )
     return track(prepared, TrackerSettings(actor_fraction=1.0), progress=progress)  # nothing is held out of a measurement
 

@@ -9,13 +9,15 @@ import torch
 from torch import Tensor
 
 from lit_reenact.evaluation.baselines import MeanFrame, NearestFrame
-from lit_reenact.evaluation.heldout import compare
+from lit_reenact.evaluation.heldout import measure
 from lit_reenact.face import load_face_model
 from lit_reenact.networks.generator import Generator
 from lit_reenact.reenactment import TrackedClip, conditioning_picture, target_renderer, write_self_reenactment
-from lit_reenact.schema import EMPTY
 from lit_reenact.split import Split, temporal_split
 from lit_reenact.video import resize_frames
+
+SUMMARY = ("face_l1", "l1", "psnr", "ssim")
+"""Metrics that are told of a training; ``lit-reenact evaluate`` tells more, with intervals."""
 
 
 @dataclass(frozen=True)
@@ -52,21 +54,22 @@ def evaluate_held_out(target: TrackedClip, generator: Generator, video: Path, pr
     made = write_self_reenactment(target, split.test, generator, video, progress, **facts)
     parameters = track.parameters[split.test.start : split.test.stop]
     renderer = target_renderer(track, generator)
-    faces = (renderer.regions(parameters) != EMPTY).cpu()
+    regions = renderer.regions(parameters).cpu()
     real = target.read(split.test, size)
     known = track.valid[split.test.start : split.test.stop]
-    outputs = {"model": made, **_baseline_frames(target, split, size)}
+    outputs = {"model": made, **baseline_frames(target, split, size)}
+    values = measure({name: frames[known] for name, frames in outputs.items()}, real[known], regions[known])
     return HeldOut(
         frames=split.test,
         measured=int(known.sum()),
-        metrics=compare({name: frames[known] for name, frames in outputs.items()}, real[known], faces[known]),
+        metrics={name: {key: float(metrics[key].double().nanmean()) for key in SUMMARY} for name, metrics in values.items()},
         real=real,
         conditioning=conditioning_picture(renderer(parameters).cpu(), generator.conditioning),
         made=made,
     )
 
 
-def _baseline_frames(target: TrackedClip, split: Split, size: int) -> dict[str, Tensor]:
+def baseline_frames(target: TrackedClip, split: Split, size: int) -> dict[str, Tensor]:
     """The frames of both baselines for the test part, uint8 (N, size, size, 3) by name."""
     track = target.track
 

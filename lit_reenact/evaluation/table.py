@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
+from lit_reenact.evaluation.intervals import Estimate
+
 
 class Metric(NamedTuple):
     """How a metric is shown and read."""
@@ -19,19 +21,45 @@ class Metric(NamedTuple):
 
 METRICS = {
     "face_l1": Metric("Face L1", "levels of 255", 2, True),
+    "face_psnr": Metric("Face PSNR", "dB", 2, False),
+    "face_ssim": Metric("Face SSIM", "1 is equal", 3, False),
+    "mouth_l1": Metric("Mouth L1", "levels of 255", 2, True),
+    "mouth_psnr": Metric("Mouth PSNR", "dB", 2, False),
+    "mouth_ssim": Metric("Mouth SSIM", "1 is equal", 3, False),
+    "eyes_l1": Metric("Eyes L1", "levels of 255", 2, True),
+    "eyes_psnr": Metric("Eyes PSNR", "dB", 2, False),
+    "eyes_ssim": Metric("Eyes SSIM", "1 is equal", 3, False),
     "l1": Metric("L1", "levels of 255", 2, True),
     "psnr": Metric("PSNR", "dB", 2, False),
     "ssim": Metric("SSIM", "1 is equal", 3, False),
+    "ms_ssim": Metric("MS-SSIM", "1 is equal", 3, False),
+    "photometric": Metric("Photometric error", "distance in RGB, levels of 255", 2, True),
     "lpips": Metric("LPIPS", "", 3, True),
     "lpips_untrained": Metric("LPIPS untrained", "makes no claim", 3, True),
+    "warped_error": Metric("Flow-warped error", "levels of 255", 2, True),
+    "flicker": Metric("Flicker", "0 is as in the real clip", 3, True),
 }
 """By their keys in metrics.json."""
+
+MOTION_METRICS = {
+    "pose_distance": Metric("Average pose distance", "degrees", 2, True),
+    "expression_distance": Metric("Average expression distance", "0 is equal", 3, True),
+    "landmark_distance": Metric("Landmark distance", "% of the outer-eye distance", 2, True),
+    "gaze_error": Metric("Gaze error", "degrees", 2, True),
+    "blink_f1": Metric("Blink F1", "1 is every blink", 2, False),
+    "jaw_r": Metric("Correlation of the jaw's opening", "1 is perfect", 3, False),
+    "face_found": Metric("Frames in which a face was found", "share", 3, False),
+}
+"""The same of motion, found again from pixels."""
 
 CLAIMS = ("face_l1", "psnr", "ssim")
 """The metrics that the verdict speaks about."""
 
 Methods = Mapping[str, Mapping[str, float]]
 """Method to metric to value; the model comes first, the baselines after it."""
+
+Estimates = Mapping[str, Mapping[str, Estimate]]
+"""The same with intervals."""
 
 
 def number(value: float | None, decimals: int) -> str:
@@ -68,22 +96,61 @@ def enumerate_names(names: Sequence[str]) -> str:
     return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
-def metrics_table(methods: Methods) -> str:
-    """An HTML table with one column a method and one row a metric that all of them have; the best values are marked."""
-    heads = "".join(f"<th>{escape(method)}</th>" for method in methods)
+def metrics_table(methods: Methods, estimates: Estimates | None = None) -> str:
+    """An HTML table with one column a method and one row a metric that all of them have; the best values are marked.
+
+    Args:
+        methods: the values.
+        estimates: their intervals, if they are known.
+    """
     keys = [key for key in METRICS if all(key in values for values in methods.values())]
-    rows = "".join(_row(METRICS[key], best(key, _column(methods, key)), _column(methods, key)) for key in keys)
-    return f'<div class="wide"><table><thead><tr><th></th>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
+    rows = [_row(METRICS[key], key, methods, estimates) for key in keys]
+    return _table(list(methods), rows)
 
 
-def _column(methods: Methods, key: str) -> list[float]:
-    return [values[key] for values in methods.values()]
+def motion_table(motion: Mapping[str, Estimate]) -> str:
+    """An HTML table of motion metrics with their intervals."""
+    shown = [(metric, motion[key]) for key, metric in MOTION_METRICS.items() if key in motion]
+    return _table([""], [f"<tr>{_head(metric)}<td>{with_interval(metric, value)}</td></tr>" for metric, value in shown])
 
 
-def _row(metric: Metric, winner: float, values: Sequence[float]) -> str:
+def text_table(estimates: Estimates) -> str:
+    """The metrics that carry a claim for a terminal: a line a method, each value with its interval."""
+    lines = ["".join(f"{head:<22}" for head in ("", *(METRICS[key].name for key in CLAIMS)))]
+    for method, values in estimates.items():
+        cells = [
+            " ".join([number(values[key].value, METRICS[key].decimals), _brackets(METRICS[key], values[key])]) for key in CLAIMS
+        ]
+        lines.append("".join(f"{cell:<22}" for cell in (method, *cells)))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _brackets(metric: Metric, value: Estimate) -> str:
+    return f"[{number(value.low, metric.decimals)}, {number(value.high, metric.decimals)}]"
+
+
+def with_interval(metric: Metric, value: Estimate) -> str:
+    """HTML of a value and, below it, its interval."""
+    low, high = (number(bound, metric.decimals) for bound in (value.low, value.high))
+    return f"{number(value.value, metric.decimals)}<small>{low} to {high}</small>"
+
+
+def _table(columns: Sequence[str], rows: Sequence[str]) -> str:
+    heads = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    body = "".join(rows)
+    return f'<div class="wide"><table><thead><tr><th></th>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _head(metric: Metric) -> str:
     arrow = "↓" if metric.less_is_better else "↑"
+    return f"<td>{escape(metric.name)} {arrow}<small>{escape(metric.unit)}</small></td>"
+
+
+def _row(metric: Metric, key: str, methods: Methods, estimates: Estimates | None) -> str:
+    winner = best(key, [values[key] for values in methods.values()])
     cells = ""
-    for value in values:
-        mark = ' class="best"' if round(value, metric.decimals) == winner else ""
-        cells += f"<td{mark}>{number(value, metric.decimals)}</td>"
-    return f"<tr><td>{escape(metric.name)} {arrow}<small>{escape(metric.unit)}</small></td>{cells}</tr>"
+    for method, values in methods.items():
+        mark = ' class="best"' if round(values[key], metric.decimals) == winner else ""
+        shown = number(values[key], metric.decimals) if estimates is None else with_interval(metric, estimates[method][key])
+        cells += f"<td{mark}>{shown}</td>"
+    return f"<tr>{_head(metric)}{cells}</tr>"

@@ -5,7 +5,10 @@ Printed, never failing on time. Ratios are of the same run; the paper's network 
 
 from __future__ import annotations
 
+import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -103,13 +106,18 @@ def test_synthesis(benchmark: BenchmarkFixture, capsys: pytest.CaptureFixture[st
 
 
 class Clock(Callback):
-    """When each batch was done."""
+    """When each batch was done: by the clock, and in seconds of a processor."""
 
     def __init__(self) -> None:
-        self.times: list[float] = []
+        self.times: list[tuple[float, float]] = []
 
     def on_train_batch_end(self, *_: Any) -> None:
-        self.times.append(time.perf_counter())
+        self.times.append((time.perf_counter(), time.process_time()))
+
+    def step(self) -> tuple[float, float]:
+        """The median of each."""
+        wall, processor = ([b - a for a, b in pairwise(times)] for times in zip(*self.times[5:STEPS], strict=True))
+        return statistics.median(wall), statistics.median(processor)
 
 
 @pytest.mark.slow
@@ -140,8 +148,24 @@ def test_overhead(
     whole, clock = fit._parse(words, "fit"), Clock()
     whole.trainer.callbacks.append(clock)
     benchmark.pedantic(lambda: fit._train(whole, None), rounds=1)
-    before, after = (statistics.median(b - a for a, b in pairwise(one.times[5:STEPS])) for one in (times, clock))
     with capsys.disabled():
-        print(
-            f"\ndemo step: {1000 * before:.0f} ms bare, {1000 * after:.0f} ms in the trainer: {100 * (after / before - 1):+.1f} %"
-        )
+        for name, before, after in zip(("by the clock", "of a processor"), times.step(), clock.step(), strict=True):
+            share = after / before - 1
+            print(f"\ndemo step {name}: {1000 * before:.0f} ms bare, {1000 * after:.0f} ms in the trainer: {share:+.1%}")
+
+
+@pytest.mark.slow
+def test_two_ranks(benchmark: BenchmarkFixture, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two gloo processes of one thread each, against one process of two threads: the median step of the same global batch."""
+
+    def step(ranks: int, threads: int) -> float:
+        root, script = Path(__file__).parents[2], Path(__file__).with_name("train_on_ranks.py")
+        environment = os.environ | {"PYTHONPATH": str(root), "OMP_NUM_THREADS": str(threads)}
+        words = [sys.executable, str(script), str(ranks), "8", "8"]
+        done = subprocess.run(words, cwd=root, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+        return float(done.stdout.split()[-1])
+
+    before = step(ranks=1, threads=2)
+    after = benchmark.pedantic(lambda: step(ranks=2, threads=1), rounds=1)
+    with capsys.disabled():
+        print(f"\nstep of a batch of 8: {before:.2f} s in one process, {after:.2f} s in two: {before / after:.2f} times")

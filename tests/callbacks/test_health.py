@@ -19,18 +19,17 @@ from tests.factories import make_module, make_trainer
 from tests.lit_reenact.test_module import Recorder, Windows
 
 
-class Scripted(Callback):
-    """Stands for the networks: says what a batch came to."""
+class Scripted(TrainingHealth):
+    """Told what a batch came to, whatever the networks made of it."""
 
-    def __init__(self, health: TrainingHealth, outputs: list[dict[str, Tensor]]) -> None:
-        self.health = health
+    def __init__(self, outputs: list[dict[str, Tensor]], patience: int) -> None:
+        super().__init__(patience)
         self.outputs = outputs
 
     def on_train_batch_end(  # type: ignore[override]
         self, trainer: Trainer, pl_module: ReenactModule, outputs: Any, batch: Window, batch_idx: int
     ) -> None:
-        said = self.outputs[pl_module.batch_step - 1]
-        self.health.on_train_batch_end(trainer, pl_module, said, batch, batch_idx)
+        super().on_train_batch_end(trainer, pl_module, self.outputs[pl_module.batch_step - 1], batch, batch_idx)
 
 
 def frames(*levels: float) -> Tensor:
@@ -38,13 +37,16 @@ def frames(*levels: float) -> Tensor:
     return torch.tensor(levels)[:, None, None, None].expand(-1, 3, 4, 4)
 
 
-def play(folder: Path, health: TrainingHealth, outputs: list[dict[str, Tensor]]) -> tuple[list[dict[str, float]], list[str]]:
+def play(
+    folder: Path, outputs: list[dict[str, Tensor]], patience: int = 30, resume: Path | None = None
+) -> tuple[list[dict[str, float]], list[str]]:
     """What a training in which this comes out logs and warns of."""
-    recorder, budget = Recorder(), BatchBudget(len(outputs))
-    trainer = make_trainer(folder, Scripted(health, outputs), recorder, budget, limit_val_batches=0, log_every_n_steps=1)
+    recorder = Recorder()
+    callbacks = [Scripted(outputs, patience), recorder, BatchBudget(len(outputs)), BatchStepCheckpoint()]
+    trainer = make_trainer(folder, *callbacks, limit_val_batches=0, log_every_n_steps=1)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        trainer.fit(make_module(), Windows())
+        trainer.fit(make_module(), Windows(), ckpt_path=resume, weights_only=True)
     return recorder.logged, [str(one.message) for one in caught if "batch step" in str(one.message)]
 
 
@@ -53,7 +55,7 @@ MOVING = {"real": frames(-0.5, 0.5), "fake": frames(-0.25, 0.25)}
 
 
 def test_the_game_by_hand(tmp_path: Path) -> None:
-    (logged,), warned = play(tmp_path, TrainingHealth(), [FAIR | MOVING])
+    (logged,), warned = play(tmp_path, [FAIR | MOVING])
     assert {name: value for name, value in logged.items() if name.startswith("health/")} == pytest.approx(
         {"health/logit_real": 1.0, "health/logit_fake": 1.0, "health/discriminator_accuracy": 0.5, "health/variation": 0.25}
     )
@@ -63,16 +65,26 @@ def test_the_game_by_hand(tmp_path: Path) -> None:
 def test_a_lost_game_is_told_once_it_has_lasted(tmp_path: Path) -> None:
     lost = MOVING | {"logits_real": torch.ones(4), "logits_fake": -torch.ones(4)}
     fair = FAIR | MOVING
-    _, warned = play(tmp_path, TrainingHealth(patience=3), [lost, lost, fair, lost, lost, lost, lost, lost])
+    _, warned = play(tmp_path, [lost, lost, fair, lost, lost, lost, lost, lost], patience=3)
     (sentence,) = warned
     assert sentence.startswith("batch step 6: 3 times in a row the discriminator told 98% or more")
     assert "model.lambda_r1" in sentence
 
 
+@pytest.mark.parametrize("stop", [1, 2, 3, 4])
+def test_a_resumed_training_is_as_patient(tmp_path: Path, stop: int) -> None:
+    """Wherever it was stopped, the lost game is told when it would have been without, and once."""
+    lost = MOVING | {"logits_real": torch.ones(4), "logits_fake": -torch.ones(4)}
+    _, before = play(tmp_path, [lost] * stop, patience=3)
+    _, after = play(tmp_path, [lost] * 5, patience=3, resume=tmp_path / "checkpoints" / "last.ckpt")
+    (sentence,) = before + after
+    assert sentence.startswith("batch step 3: 3 times in a row")
+
+
 def test_frames_that_are_all_the_same_are_told(tmp_path: Path) -> None:
     still = {"real": frames(-0.5, 0.5), "fake": frames(0.1, 0.1)}
     lone = {"real": frames(0.5), "fake": frames(0.1)}
-    logged, warned = play(tmp_path, TrainingHealth(patience=2), [still, lone, still, MOVING])
+    logged, warned = play(tmp_path, [still, lone, still, MOVING], patience=2)
     (sentence,) = warned
     assert sentence.startswith("batch step 3: 2 times in a row the generated frames of a batch were almost the same")
     assert logged[0]["health/variation"] == 0

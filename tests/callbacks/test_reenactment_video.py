@@ -51,6 +51,18 @@ def test_validations_are_skipped_and_plain_validation_writes_nothing(track_folde
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.parametrize("stop", [1, 2, 3])
+def test_a_resumed_training_skips_the_same_validations(track_folder: Path, tmp_path: Path, stop: int) -> None:
+    checkpoint = tmp_path / "a.ckpt"
+    for budget in (stop, 4):
+        callbacks = [ReenactmentVideo(every_n_validations=2, max_frames=2), BatchBudget(budget)]
+        trainer = make_trainer(tmp_path, *callbacks, val_check_interval=1)
+        resume = checkpoint if checkpoint.is_file() else None
+        trainer.fit(make_module(), datamodule=make_data(track_folder), ckpt_path=resume, weights_only=True)
+        trainer.save_checkpoint(checkpoint)
+    assert [video.name for video in sorted((tmp_path / "videos").iterdir())] == ["step-000002.mp4", "step-000004.mp4"]
+
+
 def test_the_pictures_stand_side_by_side_in_order() -> None:
     conditioning = torch.full((1, 18, 2, 2), -1.0)
     conditioning[0, 9:12] = 0.0  # diffuse colour of the last frame

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +120,61 @@ def test_no_window_reaches_over_a_cut(renderer: ConditioningRenderer, checkpoint
     cut = made(parameters, (5,))
     assert torch.equal(cut, torch.cat([made(parameters[:5]), made(parameters[5:])]))
     assert not torch.equal(cut, made(parameters))
+
+
+@pytest.mark.parametrize("cuts", [(), (2,)], ids=["one shot", "a short shot first"])
+@pytest.mark.parametrize("batch", [3, 8, 11])
+def test_a_compiled_network_is_compiled_once(
+    batch: int,
+    cuts: tuple[int, ...],
+    renderer: ConditioningRenderer,
+    checkpoint: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever the length of the clip and of its shots; the frames are the same."""
+    graphs: list[torch.fx.GraphModule] = []
+
+    def keep(graph: torch.fx.GraphModule, inputs: list[Tensor], **_: Any) -> Callable[..., Any]:
+        graphs.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=keep))
+    torch.save(checkpoint, tmp_path / "a.ckpt")
+    parameters = make_parameters(renderer.model, 21)
+    plain, compiled = (
+        torch.cat([frames for frames, _ in render_frames(generator, renderer, parameters, cuts, batch)])
+        for generator in (load_generator(tmp_path / "a.ckpt", compile=compile_) for compile_ in (False, True))
+    )
+    assert len(graphs) == 1
+    assert plain.float().std() > 1
+    assert (plain.short() - compiled.short()).abs().max() <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.gpu
+def test_cuda_graphs_make_the_same_frames(renderer: ConditioningRenderer, checkpoint: dict[str, Any], tmp_path: Path) -> None:
+    """One graph writes over what it wrote before."""
+    torch.save(checkpoint, tmp_path / "a.ckpt")
+    parameters = make_parameters(renderer.model, 21)
+    plain, compiled = (
+        torch.cat([frames for frames, _ in render_frames(generator, renderer.to(torch.device("cuda")), parameters, batch=11)])
+        for generator in (load_generator(tmp_path / "a.ckpt", "cuda", compile=compile_) for compile_ in (False, True))
+    )
+    assert (plain.short() - compiled.short()).abs().max() <= 1
+
+
+def test_a_network_that_cannot_be_compiled_is_refused(
+    checkpoint: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("no compiler")
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=fail))
+    torch.save(checkpoint, tmp_path / "a.ckpt")
+    generator = load_generator(tmp_path / "a.ckpt", compile=True)
+    with pytest.raises(ReenactError, match=r"cannot be compiled .*install a C\+\+ compiler"):
+        generator(torch.zeros(1, 27, 32, 32))
 
 
 def test_a_network_of_other_images_is_given_those(renderer: ConditioningRenderer, tmp_path: Path) -> None:

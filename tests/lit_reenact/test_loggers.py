@@ -5,18 +5,25 @@ from __future__ import annotations
 import json
 import re
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
 import wandb
 
+from callbacks import BatchBudget, BatchStepCheckpoint
+from lit_reenact import loggers
 from lit_reenact.errors import ReenactError
-from lit_reenact.loggers import check_loggers, finish_wandb, make_loggers
+from lit_reenact.loggers import finish_wandb, make_loggers
+from lit_reenact.run_folder import RunFolder, batch_step_of, joined_curves
+from tests.factories import make_module, make_trainer
+from tests.lit_reenact.test_module import Windows
 from tests.wandb_records import history
 
 RUN: dict[str, object] = {"id": "r", "name": "r", "displayName": "r", "config": "{}", "sweepName": None, "historyLineCount": 0}
@@ -132,6 +139,70 @@ def test_what_logs_is_chosen(tmp_path: Path) -> None:
     only.save()
     assert (tmp_path / "metrics" / "version_0" / "metrics.csv").read_text().splitlines() == ["loss/l1,step", "0.5,1"]
     assert wandb.run is None
-    if not any(map(find_spec, ("tensorboard", "tensorboardX"))):
-        with pytest.raises(ReenactError, match="the package tensorboard is not installed"):
-            check_loggers(["tensorboard"])
+
+
+def test_tensorboard_that_is_not_installed_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loggers, "find_spec", lambda name: None)
+    with pytest.raises(ReenactError, match="the package tensorboard is not installed"):
+        make_loggers(tmp_path, "a run", ["tensorboard"])
+    assert not list(tmp_path.iterdir())
+
+
+class Writer:
+    """Stands for TensorBoard's, and keeps what it is told."""
+
+    made: ClassVar[list[Writer]] = []
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = settings
+        self.scalars: list[tuple[str, float, int]] = []
+        self.made.append(self)
+
+    def add_scalar(self, name: str, value: float, step: int) -> None:
+        self.scalars.append((name, value, step))
+
+    def flush(self) -> None:
+        pass
+
+    close = flush
+
+
+def train(folder: Path, batches: int, resume: Path | None = None) -> None:
+    """With TensorBoard, values of every second batch."""
+    chosen = make_loggers(folder, "a run", ["tensorboard"], batch_step_of(resume))
+    settings = {"logger": chosen, "log_every_n_steps": 2, "limit_val_batches": 0}
+    trainer = make_trainer(folder, BatchBudget(batches), BatchStepCheckpoint(every_n_batches=3), **settings)
+    trainer.fit(make_module(), Windows(), ckpt_path=resume, weights_only=True)
+
+
+def test_tensorboard_is_told_what_the_file_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the same batch steps; what is logged again after a kill takes the place of the first."""
+    monkeypatch.setattr(loggers, "find_spec", lambda name: object())
+    monkeypatch.setattr("lightning.fabric.loggers.tensorboard._TENSORBOARD_AVAILABLE", True)
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer))
+    monkeypatch.setattr(Writer, "made", [])
+    train(tmp_path, 4)
+    train(tmp_path, 8, resume=tmp_path / "checkpoints" / "previous.ckpt")  # of batch step 3: as if it had been killed
+    first, second = Writer.made
+    assert {Path(writer.settings["log_dir"]) for writer in Writer.made} == {tmp_path / "tensorboard"}
+    assert [writer.settings["purge_step"] for writer in Writer.made] == [1, 4]
+    kept = [row for row in first.scalars if row[2] < 4] + second.scalars
+    curves: dict[str, dict[int, float]] = {}
+    for name, value, step in kept:
+        curves.setdefault(name, {})[step] = value
+    in_file = joined_curves(RunFolder(tmp_path).metrics)
+    assert curves.pop("epoch").keys() == {2, 4, 6, 8}
+    assert curves.keys() == in_file.keys() > {"loss/l1", "gradient/generator"}
+    for name, curve in curves.items():
+        assert curve == pytest.approx(in_file[name])
+
+
+def test_tensorboard_reads_it(tmp_path: Path) -> None:
+    """Its own reader, of a curve that was resumed before its end."""
+    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    train(tmp_path, 4)
+    train(tmp_path, 8, resume=tmp_path / "checkpoints" / "previous.ckpt")
+    events = reader.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    in_file = joined_curves(RunFolder(tmp_path).metrics)
+    assert {event.step: event.value for event in events.Scalars("loss/l1")} == pytest.approx(in_file["loss/l1"])
+    assert [event.step for event in events.Scalars("loss/l1")] == [2, 4, 6, 8]

@@ -8,6 +8,7 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from lit_reenact import metrics
+from lit_reenact.metrics.regions import region_l1
 
 
 @pytest.fixture
@@ -56,8 +57,8 @@ def _faces() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     return prediction, target, mask
 
 
-def test_face_l1_counts_the_face_alone() -> None:
-    values = metrics.face_l1(*_faces())
+def test_region_l1_counts_the_region_alone() -> None:
+    values = region_l1(*_faces())
     assert values[:2].tolist() == pytest.approx([10, 30])
     assert values[2].isnan()
 

@@ -343,6 +343,27 @@ def test_a_batch_that_is_not_finite_is_skipped_once() -> None:
         quiet_trainer(limit_val_batches=0).fit(ReenactModule(**SMALL), Spoilt({1, 2}))
 
 
+@pytest.mark.parametrize("older", [False, True])
+def test_a_resumed_training_remembers_that_it_skipped(older: bool, tmp_path: Path) -> None:
+    """The second batch in a row is refused as it is without a pause; a checkpoint that does not say counts from 0."""
+    trainer, path = quiet_trainer(limit_train_batches=2, limit_val_batches=0), tmp_path / "a.ckpt"
+    with pytest.warns(UserWarning, match="batch 2 are not finite"):
+        trainer.fit(ReenactModule(**SMALL), Spoilt({1}))
+    trainer.save_checkpoint(path)
+    if older:
+        checkpoint = torch.load(path, weights_only=True)
+        del checkpoint["skipped"]
+        torch.save(checkpoint, path)
+    resumed, again = ReenactModule(**SMALL), quiet_trainer(max_epochs=2, limit_train_batches=1, limit_val_batches=0)
+    expected: Any = (
+        pytest.warns(UserWarning, match="batch 3 are not finite: it is skipped, once")
+        if older
+        else pytest.raises(ReenactError, match="2 batches in a row are not finite: training stopped at batch step 2")
+    )
+    with expected:
+        again.fit(resumed, Spoilt({0}), ckpt_path=path, weights_only=True)
+
+
 @pytest.mark.parametrize("scaled", [False, True], ids=["bf16", "fp16"])
 def test_it_learns_in_half_precision(scaled: bool) -> None:
     """Lightning itself offers fp16 on a GPU alone; here its plugin is given a scaler for the CPU."""

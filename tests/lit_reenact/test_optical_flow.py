@@ -6,7 +6,7 @@ import pytest
 import torch
 from skimage.data import astronaut
 
-from datamodules.optical_flow import optical_flow
+from lit_reenact.optical_flow import optical_flow
 
 
 def test_it_tells_where_a_pixel_was() -> None:

@@ -1,0 +1,146 @@
+"""The page of an evaluation: the table with intervals, curves over time, the worst and the best frames; one HTML file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from torch import Tensor
+
+from lit_reenact.evaluation.charts import Line, line_chart
+from lit_reenact.evaluation.evaluate import MODEL, Evaluation, write_whole
+from lit_reenact.evaluation.page import image, page, section
+from lit_reenact.evaluation.report import AI_NOTICE
+from lit_reenact.evaluation.table import METRICS, metrics_table, motion_table, verdict
+from lit_reenact.metrics.frames import MS_SSIM_SIDE
+from lit_reenact.provenance import code_version
+from lit_reenact.reenactment import error_picture
+
+SHOWN = 3
+"""Worst frames, and best ones."""
+
+APART_SECONDS = 0.5
+"""Between two of them: neighbours would show the same."""
+
+CURVES = ("face_l1", "mouth_l1", "eyes_l1", "warped_error")
+COLOURS = ("var(--output)", "var(--driving)", "var(--third)")
+
+
+def write_page(evaluation: Evaluation, path: Path) -> None:
+    """Write the page; it needs no other file and makes no request."""
+    title = f"{evaluation.target}: held-out frames"
+    parts = [_header(title, evaluation), _numbers(evaluation), _motion(evaluation), _curves(evaluation)]
+    write_whole(path, page(title, [*parts, *_pictures(evaluation), _facts(evaluation)]))
+
+
+def extremes(values: Tensor, count: int, apart: float, largest: bool) -> list[int]:
+    """Numbers of the frames with the largest, or smallest, values (N,), the most extreme first, at least ``apart`` frames from
+    each other; frames without a value (NaN) never.
+    """
+    chosen: list[int] = []
+    for number in values.argsort(descending=largest, stable=True).tolist():
+        if len(chosen) < count and not values[number].isnan() and all(abs(number - other) >= apart for other in chosen):
+            chosen.append(number)
+    return chosen
+
+
+def _header(title: str, evaluation: Evaluation) -> str:
+    frames = f"{evaluation.frames.start} to {evaluation.frames.stop - 1}"
+    text = (
+        f"The end of the video, frames {frames}, was kept from training. Here these frames come from "
+        f"{escape(evaluation.origin)}, and each is compared with the real one."
+    )
+    return (
+        f'<header><span class="notice">AI-generated</span><h1>{escape(title)}</h1><p>{AI_NOTICE}</p>'
+        f'<p class="quiet">{text}</p></header>'
+    )
+
+
+def _numbers(evaluation: Evaluation) -> str:
+    means = {method: {name: value.value for name, value in row.items()} for method, row in evaluation.estimates.items()}
+    note = (
+        '<p class="quiet">Small numbers: the interval that holds the mean with 95 % probability, from a bootstrap over blocks of '
+        f"{evaluation.block} successive frames. It says how sure the mean over such frames is, not how another training would "
+        "end. Face, mouth and eyes are where the tracked face model shows them. The nearest frame is the training frame whose "
+        "tracked face lies nearest to the wanted one; the mean frame is the mean of all training frames. Flow-warped error "
+        "and flicker judge steadiness alone: a still picture does well there, so read them beside the others.</p>"
+    )
+    result = f'<p class="verdict">{escape(verdict(means, evaluation.measured))}</p>'
+    return section("Against the real frames", result, metrics_table(means, evaluation.estimates), note, *_missing(evaluation))
+
+
+def _missing(evaluation: Evaluation) -> list[str]:
+    """What is not in the table, and why."""
+    measured, reasons = evaluation.estimates[MODEL], []
+    if "ms_ssim" not in measured:
+        reasons.append(f"MS-SSIM is left out: it needs images of {MS_SSIM_SIDE} pixels or more.")
+    if "lpips" not in measured:
+        reasons.append("LPIPS is left out: the weights of its network are not on this machine.")
+    return [f'<p class="quiet">{reason}</p>' for reason in reasons]
+
+
+def _motion(evaluation: Evaluation) -> str:
+    if not evaluation.motion:
+        text = "The output was not tracked again: add --retrack to find out how its motion follows."
+        return section("Does the motion follow?", f'<p class="quiet">{text}</p>')
+    text = (
+        "<p>The real frames and the made ones were tracked once more from their pixels alone, as one video, so that what the "
+        "tracker takes for a frontal pose or a closed mouth is the same for both.</p>"
+    )
+    return section("Does the motion follow?", text, motion_table(evaluation.motion))
+
+
+def _curves(evaluation: Evaluation) -> str:
+    seconds = [number / evaluation.fps for number in evaluation.frames]
+    charts = [
+        line_chart(
+            f"{METRICS[key].name}, {METRICS[key].unit}",
+            {
+                method: Line(seconds, metrics[key].tolist(), colour)
+                for (method, metrics), colour in zip(evaluation.values.items(), COLOURS, strict=True)
+            },
+            "seconds",
+        )
+        for key in CURVES
+    ]
+    return section("Over time", f'<div class="charts">{"".join(charts)}</div>')
+
+
+def _pictures(evaluation: Evaluation) -> list[str]:
+    errors = evaluation.values[MODEL]["face_l1"]
+    apart = APART_SECONDS * evaluation.fps
+    scale = '<div class="scale">error: 0 <i></i> 64 of 255 levels or more</div>'
+    return [
+        section(f"The {name} frames", f"<p>By face L1, {order} first.</p>", _moments(evaluation, chosen), scale)
+        for name, order, chosen in (
+            ("worst", "the largest", extremes(errors, SHOWN, apart, largest=True)),
+            ("best", "the smallest", extremes(errors, SHOWN, apart, largest=False)),
+        )
+    ]
+
+
+def _moments(evaluation: Evaluation, numbers: Sequence[int]) -> str:
+    figures = []
+    for number in numbers:
+        real, made = evaluation.real[number], evaluation.made[number]
+        pictures = {"real": real, "output": made, "error": error_picture(made[None], real[None])[0]}
+        frame = evaluation.frames[number]
+        caption = (
+            f"frame {frame}, {frame / evaluation.fps:.1f} s: {float(evaluation.values[MODEL]['face_l1'][number]):.1f} levels"
+        )
+        cells = "".join(f"<div>{image(picture, f'{name}, {caption}')}{name}</div>" for name, picture in pictures.items())
+        figures.append(f'<figure class="moment"><figcaption>{caption}</figcaption>{cells}</figure>')
+    return f'<div class="moments">{"".join(figures)}</div>'
+
+
+def _facts(evaluation: Evaluation) -> str:
+    size = evaluation.real.shape[1]
+    facts = {
+        "target": evaluation.target,
+        "made by": evaluation.origin,
+        "frames": f"{len(evaluation.frames)} of {size}x{size} pixels, {evaluation.measured} with a known face count",
+        "software": f"lit_reenact {code_version()}",
+    }
+    items = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
+    return section("This evaluation", f'<dl class="facts">{items}</dl>')

@@ -1,0 +1,78 @@
+"""The motion of made frames against that of the real ones, both found again from pixels alone."""
+
+from __future__ import annotations
+
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lit_reenact.evaluation.intervals import products
+from lit_reenact.evaluation.motion import eye_opening, retrack
+from lit_reenact.face import load_face_model
+from lit_reenact.metrics.blinks import blink_events
+from lit_reenact.metrics.motion import expression_distance, gaze_error, landmark_distance, pose_distance
+from lit_reenact.provenance import ai_generated_tags
+from lit_reenact.reenactment import OUTPUT_CRF
+from lit_reenact.schema import Track
+from lit_reenact.video import VideoWriter
+
+
+def measure_motion(
+    made: Tensor, real: Tensor, fps: Fraction, cuts: tuple[int, ...] = (), progress: bool = True
+) -> dict[str, Tensor]:
+    """Track the made and the real frames again and compare what is found.
+
+    Both are tracked as one video with a cut between them: what a tracker learns of a person (which pose is frontal, where the
+    eyes look straight ahead, how wide a mouth opens) is then the same for both, and only motion is left to differ.
+
+    Args:
+        made: uint8 (N, S, S, 3).
+        real: the same.
+        fps: frames per second.
+        cuts: the first frame after every cut in them.
+        progress: whether to show progress bars.
+
+    Returns:
+        As ``compare_motion``.
+
+    Raises:
+        ReenactError: no face is found.
+    """
+    count = len(real)
+    both = (*cuts, count, *(count + cut for cut in cuts))
+    with tempfile.TemporaryDirectory() as folder:
+        video = Path(folder) / "real_then_made.mp4"
+        with VideoWriter(video, fps, tags=ai_generated_tags("real frames, then made ones"), crf=OUTPUT_CRF) as writer:
+            for frame in torch.cat([real, made]):
+                writer.write(frame)
+        return compare_motion(retrack(video, progress, both), count)
+
+
+def compare_motion(track: Track, count: int) -> dict[str, Tensor]:
+    """Frames [0, count) of a track, the driving motion, against the others, the output's.
+
+    Returns:
+        By the names of ``metrics.motion``, values of each frame (N, ...), NaN where one of the two shows no face:
+        ``pose_distance``, ``expression_distance``, ``landmark_distance``, ``gaze_error``; what ``intervals`` makes ``blink_f1``
+        and ``jaw_r`` of, the correlation of the jaw's opening; and ``face_found``, 1 for an output frame that shows a face.
+    """
+    driving, output = track.parameters[:count], track.parameters[count:]
+    wanted, found = track.landmarks.points[:count], track.landmarks.points[count:]
+    jaw = load_face_model(track.info.face_model).expression_names.index("jawOpen")
+    values = {
+        "pose_distance": pose_distance(driving.rotation, output.rotation),
+        "expression_distance": expression_distance(driving.expression, output.expression),
+        "landmark_distance": landmark_distance(wanted, found),
+        "gaze_error": gaze_error(driving.gaze, output.gaze),
+        "blink_f1": blink_events(eye_opening(wanted), eye_opening(found), float(Fraction(track.info.fps))),
+        "jaw_r": torch.stack([driving.expression[:, jaw], output.expression[:, jaw]], -1),
+    }
+    seen = track.landmarks.found[:count] & track.landmarks.found[count:]
+    values = {name: series.double() for name, series in values.items()}
+    for series in values.values():
+        series[~seen] = torch.nan
+    values["jaw_r"] = products(*values["jaw_r"].unbind(-1))
+    return {**values, "face_found": track.landmarks.found[count:].double()}

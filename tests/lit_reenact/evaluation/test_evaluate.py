@@ -1,0 +1,214 @@
+"""``lit-reenact evaluate``: the same twice, right where the answer is known, and one sentence where the input is bad."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from lit_reenact.cli import main
+from lit_reenact.evaluation.evaluation_page import extremes
+from lit_reenact.evaluation.frame_folder import read_frame_folder
+from lit_reenact.reenactment import TrackedClip
+from lit_reenact.tracking.trackfile import CLIP_NAME, load_track, save_track
+from tests.factories import make_module, make_track
+
+FRAMES = 70
+TEST = range(61, 70)
+"""0.8 of the frames, and a second (5 frames) later."""
+
+
+@pytest.fixture(scope="module")
+def track(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A track whose held-out part has 9 frames, one of which shows no face."""
+    folder = tmp_path_factory.mktemp("track")
+    made = make_track(folder, frames=FRAMES)
+    valid = made.valid.clone()
+    valid[TEST[4]] = False
+    save_track(replace(made, valid=valid), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def checkpoint(track: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    module = make_module(window=1)
+    torch.nn.init.normal_(module.generator.to_frame.weight, std=0.1)
+    info = load_track(track).info
+    state: dict[str, Any] = {"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}
+    state["TrackDataModule"] = {"source": [info.source], "clip_sha256": [info.clip_sha256]}
+    path = tmp_path_factory.mktemp("run") / "best.ckpt"
+    torch.save(state, path)
+    return path
+
+
+@pytest.fixture
+def pictures(track: Path, tmp_path: Path) -> Path:
+    """The real frames of the held-out part as PNG files, written out of order."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    frames = TrackedClip.load(track).read(TEST, 64)
+    for number in reversed(range(len(TEST))):
+        write(frames[number], folder / f"{number:03}.png")
+    (folder / "notes.txt").write_text("passed over")
+    return folder
+
+
+def write(frame: Tensor | np.ndarray, path: Path) -> None:
+    Image.fromarray(np.asarray(frame)).save(path)
+
+
+def run(track: Path, output: Path, *words: object) -> dict[str, Any]:
+    assert main(["evaluate", "--target", str(track), "-o", str(output), "--device", "cpu", *map(str, words)]) == 0
+    results: dict[str, Any] = json.loads((output / "metrics.json").read_text())
+    return results
+
+
+def test_the_same_command_twice_writes_the_same_numbers(track: Path, checkpoint: Path, tmp_path: Path) -> None:
+    results = [run(track, tmp_path / name, "--checkpoint", checkpoint) for name in ("first", "second")]
+    for name in ("metrics.json", "frames.csv", "report.html"):
+        first, second = ((tmp_path / folder / name).read_bytes() for folder in ("first", "second"))
+        assert first == second
+    assert sorted(path.name for path in (tmp_path / "first").iterdir()) == ["frames.csv", "metrics.json", "report.html"]
+    assert list(results[0]["methods"]) == ["model", "nearest frame", "mean frame"]
+    assert results[0]["frames"] == [TEST.start, TEST.stop]
+    assert (results[0]["measured"], results[0]["size"]) == (8, 32)
+
+
+def test_means_and_intervals_are_those_of_the_frames(track: Path, checkpoint: Path, tmp_path: Path) -> None:
+    results = run(track, tmp_path, "--checkpoint", checkpoint)
+    with (tmp_path / "frames.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["method"] == "nearest frame"]
+    assert [int(row["frame"]) for row in rows] == list(TEST)
+    assert rows[4]["face_l1"] == ""
+    for name in ("l1", "face_l1", "mouth_psnr", "eyes_ssim"):
+        values = [float(row[name]) for row in rows if row[name]]
+        told = results["methods"]["nearest frame"][name]
+        assert told["mean"] == pytest.approx(np.mean(values), rel=1e-4)
+        assert min(values) - 1e-4 <= told["low"] <= told["mean"] <= told["high"] <= max(values) + 1e-4
+
+
+def test_the_real_frames_themselves_are_perfect(track: Path, pictures: Path, tmp_path: Path) -> None:
+    model = run(track, tmp_path, "--frames", pictures)["methods"]["model"]
+    assert all(model[name] == {"mean": 0, "low": 0, "high": 0} for name in ("l1", "face_l1", "photometric", "flicker"))
+    assert model["ssim"]["mean"] == pytest.approx(1, abs=1e-5)
+    assert model["psnr"]["mean"] is None  # infinite
+    page = (tmp_path / "report.html").read_text()
+    assert "the model beats both baselines in Face L1, PSNR and SSIM" in page
+    assert "LPIPS untrained" not in page
+
+
+def test_smaller_pictures_are_compared_at_their_own_size(track: Path, pictures: Path, tmp_path: Path) -> None:
+    frames = TrackedClip.load(track).read(TEST, 32)
+    for number, frame in enumerate(frames):
+        write(frame, pictures / f"{number:03}.png")
+    results = run(track, tmp_path, "--frames", pictures)
+    assert results["size"] == 32
+    assert results["methods"]["model"]["l1"]["mean"] == 0
+
+
+def test_a_checkpoint_is_measured_on_what_it_was_not_trained_on(track: Path, checkpoint: Path, tmp_path: Path) -> None:
+    state = torch.load(checkpoint, weights_only=True)
+    torch.save({**state, "datamodule_hyper_parameters": {"fractions": (0.5, 0.2)}}, tmp_path / "other.ckpt")
+    assert run(track, tmp_path, "--checkpoint", tmp_path / "other.ckpt")["frames"] == [54, 70]
+
+
+def one_missing(folder: Path) -> None:
+    (folder / "003.png").unlink()
+
+
+def empty(folder: Path) -> None:
+    for path in folder.glob("*.png"):
+        path.unlink()
+
+
+def oblong(folder: Path) -> None:
+    write(np.zeros((64, 48, 3), np.uint8), folder / "005.png")
+
+
+def too_large(folder: Path) -> None:
+    write(np.zeros((128, 128, 3), np.uint8), folder / "000.png")
+
+
+def of_two_sizes(folder: Path) -> None:
+    write(np.zeros((32, 32, 3), np.uint8), folder / "005.png")
+
+
+def no_picture(folder: Path) -> None:
+    (folder / "005.png").write_text("words")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (one_missing, "holds 8 pictures, but there must be 9, one for each of frames 61 to 69"),
+        (empty, "holds no PNG or JPEG picture"),
+        (oblong, "005.png is 48x64: frames must be square"),
+        (too_large, "000.png is 128x128: frames must be square and of 64 pixels or less"),
+        (of_two_sizes, "005.png is 32x32, but 000.png is not"),
+        (no_picture, "005.png cannot be read as a picture"),
+    ],
+)
+def test_bad_pictures_are_told_in_a_sentence(
+    spoil: Any, words: str, track: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil(pictures)
+    assert words in refused(track, tmp_path, capsys, "--frames", pictures)
+
+
+def refused(track: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    output = tmp_path / "out"
+    assert main(["evaluate", "--target", str(track), "-o", str(output), *map(str, words)]) == 2
+    assert not output.exists()
+    (sentence,) = capsys.readouterr().err.strip().splitlines()
+    return sentence
+
+
+def test_a_folder_that_is_not_there(track: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no such folder" in refused(track, tmp_path, capsys, "--frames", tmp_path / "nowhere")
+    assert "no such checkpoint" in refused(track, tmp_path, capsys, "--checkpoint", tmp_path / "nowhere.ckpt")
+
+
+def test_a_checkpoint_of_another_target(
+    track: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = torch.load(checkpoint, weights_only=True)
+    torch.save({**state, "TrackDataModule": {"source": ["b.mp4"], "clip_sha256": ["1"]}}, tmp_path / "b.ckpt")
+    assert "was trained on b.mp4, not on synthetic.mp4" in refused(track, tmp_path, capsys, "--checkpoint", tmp_path / "b.ckpt")
+
+
+def test_a_clip_too_short_to_hold_anything_out(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "short").mkdir()
+    make_track(tmp_path / "short", frames=20)
+    (tmp_path / "pictures").mkdir()
+    assert "leave 0 for its validation part" in refused(tmp_path / "short", tmp_path, capsys, "--frames", tmp_path / "pictures")
+
+
+def test_a_held_out_part_without_a_face(track: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    blind = tmp_path / "blind"
+    blind.mkdir()
+    (blind / CLIP_NAME).hardlink_to(track / CLIP_NAME)
+    known = load_track(track)
+    save_track(replace(known, valid=torch.arange(FRAMES) < TEST.start), blind)
+    assert "shows no face in its held-out part" in refused(blind, tmp_path, capsys, "--frames", pictures)
+
+
+def test_jpeg_and_capital_letters_count_as_pictures(tmp_path: Path) -> None:
+    write(np.full((8, 8, 3), 40, np.uint8), tmp_path / "b.PNG")
+    write(np.full((8, 8, 3), 200, np.uint8), tmp_path / "a.jpg")
+    assert read_frame_folder(tmp_path, 2, 8, "frames")[:, 0, 0, 0].tolist() == [200, 40]
+
+
+def test_extremes_keep_apart_and_skip_what_has_no_value() -> None:
+    values = torch.tensor([5.0, 9.0, 8.0, 1.0, torch.nan, 2.0, 7.0])
+    assert extremes(values, 3, apart=2, largest=True) == [1, 6, 3]
+    assert extremes(values, 2, apart=2, largest=False) == [3, 5]
+    assert extremes(values[:1], 3, apart=2, largest=True) == [0]
