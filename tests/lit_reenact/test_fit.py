@@ -158,7 +158,6 @@ def test_another_clip_behind_the_same_track_folder_is_refused(
         ("--trainer.precision=16-mixed", "trainer.precision is 16-mixed, which a CPU does not train in"),
         ("--trainer.sync_batchnorm=true", "trainer.sync_batchnorm is on, which works on GPUs alone"),
         ("--model.lambda_temporal=1", "model.lambda_temporal is 1.0, but data.flow is off"),
-        ("--loggers=[tensorboard]", "tensorboard"),
         ("--trainer.logger=true", "trainer.logger is not read"),
         ("--track=nowhere", "nowhere: no such track"),
         ("--config=nowhere.yaml", "nowhere.yaml"),
