@@ -15,7 +15,7 @@ from lit_reenact.metrics.regions import region_l1, region_mean, region_psnr
 from lit_reenact.schema import EMPTY, EYES, MOUTH
 
 _BATCH = 2
-"""Frames compared at once: so few that what is computed of them stays in a processor's cache, which is twice as fast as 16."""
+"""Frames compared at once, of every method: what is computed of them stays small."""
 
 Values = dict[str, dict[str, Tensor]]
 """Method to metric to its value of each frame, (T,); NaN where a frame has none."""
