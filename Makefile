@@ -17,7 +17,7 @@ demo: $(STAMP)
 	@$(BIN)/lit-reenact demo
 
 test: $(STAMP)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: $(STAMP)
 	$(BIN)/ruff check .
