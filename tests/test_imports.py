@@ -34,7 +34,7 @@ FLOORS = (
     {"tracking", "inference"},
     {"datamodules", "reenactment", "run_folder", "loggers", "finetuning", "cluster"},
     {"evaluation", "callbacks"},
-    {"demo", "cli", "doctor", "suitability", "fit"},
+    {"demo", "cli", "commands", "doctor", "suitability", "fit"},
 )
 """Parts of lit_reenact, and the two packages beside it. On the ground floor (the types and what they need) and on the top one
 (the commands, where everything meets) the parts may import each other."""
