@@ -13,11 +13,10 @@ from lightning.pytorch.loggers import WandbLogger
 from torch import Tensor
 
 from lit_reenact.module import ReenactModule
-from lit_reenact.provenance import ai_generated_tags
+from lit_reenact.provenance import Ingredient, Record, generated_video
 from lit_reenact.reenactment import TrackedClip, conditioning_picture, synthesise
 from lit_reenact.schema import CONDITIONING, ConditioningImage, Track, Window, conditioning_channels
 from lit_reenact.transfer import reenact
-from lit_reenact.video import VideoWriter
 
 
 def side_by_side(
@@ -101,15 +100,14 @@ class ReenactmentVideo(Callback):
             return
         target: Track = trainer.datamodule.track  # type: ignore[attr-defined]
         name, facts = f"step-{pl_module.batch_step:06d}", {"batch_step": str(pl_module.batch_step)}
-        facts["target_sha256"] = target.info.source_sha256
-        tags = ai_generated_tags("conditioning | output | target", **facts)
-        _write(trainer, "val/reenactment", f"{name}.mp4", Fraction(target.info.fps), tags, torch.cat(self.rows))
+        trained_on = Ingredient.of(target, "target")
+        record = Record("conditioning | output | target", (trained_on,), settings=facts)
+        _write(trainer, "val/reenactment", f"{name}.mp4", Fraction(target.info.fps), record, torch.cat(self.rows))
         if self.driver is not None:
-            facts["source_sha256"] = self.driver.track.info.source_sha256
-            tags = ai_generated_tags("driving frame | conditioning | output", **facts)
-            _write(
-                trainer, "val/driven", f"{name}-driven.mp4", self.driver.fps, tags, self._driven(pl_module, target, self.driver)
-            )
+            people = (trained_on, Ingredient.of(self.driver.track, "source"))
+            record = Record("driving frame | conditioning | output", people, settings=facts)
+            rows = self._driven(pl_module, target, self.driver)
+            _write(trainer, "val/driven", f"{name}-driven.mp4", self.driver.fps, record, rows)
 
     def _driven(self, module: ReenactModule, target: Track, driver: TrackedClip) -> Iterator[Tensor]:
         """Rows of driving frame | conditioning | output, uint8 (H, 3 W, 3)."""
@@ -120,10 +118,10 @@ class ReenactmentVideo(Callback):
             yield from torch.cat([driving, conditioning, frames], dim=2)
 
 
-def _write(trainer: Trainer, key: str, name: str, fps: Fraction, tags: dict[str, str], rows: Iterable[Tensor]) -> None:
+def _write(trainer: Trainer, key: str, name: str, fps: Fraction, record: Record, rows: Iterable[Tensor]) -> None:
     """Write the rows as a video, and show it in W&B."""
     path = Path(trainer.default_root_dir) / "videos" / name
-    with VideoWriter(path, fps, tags=tags) as video:
+    with generated_video(path, fps, record) as video:
         for row in rows:
             video.write(row)
     module: ReenactModule = trainer.lightning_module  # type: ignore[assignment]

@@ -16,6 +16,7 @@ from datamodules.clip_frames import ClipFrames
 from datamodules.conditioning_cache import conditioning_cache
 from lit_reenact.errors import ReenactError
 from lit_reenact.face import load_face_model
+from lit_reenact.paths import listed_lines
 from lit_reenact.rendering.ablations import Renderer, make_renderer
 from lit_reenact.schema import ConditioningImage, Track
 from lit_reenact.split import Split, temporal_split
@@ -127,13 +128,7 @@ def read_subjects(track: str | Sequence[str]) -> list[Path]:
     source = str(track)
     if len(folders) == 1 and folders[0].is_file():
         manifest = folders[0]
-        try:
-            lines = [line.strip() for line in manifest.read_text(encoding="utf-8").splitlines()]
-        except (OSError, UnicodeDecodeError) as error:
-            raise ReenactError(
-                f"{manifest} cannot be read as text: give a track folder, or a text file with one a line"
-            ) from error
-        folders = [manifest.parent / line for line in lines if line and not line.startswith("#")]
+        folders = [manifest.parent / line for _, line in listed_lines(manifest, "one track folder")]
     if not folders:
         raise ReenactError(f"data.track: {source} names no track folder")
     seen: set[Path] = set()

@@ -7,7 +7,7 @@ import errno
 import sys
 from collections.abc import Sequence
 
-from lit_reenact.commands import demo, doctor, evaluate, reenact, track
+from lit_reenact.commands import ablate, app, demo, doctor, edit, evaluate, export, live, reenact, sweep, track, verify
 from lit_reenact.errors import ReenactError
 
 BAD_INPUT = 2
@@ -22,8 +22,10 @@ give the target the source's head pose, expression and gaze.
   lit-reenact fit --config configs/paper.yaml --track tracks/target
   lit-reenact reenact --source tracks/source --target tracks/target --checkpoint CKPT -o out.mp4
   lit-reenact evaluate --target tracks/target --checkpoint CKPT -o outputs/evaluation
+  lit-reenact ablate configs/ablations/*.yaml --track tracks/target --seeds 3
 
-Every video that it writes says in its metadata that it was AI-generated. Use it on people who agreed to it."""
+Every video that it writes says in its metadata, and under a signature, that it was AI-generated. Use it on people who
+agreed to it."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -39,7 +41,7 @@ def build_parser() -> argparse.ArgumentParser:
         ("test", "measure on the test part"),
     ):
         commands.add_parser(name, help=f"{what} (LightningCLI; `lit-reenact {name} --help` lists every setting)", add_help=False)
-    for command in (reenact, evaluate, demo):
+    for command in (reenact, edit, live, app, evaluate, ablate, sweep, verify, export, demo):
         command.add(commands)
     return parser
 

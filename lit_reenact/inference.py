@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lit_reenact.cuts import shots
 from lit_reenact.errors import ReenactError
+from lit_reenact.exported import OnnxGenerator
 from lit_reenact.module import ReenactModule
 from lit_reenact.networks.generator import Generator
 from lit_reenact.precision import computes_in_bfloat16
@@ -34,8 +35,8 @@ def load_generator(
     """The generator of a training checkpoint, with its averaged weights where it has them, ready to run.
 
     Args:
-        checkpoint: written by ``lit-reenact fit``.
-        device: where it shall run.
+        checkpoint: written by ``lit-reenact fit``; or an ``.onnx`` file that ``lit-reenact export`` wrote of one.
+        device: where it shall run; ONNX runs on the processor.
         target: if given, the generator must have been trained on this track's clip.
         precision: of its weights. ``bfloat16`` is faster where the processor computes in it and changes frames by less than a
             level of 255 on average; ``auto`` takes it there, and float32 elsewhere.
@@ -43,19 +44,39 @@ def load_generator(
             alone then.
 
     Raises:
-        ReenactError: no such file, not a checkpoint of this project, weights that do not fit its own settings, or another target.
+        ReenactError: no such file, not a checkpoint of this project, weights that do not fit its own settings, or another target;
+            ``.onnx`` in bfloat16 or to be compiled, or any ``.pt2``.
     """
+    if checkpoint.suffix in (".onnx", ".pt2"):
+        return _load_exported(checkpoint, target, precision, compile)
     state = read_checkpoint(checkpoint)
     trained_on = state.get("TrackDataModule", {})
-    if target is not None and target.info.clip_sha256 not in trained_on.get("clip_sha256", target.info.clip_sha256):
-        raise ReenactError(
-            f"{checkpoint} was trained on {', '.join(trained_on['source'])}, not on {target.info.source}: give its own target"
-        )
+    if "clip_sha256" in trained_on:
+        _check_target(checkpoint, target, trained_on["source"], trained_on["clip_sha256"])
     generator = load_networks(checkpoint, state).generator.eval().to(device)
     if precision == "bfloat16" or (precision == "auto" and computes_in_bfloat16(torch.device(device))):
         generator.to_bfloat16()
     if compile:
         _compile(generator)
+    return generator
+
+
+def _check_target(checkpoint: Path, target: Track | None, sources: Sequence[str], clips: Sequence[str]) -> None:
+    if target is not None and target.info.clip_sha256 not in clips:
+        raise ReenactError(f"{checkpoint} was trained on {', '.join(sources)}, not on {target.info.source}: give its own target")
+
+
+def _load_exported(file: Path, target: Track | None, precision: Precision, compiled: bool) -> OnnxGenerator:
+    if file.suffix == ".pt2":
+        raise ReenactError(
+            f"{file} is not run here, for to load a .pt2 runs whatever code somebody put into it: give the checkpoint, or export "
+            "that to .onnx"
+        )
+    if compiled or precision == "bfloat16":
+        raise ReenactError(f"{file} runs in ONNX Runtime, in float32: leave out --compile and --precision bfloat16")
+    generator = OnnxGenerator(file)
+    if generator.description.clip_sha256:
+        _check_target(file, target, generator.description.source, generator.description.clip_sha256)
     return generator
 
 
@@ -133,6 +154,7 @@ def render_frames(
     parameters: FaceParameters,
     cuts: tuple[int, ...] = (),
     batch: int = BATCH,
+    first: int = 0,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Synthesise a frame for every one of ``parameters``, in order.
 
@@ -142,6 +164,7 @@ def render_frames(
         parameters: of T frames.
         cuts: the first frame after every cut; windows do not reach over one.
         batch: frames synthesised at once.
+        first: frame to begin with, where an earlier run has ended; the frames are those of a run from the start, bit for bit.
 
     Yields:
         Pairs of chunks: the frames, uint8 (N, H, W, 3), and their conditioning images, uint8 (N, 3 K, H, W); N <= batch.
@@ -150,17 +173,19 @@ def render_frames(
         ReenactError: the renderer makes images of another size than the generator was trained on.
     """
     for start, stop in shots(cuts, len(parameters)):
-        yield from _render_shot(generator, renderer, parameters[start:stop], batch)
+        if stop > first:
+            yield from _render_shot(generator, renderer, parameters[start:stop], batch, max(0, first - start))
 
 
 def _render_shot(
-    generator: Generator, renderer: Renderer, parameters: FaceParameters, batch: int
+    generator: Generator, renderer: Renderer, parameters: FaceParameters, batch: int, known: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     device, shape, size = next(generator.parameters()).device, generator.shape, generator.image_size
     memory = WindowMemory()
     images = torch.empty(0, conditioning_channels(generator.conditioning), size, size, dtype=torch.uint8, device=device)
-    first = 0  # frame of the first of the images
-    for start in range(0, len(parameters), batch):
+    begin = known // batch * batch  # the same frames are synthesised together as in a run from the start
+    first = max(0, begin - shape.before)  # frame of the first of the images
+    for start in range(begin, len(parameters), batch):
         stop = min(start + batch, len(parameters))
         reached = min(stop + shape.after, len(parameters))
         new = renderer(parameters[first + len(images) : reached]).to(device)
@@ -170,6 +195,7 @@ def _render_shot(
         shown = shape.frames(torch.arange(start, stop), 0, len(parameters) - 1) - first
         output = generator(stack_windows(images, shown.to(device), memory))
         frames = ((output + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
-        yield frames.permute(0, 2, 3, 1).cpu(), images[start - first : stop - first].cpu()
+        new_ones = slice(max(0, known - start), None)
+        yield frames.permute(0, 2, 3, 1)[new_ones].cpu(), images[start - first : stop - first][new_ones].cpu()
         done = max(0, stop - shape.before - first)  # images that no later window shows
         images, first = images[done:], first + done

@@ -56,7 +56,11 @@ def check_loggers(names: Sequence[LoggerName]) -> None:
 
 
 def make_loggers(
-    folder: Path, name: str, names: Sequence[LoggerName] = ("wandb",), batch_step: int | None = None
+    folder: Path,
+    name: str,
+    names: Sequence[LoggerName] = ("wandb",),
+    batch_step: int | None = None,
+    project: str = PROJECT,
 ) -> list[Logger]:
     """Loggers that write into ``folder``; a resumed run goes on under the same W&B id.
 
@@ -65,12 +69,13 @@ def make_loggers(
         name: of the run, for W&B.
         names: what logs besides the CSV file.
         batch_step: where the training goes on. What TensorBoard was told of later ones is told again, and takes the place of it.
+        project: of W&B.
 
     Raises:
         ReenactError: as ``check_loggers``.
     """
     check_loggers(names)
-    loggers: list[Logger] = [_make_wandb_logger(folder, name)] if "wandb" in names else []
+    loggers: list[Logger] = [_make_wandb_logger(folder, name, project)] if "wandb" in names else []
     if "tensorboard" in names:
         purge = None if batch_step is None else batch_step + 1
         settings: dict[str, Any] = {"version": "", "default_hp_metric": False, "purge_step": purge}
@@ -96,7 +101,7 @@ def finish_wandb() -> None:
             _say(f"Weights & Biases was offline: `wandb sync {shlex.quote(str(folder.parent))}/offline-run-*` uploads this run.")
 
 
-def _make_wandb_logger(folder: Path, name: str) -> WandbLogger:
+def _make_wandb_logger(folder: Path, name: str, project: str) -> WandbLogger:
     """Online if that is possible: a training never waits for an account or a server."""
     os.environ.setdefault("WANDB_SILENT", "true")
     import wandb
@@ -106,22 +111,22 @@ def _make_wandb_logger(folder: Path, name: str) -> WandbLogger:
         problem = _silence_of(wandb.setup().settings.base_url)
         if problem is None:
             try:
-                return _start(folder, name, mode)
+                return _start(folder, name, project, mode)
             except wandb.Error as error:
                 problem = " ".join(str(error).split())
                 wandb.teardown()  # else the id counts as taken
         _say(f"Weights & Biases cannot be used ({problem}): this run is logged offline.")
         mode = "offline"
-    return _start(folder, name, mode)
+    return _start(folder, name, project, mode)
 
 
-def _start(folder: Path, name: str, mode: str) -> WandbLogger:
+def _start(folder: Path, name: str, project: str, mode: str) -> WandbLogger:
     import wandb
 
     seconds = float(os.environ.get("WANDB_FINISH_TIMEOUT", UPLOAD_SECONDS))
     settings = wandb.Settings(console="off", finish_timeout=seconds, finish_timeout_raises=True)
     number = _run_id(folder) if rank_zero_only.rank == 0 else None  # type: ignore[attr-defined]  # else each would draw one
-    logger = BatchStepWandbLogger(name=name, project=PROJECT, save_dir=folder, id=number, mode=mode, settings=settings)
+    logger = BatchStepWandbLogger(name=name, project=project, save_dir=folder, id=number, mode=mode, settings=settings)
     _use_batch_step_axis(logger)
     return logger
 

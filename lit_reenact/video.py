@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,7 +25,7 @@ from torch.nn.functional import interpolate
 from lit_reenact.audio import Soundtrack
 from lit_reenact.errors import ReenactError
 from lit_reenact.hdr import to_sdr, transfer_of
-from lit_reenact.timeline import open_video, read_timeline
+from lit_reenact.timeline import Timeline, open_video, read_timeline
 
 Frame = npt.NDArray[np.uint8]
 
@@ -103,7 +103,7 @@ def iterate_frames(path: Path, fps: Fraction | None = None, first: int = 0) -> I
     timeline = read_timeline(path)
     rate = float(fps or timeline.rate)
     count = timeline.frame_count(fps or timeline.rate)
-    early = min(1 / rate, timeline.step) / 2
+    early = _early(timeline, rate)
     given = 0
     converter = VideoReformatter()
     shown: av.VideoFrame | None = None
@@ -111,7 +111,7 @@ def iterate_frames(path: Path, fps: Fraction | None = None, first: int = 0) -> I
     with open_video(path) as (container, stream):
         try:
             for index, frame in enumerate(container.decode(stream)):
-                time = _time(frame, timeline.start) if timeline.timed else index * timeline.step
+                time = time_of(frame, timeline.start) if timeline.timed else index * timeline.step
                 due = min(count, int(np.ceil((time - early) * rate)))  # frames of the constant rhythm before this one's turn
                 if shown is not None and given < due:
                     if first < due:
@@ -129,7 +129,20 @@ def iterate_frames(path: Path, fps: Fraction | None = None, first: int = 0) -> I
         yield image
 
 
-def _time(frame: av.VideoFrame, start: Fraction) -> float:
+def shown_frames(timeline: Timeline, fps: Fraction) -> npt.NDArray[np.int64]:
+    """Which frame of the file each frame that ``iterate_frames`` gives out is: int64 (``timeline.frame_count(fps)``,)."""
+    turns = np.ceil((timeline.times - _early(timeline, float(fps))) * float(fps))  # from when on each frame of the file is shown
+    numbers = np.arange(timeline.frame_count(fps))
+    return np.maximum(np.searchsorted(turns, numbers, side="right") - 1, 0)
+
+
+def _early(timeline: Timeline, rate: float) -> float:
+    """How long before its time a frame is shown, seconds."""
+    return min(1 / rate, timeline.step) / 2
+
+
+def time_of(frame: av.VideoFrame, start: Fraction) -> float:
+    """When a decoded frame is due, seconds from the first one (``Timeline.start``)."""
     pts = frame.pts if frame.pts is not None else frame.dts
     assert pts is not None
     assert frame.time_base is not None
@@ -244,6 +257,7 @@ class VideoWriter:
         crf: x264's quality, smaller is better; 17 is visually lossless.
         gop: frames from one key frame to the next.
         preset: of x264: how hard it tries to make the file small.
+        finish: called with the complete file just before it gets its name, to add what must stand in it last.
     """
 
     def __init__(
@@ -256,6 +270,7 @@ class VideoWriter:
         crf: int = 17,
         gop: int = 12,
         preset: str = "medium",
+        finish: Callable[[Path], None] | None = None,
     ) -> None:
         self.path = Path(path)
         self.fps = Fraction(fps)
@@ -264,6 +279,7 @@ class VideoWriter:
         self._options = {"crf": str(crf), "g": str(gop), "bf": "0", "preset": preset}
         self._converter = VideoReformatter()
         self._audio_from = Path(audio_from) if audio_from is not None else None
+        self._finish = finish
         self._soundtrack: Soundtrack | None = None
         self._stream: VideoStream | None = None
         try:
@@ -307,6 +323,8 @@ class VideoWriter:
             with suppress(*(() if kind is None else (av.FFmpegError,))):
                 self._container.close()  # writes the index
             if kind is None:
+                if self._finish is not None:
+                    self._finish(self._temporary)
                 self._temporary.replace(self.path)
         except av.FFmpegError as failure:
             raise ReenactError(f"{self.path} cannot be written: {failure.strerror}") from failure

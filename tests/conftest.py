@@ -17,6 +17,12 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _certificate_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Videos that tests make are signed with a certificate that ends with them."""
+    os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("settings"))
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
     """Small tensors on many threads are slower than on one, above all beside other processes."""
     torch.set_num_threads(1)

@@ -21,7 +21,6 @@ def run(*words: object) -> None:
     assert main([str(word) for word in words]) == 0
 
 
-@pytest.mark.slow
 def test_from_clips_to_a_reenacted_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setitem(clips.RECIPES, "source", replace(clips.RECIPES["source"], size=128))

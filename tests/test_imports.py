@@ -29,12 +29,12 @@ FLOORS = (
         "precision",
     },
     {"video", "networks", "losses", "adversarial", "metrics", "cuts", "measures", "occlusion", "optical_flow", "random_state"},
-    {"landmarks", "face", "module", "provenance", "notes"},
+    {"landmarks", "face", "module", "exported", "provenance", "notes"},
     {"rendering", "transfer", "prepare", "glance"},
-    {"tracking", "inference"},
-    {"datamodules", "reenactment", "run_folder", "loggers", "finetuning", "cluster"},
-    {"evaluation", "callbacks"},
-    {"demo", "cli", "commands", "doctor", "suitability", "fit"},
+    {"tracking", "inference", "guard", "edit"},
+    {"datamodules", "reenactment", "run_folder", "loggers", "finetuning", "cluster", "export", "hair_removal"},
+    {"evaluation", "live", "app", "edited_video", "callbacks"},
+    {"demo", "cli", "commands", "doctor", "suitability", "fit", "sweep", "ablations"},
 )
 """Parts of lit_reenact, and the two packages beside it. On the ground floor (the types and what they need) and on the top one
 (the commands, where everything meets) the parts may import each other."""

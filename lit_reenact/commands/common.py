@@ -6,10 +6,82 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lit_reenact.errors import ReenactError
+
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 else:
     Commands = object
+
+
+def add_synthesis(parser: argparse.ArgumentParser) -> None:
+    """Arguments of a command that makes a video: the network, how it runs, and how the result is shown."""
+    parser.add_argument(
+        "--checkpoint", type=Path, required=True, metavar="C", help="of `lit-reenact fit`: a file or its run's folder"
+    )
+    shown = parser.add_argument_group("how it is shown")
+    shown.add_argument(
+        "--full-frame",
+        action="store_true",
+        help="paste the result back into the full frames of the target's own video, not only its crop; needs --original",
+    )
+    shown.add_argument("--original", type=Path, metavar="VIDEO", help="the video that the target's track was made of")
+    shown.add_argument("--label", action="store_true", help="say in a corner of every frame that it is AI-generated")
+    running = parser.add_argument_group("how it runs")
+    running.add_argument(
+        "--tracks",
+        type=Path,
+        default=Path("outputs/tracks"),
+        help="where videos given here are tracked to (default: %(default)s)",
+    )
+    running.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
+    running.add_argument(
+        "--precision",
+        choices=["auto", "float32", "bfloat16"],
+        default="auto",
+        help="bfloat16 is about twice as fast where the processor knows it; auto finds out (default: %(default)s)",
+    )
+    running.add_argument(
+        "--compile",
+        action="store_true",
+        help="compile the network first, which takes a minute or two and a C++ compiler, on a GPU into CUDA graphs: worth trying "
+        "there on long videos; on processors it has been seen to make things slower",
+    )
+
+
+def original_of(arguments: argparse.Namespace) -> Path | None:
+    """The video to paste back into, with ``--full-frame``.
+
+    Raises:
+        ReenactError: only one of ``--full-frame`` and ``--original`` is given, and the target is a track, not a video.
+    """
+    original: Path | None = arguments.original
+    if not arguments.full_frame:
+        if original is not None:
+            raise ReenactError(f"--original {original} is for --full-frame alone: give both, or neither")
+        return None
+    if original is None and is_track(arguments.target):
+        raise ReenactError("--full-frame needs --original, the video that the target's track was made of")
+    return original or arguments.target
+
+
+def checkpoint_file(path: Path) -> Path:
+    """The checkpoint that a file, or the best one of a run's folder, is.
+
+    Raises:
+        ReenactError: the folder holds no checkpoint, or several runs.
+    """
+    from lit_reenact.run_folder import RunFolder
+
+    if not path.is_dir():
+        return path
+    seeds = sorted(path.glob("seed-*"))
+    if len(seeds) > 1:
+        raise ReenactError(f"{path} holds {len(seeds)} runs: give one of them, such as {seeds[0]}")
+    run = RunFolder(seeds[0] if seeds else path)
+    if not run.best.is_file():
+        raise ReenactError(f"{path} holds no checkpoint ({run.best} is missing): give the folder of a run that has been trained")
+    return run.best
 
 
 def device_of(name: str) -> str:

@@ -8,14 +8,16 @@ from pathlib import Path
 from lit_reenact.commands.common import Commands, device_of
 
 DESCRIPTION = """Compare frames with the real ones of the target's held-out part: the end of its clip, which no training saw
-(70 % are for training, 10 % for validation, the rest for this; one second between them is left out). Two baselines that learn
-nothing, the nearest training frame and the mean training frame, are measured beside them.
+(70 % are for training, 10 % for validation, the rest for this; one second between them is left out). Baselines that learn
+nothing are measured beside them: the nearest training frame, as it is, bent to the wanted face, or with a rendered face; and the
+mean training frame.
 
   lit-reenact evaluate --target tracks/target --checkpoint CKPT            what a training reached
   lit-reenact evaluate --target tracks/target --frames folder/of/pictures  what another system reached
 
-DIR gets metrics.json (each metric's mean and 95 % interval), frames.csv (the values of each frame) and report.html (tables,
-curves, the worst and the best frames). The same command writes the same numbers."""
+DIR gets metrics.json (each metric's mean and 95 % interval), frames.csv (the values of each frame), report.html (tables, curves,
+error maps, the worst and the best frames, real and made over each other) and comparison.png (all methods side by side). The same
+command writes the same numbers."""
 
 
 def add(commands: Commands) -> None:
@@ -37,22 +39,46 @@ def add(commands: Commands) -> None:
         "smaller; the real frames are then compared at that size",
     )
     parser.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        type=named_folder,
+        metavar="NAME=FOLDER",
+        help="more frames to be measured beside them, as for --frames; as often as needed",
+    )
+    parser.add_argument(
         "-o", "--output", type=Path, default=Path("outputs/evaluation"), metavar="DIR", help="default: %(default)s"
     )
     parser.add_argument(
         "--retrack",
         action="store_true",
         help="also track the made frames again, from their pixels alone, and compare head pose, expression, gaze, blinks and "
-        "jaw with the real ones'; takes about as long again",
+        "jaw with the real ones', and the same of the baselines that move",
+    )
+    parser.add_argument(
+        "--wandb",
+        nargs="?",
+        const="lit_reenact",
+        metavar="PROJECT",
+        help="also log to Weights & Biases: in the checkpoint's own run, else in one of this evaluation; offline if need be "
+        "(project: %(const)s)",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     parser.set_defaults(run=run)
 
 
+def named_folder(word: str) -> tuple[str, Path]:
+    """``NAME=FOLDER`` in two."""
+    name, _, folder = word.partition("=")
+    if not name or not folder:
+        raise argparse.ArgumentTypeError(f"{word!r} is not NAME=FOLDER: give these frames a name for the table")
+    return name, Path(folder)
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out; returns its exit code."""
-    from lit_reenact.evaluation.evaluate import evaluate, from_folder, synthesised, write_numbers
-    from lit_reenact.evaluation.evaluation_page import write_page
+    from lit_reenact.evaluation.evaluate import beside, evaluate, from_folder, synthesised, write_numbers
+    from lit_reenact.evaluation.evaluation_page import write_grid, write_page
     from lit_reenact.evaluation.table import text_table
     from lit_reenact.reenactment import TrackedClip
 
@@ -61,11 +87,17 @@ def run(arguments: argparse.Namespace) -> int:
         candidate = synthesised(target, arguments.checkpoint, device_of(arguments.device))
     else:
         candidate = from_folder(target, arguments.frames)
-    evaluation = evaluate(target, candidate, track_again=arguments.retrack)
+    others = beside(target, candidate, dict(arguments.also))
+    evaluation = evaluate(target, candidate, track_again=arguments.retrack, others=others)
     arguments.output.mkdir(parents=True, exist_ok=True)
     write_numbers(evaluation, arguments.output)
     write_page(evaluation, arguments.output / "report.html")
+    write_grid(evaluation, arguments.output / "comparison.png")
     print(text_table(evaluation.estimates))
     print(f"Means over {evaluation.measured} held-out frames of {evaluation.target}, with 95 % intervals.")
-    print(f"Wrote {arguments.output}/: metrics.json, frames.csv, report.html.")
+    print(f"Wrote {arguments.output}/: metrics.json, frames.csv, report.html, comparison.png.")
+    if arguments.wandb is not None:
+        from lit_reenact.evaluation.wandb_log import log_evaluation
+
+        log_evaluation(evaluation, arguments.output, arguments.checkpoint, arguments.wandb)
     return 0

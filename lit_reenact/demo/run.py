@@ -28,6 +28,7 @@ from lit_reenact.paths import config_path
 from lit_reenact.precision import computes_in_bfloat16
 from lit_reenact.provenance import code_version
 from lit_reenact.reenactment import (
+    Settings,
     TrackedClip,
     conditioning_picture,
     error_picture,
@@ -95,9 +96,10 @@ def run_demo(
     with progress.step("Held-out frames", "the end of the target's clip, never trained on"):
         held_out = evaluate_held_out(driven, generator, output / "self_reenactment.mp4", checkpoint=run.best.name)
     with progress.step("Reenactment", "the source drives the target"):
-        video, beside = write_reenactment(driving, driven, generator, output / "reenactment.mp4", checkpoint=run.best.name)
+        settings = Settings(rate="source")  # so that its motion can be compared with the source's, frame by frame
+        written = write_reenactment(driving, driven, generator, output / "reenactment.mp4", settings, run.best)
     with progress.step("Motion", "tracked once more, from the reenacted video's pixels alone"):
-        expected, found = motion_of(driving.track), motion_of(retrack(video))
+        expected, found = motion_of(driving.track), motion_of(retrack(written.video))
     results = {
         "target": driven.track.info.source,
         "source": driving.track.info.source,
@@ -111,8 +113,8 @@ def run_demo(
         "seconds": {name: round(value, 1) for name, value in progress.seconds.items()},
     }
     _write_json(output / "metrics.json", results)
-    _write_report(output, beside, run, (driving, driven), generator, held_out, (expected, found), results)
-    _print_summary(output, results, beside)
+    _write_report(output, written.beside, run, (driving, driven), generator, held_out, (expected, found), results)
+    _print_summary(output, results, written.beside)
     return results
 
 

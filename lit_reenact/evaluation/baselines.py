@@ -1,6 +1,7 @@
 """What a network has to beat: frames made from the training frames without learning anything.
 
-Both baselines see the same training frames as the network and nothing else, and answer any ``FaceParameters`` with frames.
+The baselines see the same training frames as the network and nothing else, and answer any ``FaceParameters`` with frames. Two
+more, which make the nearest frame fit, stand in ``warped_frame`` and ``rendered_face``.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ ReadFrames = Callable[[list[int]], Tensor]
 IRIS_WEIGHT = 20.0
 """How many face landmarks one iris counts for: gaze shows in few landmarks but in a visible share of the picture."""
 
-_BATCH = 64
+_BATCH = 32
 
 
 class MeanFrame:
@@ -62,7 +63,7 @@ class NearestFrame:
     def __init__(
         self, read: ReadFrames, training: Tensor, parameters: FaceParameters, model: FaceModel, actor: Actor, camera: Camera
     ) -> None:
-        self._read, self._training = read, training
+        self._read, self._training, self._parameters = read, training, parameters
         self._model, self._actor, self._camera = model, actor, camera
         self._features = self.features(parameters[training])
 
@@ -84,8 +85,14 @@ class NearestFrame:
 
     def frames(self, parameters: FaceParameters) -> Iterator[Tensor]:
         """As many frames as there are parameters, uint8 (H, W, 3) each."""
-        for frames in _read_in_batches(self._read, self.numbers(parameters)):
-            yield from frames
+        for start in range(0, len(parameters), _BATCH):
+            wanted = parameters[start : start + _BATCH]
+            numbers = self.numbers(wanted)
+            yield from self._fitted(self._read(numbers.tolist()), self._parameters[numbers], wanted)
+
+    def _fitted(self, frames: Tensor, found: FaceParameters, wanted: FaceParameters) -> Tensor:
+        """Frames uint8 (N, H, W, 3) that show ``found``, made to show ``wanted``: here just as they are."""
+        return frames
 
 
 def _read_in_batches(read: ReadFrames, numbers: Tensor) -> Iterator[Tensor]:

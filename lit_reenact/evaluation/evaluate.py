@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from lit_reenact.evaluation.fidelity import measure_motion
 from lit_reenact.evaluation.frame_folder import read_frame_folder
 from lit_reenact.evaluation.heldout import Values, measure
 from lit_reenact.evaluation.intervals import LEVEL, SAMPLES, Estimate, block_length, estimate
-from lit_reenact.evaluation.self_reenactment import baseline_frames
+from lit_reenact.evaluation.self_reenactment import EVERY, SIMPLEST, baseline_frames
 from lit_reenact.evaluation.steadiness import measure_steadiness
 from lit_reenact.face import load_face_model
 from lit_reenact.inference import Precision, load_generator, read_checkpoint
@@ -27,7 +28,10 @@ from lit_reenact.rendering.ablations import make_renderer
 from lit_reenact.split import Split, temporal_split
 
 MODEL = "model"
-"""The method whose frames are evaluated; the others are baselines."""
+"""The method whose frames are evaluated; the others are what it has to beat."""
+
+STILL = SIMPLEST[-1]
+"""The baseline in which nothing moves: no motion is looked for in it."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +59,11 @@ class Evaluation:
         frames: numbers of the test part in the clip.
         fps: frames per second.
         real: uint8 (N, S, S, 3).
-        made: the same.
-        values: method to metric to value of each frame (N,) or (N, K), NaN where there is none; the model comes first.
+        outputs: method to its frames, the same; the model comes first.
+        values: method to metric to value of each frame (N,) or (N, K), NaN where there is none.
         estimates: method to metric to value and interval.
         motion: metric to value and interval of the model's motion; empty if it was not tracked again.
+        other_motion: method to the same of the others that move.
     """
 
     target: str
@@ -66,10 +71,16 @@ class Evaluation:
     frames: range
     fps: float
     real: Tensor
-    made: Tensor
+    outputs: dict[str, Tensor]
     values: Values
     estimates: dict[str, dict[str, Estimate]]
     motion: dict[str, Estimate]
+    other_motion: dict[str, dict[str, Estimate]]
+
+    @property
+    def made(self) -> Tensor:
+        """The model's frames."""
+        return self.outputs[MODEL]
 
     @property
     def measured(self) -> int:
@@ -107,52 +118,103 @@ def from_folder(target: TrackedClip, folder: Path) -> Candidate:
         ReenactError: as ``read_frame_folder``, or the clip is too short to have a test part.
     """
     split = temporal_split(len(target.track), float(target.fps), window=1)  # whatever this system looks at
+    return Candidate(f"pictures in {folder.name}", split, _pictures(target, split, folder))
+
+
+def beside(target: TrackedClip, candidate: Candidate, folders: Mapping[str, Path]) -> dict[str, Tensor]:
+    """Other systems' frames of the same test part, by the names that the folders were given.
+
+    Raises:
+        ReenactError: as ``read_frame_folder``; frames of another size than the candidate's, or a name that is taken.
+    """
+    size, found = candidate.frames.shape[1], {}
+    for name, folder in folders.items():
+        if name in (MODEL, *EVERY):
+            raise ReenactError(f"--also {name}={folder}: the table has a {name} already, give these frames another name")
+        found[name] = _pictures(target, candidate.split, folder)
+        if found[name].shape[1] != size:
+            raise ReenactError(
+                f"{folder} holds pictures of {found[name].shape[1]} pixels, but those of {candidate.origin} have {size}: "
+                "only frames of one size can be compared"
+            )
+    return found
+
+
+def _pictures(target: TrackedClip, split: Split, folder: Path) -> Tensor:
     what = f"frames {split.test.start} to {split.test.stop - 1} of {target.clip}, its held-out part"
-    frames = read_frame_folder(folder, len(split.test), target.track.camera.width, what)
-    return Candidate(f"pictures in {folder.name}", split, frames)
+    return read_frame_folder(folder, len(split.test), target.track.camera.width, what)
 
 
-def evaluate(target: TrackedClip, candidate: Candidate, track_again: bool = False, progress: bool = True) -> Evaluation:
-    """Measure the frames, and those of both baselines, against the real ones.
+def evaluate(
+    target: TrackedClip,
+    candidate: Candidate,
+    track_again: bool = False,
+    progress: bool = True,
+    others: Mapping[str, Tensor] | None = None,
+) -> Evaluation:
+    """Measure the frames, and those of all baselines that learn nothing, against the real ones.
 
     Args:
         target: the clip.
         candidate: the frames.
-        track_again: whether to find the motion in the candidate's frames again and compare it too.
+        track_again: whether to find the motion in the frames again and compare it too.
         progress: whether to show progress bars.
+        others: more frames to be measured, of ``beside``.
 
     Raises:
         ReenactError: no face is known in the test part; with ``track_again``, none is found.
     """
     track, test, size = target.track, candidate.split.test, candidate.frames.shape[1]
-    known = track.valid[test.start : test.stop]
-    if not known.any():
-        raise ReenactError(f"{target.clip} shows no face in its held-out part, so nothing can be measured: use another video")
+    outputs = {MODEL: candidate.frames, **(others or {}), **baseline_frames(target, candidate.split, size, EVERY)}
     real = target.read(test, size)
-    outputs = {MODEL: candidate.frames, **baseline_frames(target, candidate.split, size)}
-    renderer = make_renderer(load_face_model(track.info.face_model), track.actor, track.camera, size)
-    regions = renderer.regions(track.parameters[test.start : test.stop])
-    values = measure(outputs, real, regions, _trained_lpips())
-    cuts = _cuts_in(target, test)
-    follows = torch.ones(len(test), dtype=torch.bool)
-    follows[[0, *cuts]] = False
-    steadiness = measure_steadiness(outputs, real, follows)
-    values = {method: _where(known, metrics | steadiness[method]) for method, metrics in values.items()}
+    values = measure_frames(target, test, real, outputs)
     fps = float(target.fps)
-    motion = measure_motion(candidate.frames, real, target.fps, cuts, progress) if track_again else {}
+    moving = {method: frames for method, frames in outputs.items() if method != STILL} if track_again else {}
+    motion = {
+        method: _estimates(measure_motion(frames, real, target.fps, _cuts_in(target, test), progress), fps)
+        for method, frames in moving.items()
+    }
     return Evaluation(
         target=track.info.source,
         origin=candidate.origin,
         frames=test,
         fps=fps,
         real=real,
-        made=candidate.frames,
+        outputs=outputs,
         values=values,
-        estimates={
-            method: {name: estimate(name, series, fps) for name, series in metrics.items()} for method, metrics in values.items()
-        },
-        motion={name: estimate(name, series, fps) for name, series in motion.items()},
+        estimates={method: _estimates(metrics, fps) for method, metrics in values.items()},
+        motion=motion.pop(MODEL, {}),
+        other_motion=motion,
     )
+
+
+def _estimates(metrics: Mapping[str, Tensor], fps: float) -> dict[str, Estimate]:
+    return {name: estimate(name, series, fps) for name, series in metrics.items()}
+
+
+def measure_frames(target: TrackedClip, test: range, real: Tensor, outputs: Mapping[str, Tensor]) -> Values:
+    """What is measured of each frame of some methods: method to metric to (N,) or (N, K), NaN where no face is known.
+
+    Args:
+        target: the clip, whose track says where the face is.
+        test: numbers of the N frames in it.
+        real: these frames, uint8 (N, S, S, 3).
+        outputs: method to its frames, the same.
+
+    Raises:
+        ReenactError: no face is known in any of them.
+    """
+    track = target.track
+    known = track.valid[test.start : test.stop]
+    if not known.any():
+        raise ReenactError(f"{target.clip} shows no face in its held-out part, so nothing can be measured: use another video")
+    renderer = make_renderer(load_face_model(track.info.face_model), track.actor, track.camera, real.shape[1])
+    regions = renderer.regions(track.parameters[test.start : test.stop])
+    values = measure(outputs, real, regions, _trained_lpips())
+    follows = torch.ones(len(test), dtype=torch.bool)
+    follows[[0, *_cuts_in(target, test)]] = False
+    steadiness = measure_steadiness(outputs, real, follows)
+    return {method: _where(known, metrics | steadiness[method]) for method, metrics in values.items()}
 
 
 def write_numbers(evaluation: Evaluation, folder: Path) -> None:
@@ -172,6 +234,9 @@ def write_numbers(evaluation: Evaluation, folder: Path) -> None:
         "interval": {"level": LEVEL, "samples": SAMPLES, "block_frames": evaluation.block},
         "methods": methods,
         "motion": {name: _plain(value) for name, value in evaluation.motion.items()},
+        "other_motion": {
+            method: {name: _plain(value) for name, value in motion.items()} for method, motion in evaluation.other_motion.items()
+        },
     }
     write_whole(folder / "metrics.json", json.dumps(results, indent=2) + "\n")
     write_whole(folder / "frames.csv", _frame_table(evaluation))

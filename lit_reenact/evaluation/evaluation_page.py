@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from itertools import cycle
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from lit_reenact.evaluation.charts import Line, line_chart
 from lit_reenact.evaluation.evaluate import MODEL, Evaluation, write_whole
+from lit_reenact.evaluation.heldout import unit
 from lit_reenact.evaluation.page import image, page, section
+from lit_reenact.evaluation.pictures import contact_sheet
 from lit_reenact.evaluation.report import AI_NOTICE
 from lit_reenact.evaluation.table import METRICS, metrics_table, motion_table, verdict
-from lit_reenact.metrics.frames import MS_SSIM_SIDE
+from lit_reenact.metrics.frames import MS_SSIM_SIDE, error_map
 from lit_reenact.provenance import code_version
 from lit_reenact.reenactment import error_picture
 
@@ -24,14 +28,28 @@ APART_SECONDS = 0.5
 """Between two of them: neighbours would show the same."""
 
 CURVES = ("face_l1", "mouth_l1", "eyes_l1", "warped_error")
-COLOURS = ("var(--output)", "var(--driving)", "var(--third)")
+COLOURS = ("var(--output)", "var(--third)", "#2a9d6f", "#b0457b", "var(--driving)", "#1f7a99", "#8a6d3b")
+
+SCALE = '<div class="scale">error: 0 <i></i> 64 of 255 levels or more</div>'
+
+COLUMNS = 6
+"""Moments in the picture of all methods."""
+
+FULL_SCALE = 64
+"""Levels of 255 from which on an error map is white."""
 
 
 def write_page(evaluation: Evaluation, path: Path) -> None:
     """Write the page; it needs no other file and makes no request."""
     title = f"{evaluation.target}: held-out frames"
-    parts = [_header(title, evaluation), _numbers(evaluation), _motion(evaluation), _curves(evaluation)]
-    write_whole(path, page(title, [*parts, *_pictures(evaluation), _facts(evaluation)]))
+    parts = [_header(title, evaluation), _numbers(evaluation), _sliders(evaluation), _motion(evaluation), _curves(evaluation)]
+    write_whole(path, page(title, [*parts, _maps(evaluation), *_pictures(evaluation), _facts(evaluation)]))
+
+
+def write_grid(evaluation: Evaluation, path: Path) -> None:
+    """Write a PNG with a row for the real frames and one for each method, the columns being moments spread over the part."""
+    moments = torch.linspace(0, len(evaluation.frames) - 1, COLUMNS).round().long()
+    contact_sheet({"real": evaluation.real[moments], **{name: made[moments] for name, made in evaluation.outputs.items()}}, path)
 
 
 def extremes(values: Tensor, count: int, apart: float, largest: bool) -> list[int]:
@@ -63,8 +81,10 @@ def _numbers(evaluation: Evaluation) -> str:
         '<p class="quiet">Small numbers: the interval that holds the mean with 95 % probability, from a bootstrap over blocks of '
         f"{evaluation.block} successive frames. It says how sure the mean over such frames is, not how another training would "
         "end. Face, mouth and eyes are where the tracked face model shows them. The nearest frame is the training frame whose "
-        "tracked face lies nearest to the wanted one; the mean frame is the mean of all training frames. Flow-warped error "
-        "and flicker judge steadiness alone: a still picture does well there, so read them beside the others.</p>"
+        "tracked face lies nearest to the wanted one; warped, its face is bent to lie where the wanted one does; face rendered, "
+        "the wanted expression is rendered over it, after Face2Face. The mean frame is the mean of all training frames. "
+        "Flow-warped error and flicker judge steadiness alone: a still picture does well there, so read them beside the "
+        "others.</p>"
     )
     result = f'<p class="verdict">{escape(verdict(means, evaluation.measured))}</p>'
     return section("Against the real frames", result, metrics_table(means, evaluation.estimates), note, *_missing(evaluation))
@@ -88,7 +108,54 @@ def _motion(evaluation: Evaluation) -> str:
         "<p>The real frames and the made ones were tracked once more from their pixels alone, as one video, so that what the "
         "tracker takes for a frontal pose or a closed mouth is the same for both.</p>"
     )
-    return section("Does the motion follow?", text, motion_table(evaluation.motion))
+    methods = {MODEL: evaluation.motion, **evaluation.other_motion}
+    return section("Does the motion follow?", text, motion_table(methods))
+
+
+def _sliders(evaluation: Evaluation) -> str:
+    """The real frame and the model's over each other, for the worst, the middle and the best frame."""
+    order = evaluation.values[MODEL]["face_l1"]
+    ranked = order.argsort()[: evaluation.measured].tolist()  # NaN comes last
+    chosen = {"worst": ranked[-1], "middle": ranked[len(ranked) // 2], "best": ranked[0]}
+    figures = "".join(_slider(evaluation, number, name) for name, number in chosen.items())
+    text = (
+        "<p>Left of the line is the real frame, right of it the output. Move it by mouse or finger, or with the arrow keys.</p>"
+    )
+    return section("Real and made", text, f'<div class="sliders">{figures}</div>')
+
+
+def _slider(evaluation: Evaluation, number: int, name: str) -> str:
+    frame = evaluation.frames[number]
+    what = f"frame {frame}, the {name} by face L1"
+    real, made = image(evaluation.real[number], f"real, {what}"), image(evaluation.made[number], f"output, {what}")
+    move = "this.parentNode.style.setProperty('--at', this.value + '%')"
+    return (
+        f'<figure class="compare"><div class="pair">{real}<div class="over">{made}</div></div>'
+        f'<input type="range" value="50" aria-label="Border between the real and the made {what}" oninput="{move}">'
+        f"<figcaption><span>real</span><span>{what}</span><span>output</span></figcaption></figure>"
+    )
+
+
+def _maps(evaluation: Evaluation) -> str:
+    """Where each method errs, over all frames."""
+    figures = "".join(
+        f"<figure>{image(heat(mean_error(made, evaluation.real)), f'mean error of {name}')}{escape(name)}</figure>"
+        for name, made in evaluation.outputs.items()
+    )
+    text = "<p>The photometric error of each pixel, the distance of two colours in RGB, as its mean over all frames.</p>"
+    return section("Where the errors are", text, f'<div class="maps">{figures}</div>', SCALE)
+
+
+def mean_error(made: Tensor, real: Tensor) -> Tensor:
+    """Mean over N frames uint8 (N, H, W, 3) of the photometric error of each pixel, (H, W) in levels of 255."""
+    total = sum(error_map(unit(a[None]), unit(b[None]))[0].double() for a, b in zip(made, real, strict=True))
+    return torch.as_tensor(total) / len(made)
+
+
+def heat(levels: Tensor) -> Tensor:
+    """A map (H, W) as colours uint8 (H, W, 3): black is 0, then red and yellow, white ``FULL_SCALE`` or more."""
+    channels = [(3 * levels / FULL_SCALE - shift).clamp(0, 1) for shift in range(3)]
+    return (torch.stack(channels, -1) * 255).to(torch.uint8)
 
 
 def _curves(evaluation: Evaluation) -> str:
@@ -98,7 +165,7 @@ def _curves(evaluation: Evaluation) -> str:
             f"{METRICS[key].name}, {METRICS[key].unit}",
             {
                 method: Line(seconds, metrics[key].tolist(), colour)
-                for (method, metrics), colour in zip(evaluation.values.items(), COLOURS, strict=True)
+                for (method, metrics), colour in zip(evaluation.values.items(), cycle(COLOURS), strict=False)
             },
             "seconds",
         )
@@ -110,9 +177,8 @@ def _curves(evaluation: Evaluation) -> str:
 def _pictures(evaluation: Evaluation) -> list[str]:
     errors = evaluation.values[MODEL]["face_l1"]
     apart = APART_SECONDS * evaluation.fps
-    scale = '<div class="scale">error: 0 <i></i> 64 of 255 levels or more</div>'
     return [
-        section(f"The {name} frames", f"<p>By face L1, {order} first.</p>", _moments(evaluation, chosen), scale)
+        section(f"The {name} frames", f"<p>By face L1, {order} first.</p>", _moments(evaluation, chosen), SCALE)
         for name, order, chosen in (
             ("worst", "the largest", extremes(errors, SHOWN, apart, largest=True)),
             ("best", "the smallest", extremes(errors, SHOWN, apart, largest=False)),

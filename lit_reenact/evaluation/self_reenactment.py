@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +11,24 @@ from torch import Tensor
 
 from lit_reenact.evaluation.baselines import MeanFrame, NearestFrame
 from lit_reenact.evaluation.heldout import measure
+from lit_reenact.evaluation.rendered_face import RenderedFace
+from lit_reenact.evaluation.warped_frame import WarpedNearestFrame
 from lit_reenact.face import load_face_model
 from lit_reenact.networks.generator import Generator
 from lit_reenact.reenactment import TrackedClip, conditioning_picture, target_renderer, write_self_reenactment
 from lit_reenact.split import Split, temporal_split
 from lit_reenact.video import resize_frames
+
+NEAREST = {
+    "nearest frame, warped": WarpedNearestFrame,
+    "nearest frame, face rendered": RenderedFace,
+    "nearest frame": NearestFrame,
+}
+"""Baselines that begin with the nearest training frame, by name."""
+
+MEAN = "mean frame"
+SIMPLEST = ("nearest frame", MEAN)
+EVERY = (*NEAREST, MEAN)
 
 SUMMARY = ("face_l1", "l1", "psnr", "ssim")
 """Metrics that are told of a training; ``lit-reenact evaluate`` tells more, with intervals."""
@@ -69,15 +83,19 @@ def evaluate_held_out(target: TrackedClip, generator: Generator, video: Path, pr
     )
 
 
-def baseline_frames(target: TrackedClip, split: Split, size: int) -> dict[str, Tensor]:
-    """The frames of both baselines for the test part, uint8 (N, size, size, 3) by name."""
+def baseline_frames(target: TrackedClip, split: Split, size: int, names: Sequence[str] = SIMPLEST) -> dict[str, Tensor]:
+    """The frames of some baselines for the test part, uint8 (N, size, size, 3) by name."""
     track = target.track
+    wanted = track.parameters[split.test.start : split.test.stop]
+    training = torch.tensor([frame for frame in split.train if track.valid[frame]])
+    model = load_face_model(track.info.face_model)
 
     def read(numbers: list[int]) -> Tensor:
         return resize_frames(target.frames.read(numbers), size)
 
-    training = torch.tensor([frame for frame in split.train if track.valid[frame]])
-    nearest = NearestFrame(read, training, track.parameters, load_face_model(track.info.face_model), track.actor, track.camera)
-    wanted = track.parameters[split.test.start : split.test.stop]
-    frames = {"nearest frame": nearest.frames(wanted), "mean frame": MeanFrame(read, training).frames(wanted)}
-    return {name: torch.stack(list(made)) for name, made in frames.items()}
+    def made(name: str) -> Iterator[Tensor]:
+        if name == MEAN:
+            return MeanFrame(read, training).frames(wanted)
+        return NEAREST[name](read, training, track.parameters, model, track.actor, track.camera).frames(wanted)
+
+    return {name: torch.stack(list(made(name))) for name in names}

@@ -108,20 +108,25 @@ def metrics_table(methods: Methods, estimates: Estimates | None = None) -> str:
     return _table(list(methods), rows)
 
 
-def motion_table(motion: Mapping[str, Estimate]) -> str:
-    """An HTML table of motion metrics with their intervals."""
-    shown = [(metric, motion[key]) for key, metric in MOTION_METRICS.items() if key in motion]
-    return _table([""], [f"<tr>{_head(metric)}<td>{with_interval(metric, value)}</td></tr>" for metric, value in shown])
+def motion_table(methods: Mapping[str, Mapping[str, Estimate]]) -> str:
+    """An HTML table of motion metrics with their intervals, with one column a method."""
+    shown = [(metric, key) for key, metric in MOTION_METRICS.items() if any(key in motion for motion in methods.values())]
+    rows = [
+        f"<tr>{_head(metric)}{''.join(f'<td>{with_interval(metric, motion[key])}</td>' for motion in methods.values())}</tr>"
+        for metric, key in shown
+    ]
+    return _table(list(methods), rows)
 
 
 def text_table(estimates: Estimates) -> str:
     """The metrics that carry a claim for a terminal: a line a method, each value with its interval."""
-    lines = ["".join(f"{head:<22}" for head in ("", *(METRICS[key].name for key in CLAIMS)))]
+    width = 2 + max(map(len, estimates))
+    lines = [f"{'':<{width}}" + "".join(f"{METRICS[key].name:<22}" for key in CLAIMS)]
     for method, values in estimates.items():
         cells = [
             " ".join([number(values[key].value, METRICS[key].decimals), _brackets(METRICS[key], values[key])]) for key in CLAIMS
         ]
-        lines.append("".join(f"{cell:<22}" for cell in (method, *cells)))
+        lines.append(f"{method:<{width}}" + "".join(f"{cell:<22}" for cell in cells))
     return "\n".join(line.rstrip() for line in lines)
 
 

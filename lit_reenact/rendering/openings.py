@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lit_reenact.face.eyelids import gaps, lid_gaps
 from lit_reenact.face.model import FaceModel
-from lit_reenact.face.topology import RIMS
 from lit_reenact.rendering.rasterizer import interpolate_at, rasterize
 from lit_reenact.rendering.scene import Surface
 from lit_reenact.schema import Actor
@@ -30,11 +30,7 @@ class Openness:
     """
 
     def __init__(self, model: FaceModel, actor: Actor) -> None:
-        blinks = [model.expression_names.index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight")]
-        rest, blinking = (
-            _gaps(model.landmarks(mesh)[None])[0, :2]
-            for mesh in (actor.neutral, actor.neutral + model.expression_basis[blinks].sum(0))
-        )
+        rest, blinking = lid_gaps(model, actor)
         lips = rest.new_tensor([LIPS_SHUT, LIPS_RAMP])
         shut = torch.maximum(EYE_SHUT * rest, blinking)
         self._model = model
@@ -43,7 +39,7 @@ class Openness:
 
     def __call__(self, mesh: Tensor) -> Tensor:
         """Of meshes (T, V, 3), in the order of ``topology.OPENINGS``: (T, 3) from 0, shut, to 1, nothing hidden."""
-        return ((_gaps(self._model.landmarks(mesh)) - self._shut) / self._ramp).clamp(0, 1)
+        return ((gaps(self._model.landmarks(mesh)) - self._shut) / self._ramp).clamp(0, 1)
 
 
 def inside_mouth(
@@ -71,9 +67,3 @@ def inside_mouth(
     shown = (triangle >= 0).nonzero().squeeze(-1)
     values = interpolate_at(cut[shown], fragments, attributes, surface.inner_faces)
     return shown, torch.cat([surface.inner_albedo[triangle[shown]] * values[:, :3], values[:, 3:]], 1)
-
-
-def _gaps(landmarks: Tensor) -> Tensor:
-    """Mean height of each opening in landmarks (T, 468, 3), mm; negative where the rims overlap: (T, 3)."""
-    heights = [landmarks[:, list(upper[1:-1]), 1] - landmarks[:, list(lower[1:-1]), 1] for upper, lower in RIMS.values()]
-    return torch.stack([height.mean(1) for height in heights], -1)

@@ -17,6 +17,7 @@ import cv2
 import torch
 
 from lit_reenact.errors import ReenactError
+from lit_reenact.paths import listed_lines
 from lit_reenact.tracking.quality import photometric_gain
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.tracker import finished_track, stored_settings, track_video
@@ -66,22 +67,13 @@ def read_manifest(path: Path) -> list[tuple[Path, str]]:
     Raises:
         ReenactError: there is no such file, it is no text, a line is malformed, or it names no video at all.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise ReenactError(f"{path} cannot be read ({error.strerror}): give a text file with one video a line") from error
-    except UnicodeDecodeError as error:
-        raise ReenactError(f"{path} is no text file (UTF-8): give one video a line") from error
     entries = []
-    for number, line in enumerate(lines, 1):
-        if line.strip() and not line.lstrip().startswith("#"):
-            video, *names = (word.strip() for word in line.split("\t" if "\t" in line else ","))
-            name = names[0] if names else Path(video).stem
-            if not video or len(names) > 1 or name in ("", ".", "..") or "/" in name or "\\" in name:
-                raise ReenactError(
-                    f"{path}, line {number}: {line.strip()!r} is not a path, or a path, a tab and a name without slashes"
-                )
-            entries.append((path.parent / video, name))
+    for number, line in listed_lines(path, "one video"):
+        video, *names = (word.strip() for word in line.split("\t" if "\t" in line else ","))
+        name = names[0] if names else Path(video).stem
+        if not video or len(names) > 1 or name in ("", ".", "..") or "/" in name or "\\" in name:
+            raise ReenactError(f"{path}, line {number}: {line!r} is not a path, or a path, a tab and a name without slashes")
+        entries.append((path.parent / video, name))
     if not entries:
         raise ReenactError(f"{path} names no video: write one path a line")
     return entries

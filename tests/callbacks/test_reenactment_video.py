@@ -14,7 +14,8 @@ from callbacks import BatchBudget, ExponentialMovingAverage, ReenactmentVideo
 from callbacks.reenactment_video import side_by_side
 from lit_reenact.errors import ReenactError
 from lit_reenact.provenance import is_ai_generated
-from lit_reenact.reenactment import TrackedClip, conditioning_picture, write_reenactment
+from lit_reenact.provenance.verifying import read_signature
+from lit_reenact.reenactment import Settings, TrackedClip, conditioning_picture, write_reenactment
 from lit_reenact.schema import ConditioningImage
 from lit_reenact.video import iterate_frames, probe, read_tags
 from tests.factories import make_data, make_module, make_track, make_trainer
@@ -29,6 +30,9 @@ def test_every_validation_writes_a_tagged_video_of_the_held_out_frames(track_fol
     info = probe(videos[-1])
     assert (info.width, info.height, info.frame_count, info.fps) == (96, 32, 10, Fraction(5))
     assert is_ai_generated(read_tags(videos[-1]))
+    signature = read_signature(videos[-1])
+    assert signature is not None
+    assert signature.intact
     shown = torch.stack([torch.from_numpy(frame) for frame in iterate_frames(videos[-1])])
     real = data.val_dataset.__getitems__(list(range(10))).frame.permute(0, 2, 3, 1)
     assert (shown[:, :, 64:].float() - real.float()).abs().mean() < 8  # H.264 of small noisy frames
@@ -109,8 +113,9 @@ def test_another_actor_drives_a_second_video(track_folder: Path, tmp_path: Path)
     assert ema.average is not None
     module.generator.load_state_dict(ema.average)
     source, target = TrackedClip.load(driver), TrackedClip.load(track_folder)
-    _, beside = write_reenactment(source, target, module.generator.eval(), tmp_path / "out.mp4", progress=False)
-    for shown, expected in zip(iterate_frames(made), iterate_frames(beside), strict=False):
+    settings = Settings(rate="source")
+    written = write_reenactment(source, target, module.generator.eval(), tmp_path / "out.mp4", settings, progress=False)
+    for shown, expected in zip(iterate_frames(made), iterate_frames(written.beside), strict=False):
         assert np.abs(shown.astype(float) - expected).mean() < 4  # two qualities of H.264
 
 

@@ -1,4 +1,4 @@
-"""Every shipped sweep trains a batch of its first trial, and finds its metric in the log under that very name."""
+"""Every shipped sweep is one that W&B takes, trains a batch of its first trial, and finds its metric in the log by that name."""
 
 from __future__ import annotations
 
@@ -7,47 +7,65 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from lit_reenact import fit
-from lit_reenact.run_folder import RunFolder
+from lit_reenact.cli import main
+from lit_reenact.run_folder import RunFolder, joined_curves
+from lit_reenact.sweep.definition import load_sweep, propose
 from tests.configs.test_configs import SHORT, SMALL
 from tests.factories import make_track
+from tests.wandb_records import history
 
-SWEEPS = sorted((Path(__file__).resolve().parents[2] / "sweeps").glob("*.yaml"))
+REPOSITORY = Path(__file__).resolve().parents[2]
+SWEEPS = sorted((REPOSITORY / "sweeps").glob("*.yaml"))
 
 
-def first_trial(sweep: dict[str, Any]) -> list[str]:
-    """The arguments that a W&B agent puts in place of ``${args}`` for the first values of a grid."""
-    return [f"--{name}={choice['values'][0]}" for name, choice in sweep["parameters"].items()]
+@pytest.fixture(scope="module")
+def track_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sweeps") / "track"
+    make_track(folder, size=64)
+    return folder
+
+
+def test_there_are_sweeps() -> None:
+    assert {path.stem for path in SWEEPS} >= {"learning_rate", "loss_weights", "conditioning", "capacity", "augmentation"}
 
 
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
-def test_its_first_trial_trains_and_logs_its_metric(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    sweep = yaml.safe_load(path.read_text())
-    assert sweep["command"][:3] == ["lit-reenact", "fit", "--config"]
-    assert sweep["command"][-1] == "${args}"
-    config = Path(__file__).resolve().parents[2] / sweep["command"][3]
-    monkeypatch.setenv("WANDB_MODE", "disabled")
-    monkeypatch.setenv("WANDB_SWEEP_ID", "a-sweep")
-    monkeypatch.setenv("WANDB_RUN_ID", "a-trial")
-    make_track(tmp_path / "track", size=64)
-    arguments = [f"--config={config}", f"--track={tmp_path / 'track'}", f"--output={tmp_path}", *first_trial(sweep)]
-    run = fit.run_fit([*arguments, *SMALL, *SHORT])
-    assert run.path == tmp_path / f"{config.stem}-a-trial" / "seed-0"  # every trial in a folder of its own
-    with run.metrics[-1].open() as file:
-        assert any(row.get(sweep["metric"]["name"]) for row in csv.DictReader(file))
+def test_it_opens_with_its_commands(path: Path) -> None:
+    first, second, *_ = path.read_text().splitlines()
+    assert first.startswith(f"# wandb sweep sweeps/{path.name}, ")
+    assert second.startswith(f"# lit-reenact sweep sweeps/{path.name} --count ")
+
+
+@pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
+def test_its_first_trial_trains_and_logs_its_metric(
+    path: Path, track_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an agent starts it, but for the sizes: the network's, the clip's and the batch's."""
+    monkeypatch.chdir(REPOSITORY)
+    varied = load_sweep(path).parameters
+    small = [word for word in (*SMALL, *SHORT) if word.removeprefix("--").partition("=")[0] not in varied]
+    sweep = load_sweep(path, [f"--data.track={track_folder}", f"--output={tmp_path}", *small])
+    parameters = propose(sweep, [])
+    assert parameters is not None
+    for name, value in {"WANDB_MODE": "offline", "WANDB_SWEEP_ID": "a-sweep", "WANDB_RUN_ID": f"{path.stem}-trial"}.items():
+        monkeypatch.setenv(name, value)
+    run = fit.run_fit(sweep.arguments(parameters))
+    config = Path(sweep.content["command"][3])
+    assert run.path == tmp_path / f"{config.stem}-{path.stem}-trial" / "seed-0"  # every trial in a folder of its own
+    (value,) = joined_curves(run.metrics)[sweep.metric].values()
+    (told,) = (run.path / "wandb").glob("offline-run-*")
+    assert [row[sweep.metric] for row in history(told) if sweep.metric in row] == [pytest.approx(value)]
 
 
 @pytest.mark.slow
-def test_a_trial_on_two_processes_is_one_run(tmp_path: Path) -> None:
+def test_a_trial_on_two_processes_is_one_run(track_folder: Path, tmp_path: Path) -> None:
     """What an agent starts, in the environment that it sets."""
-    make_track(tmp_path / "track", size=64)
-    config = Path(__file__).resolve().parents[2] / "configs" / "debug.yaml"
-    words = [f"--config={config}", f"--track={tmp_path / 'track'}", f"--output={tmp_path}", "--model.norm=instance", *SMALL]
+    config = REPOSITORY / "configs" / "debug.yaml"
+    words = [f"--config={config}", f"--track={track_folder}", f"--output={tmp_path}", "--model.norm=instance", *SMALL]
     words += ["--trainer.accelerator=cpu", "--trainer.devices=2", "--data.fractions=[0.5,0.25]", "--model.lambda_l1=30.0"]
     agent = {"WANDB_SWEEP_ID": "a-sweep", "WANDB_RUN_ID": "atrial", "WANDB_MODE": "offline", "OMP_NUM_THREADS": "1"}
     program = Path(sys.executable).with_name("lit-reenact")
@@ -59,5 +77,22 @@ def test_a_trial_on_two_processes_is_one_run(tmp_path: Path) -> None:
     assert len(list(tmp_path.rglob("metrics.csv"))) == 1
 
 
-def test_there_is_a_sweep() -> None:
-    assert SWEEPS
+@pytest.mark.slow
+def test_a_sweep_runs_without_a_server(
+    track_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(REPOSITORY)
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    words = [word for setting in (*SMALL, *SHORT) for word in ("--set", setting.removeprefix("--"))]
+    words += ["--count", "2", "--track", str(track_folder), "-o", str(tmp_path)]
+    assert main(["sweep", "sweeps/learning_rate.yaml", *words]) == 0
+    folder = tmp_path / "learning_rate"
+    with (folder / "trials.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["trial"]: row["model.learning_rate"] for row in rows} == {"trial-1": "0.0001", "trial-2": "0.0002"}
+    for row in rows:
+        run = RunFolder(folder / row["trial"] / "seed-0")
+        assert run.batch_step() == 1
+        assert joined_curves(run.metrics)["val/face_l1"] == {1: pytest.approx(float(row["val/face_l1"]))}
+    assert (folder / "trials.png").is_file()
+    assert f"--checkpoint {folder / rows[0]['trial']}/seed-0/checkpoints/best.ckpt" in capsys.readouterr().out

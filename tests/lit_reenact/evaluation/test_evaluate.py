@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from lit_reenact.cli import main
-from lit_reenact.evaluation.evaluation_page import extremes
+from lit_reenact.evaluation.evaluation_page import extremes, heat, mean_error
 from lit_reenact.evaluation.frame_folder import read_frame_folder
 from lit_reenact.reenactment import TrackedClip
 from lit_reenact.tracking.trackfile import CLIP_NAME, load_track, save_track
@@ -74,11 +75,13 @@ def run(track: Path, output: Path, *words: object) -> dict[str, Any]:
 
 def test_the_same_command_twice_writes_the_same_numbers(track: Path, checkpoint: Path, tmp_path: Path) -> None:
     results = [run(track, tmp_path / name, "--checkpoint", checkpoint) for name in ("first", "second")]
-    for name in ("metrics.json", "frames.csv", "report.html"):
+    for name in ("metrics.json", "frames.csv", "report.html", "comparison.png"):
         first, second = ((tmp_path / folder / name).read_bytes() for folder in ("first", "second"))
         assert first == second
-    assert sorted(path.name for path in (tmp_path / "first").iterdir()) == ["frames.csv", "metrics.json", "report.html"]
-    assert list(results[0]["methods"]) == ["model", "nearest frame", "mean frame"]
+    files = ["comparison.png", "frames.csv", "metrics.json", "report.html"]
+    assert sorted(path.name for path in (tmp_path / "first").iterdir()) == files
+    nearest = "nearest frame"
+    assert list(results[0]["methods"]) == ["model", f"{nearest}, warped", f"{nearest}, face rendered", nearest, "mean frame"]
     assert results[0]["frames"] == [TEST.start, TEST.stop]
     assert (results[0]["measured"], results[0]["size"]) == (8, 32)
 
@@ -102,8 +105,51 @@ def test_the_real_frames_themselves_are_perfect(track: Path, pictures: Path, tmp
     assert model["ssim"]["mean"] == pytest.approx(1, abs=1e-5)
     assert model["psnr"]["mean"] is None  # infinite
     page = (tmp_path / "report.html").read_text()
-    assert "the model beats both baselines in Face L1, PSNR and SSIM" in page
+    assert "the model beats every baseline in Face L1, PSNR and SSIM" in page
     assert "LPIPS untrained" not in page
+
+
+def test_other_systems_get_a_row_each(track: Path, checkpoint: Path, pictures: Path, tmp_path: Path) -> None:
+    real = TrackedClip.load(track).read(TEST, 32)
+    for name, shift in (("exact", 0), ("brighter", 7)):
+        (tmp_path / name).mkdir()
+        for number, frame in enumerate(real):
+            write((frame.int() + shift).clamp(0, 255).to(torch.uint8), tmp_path / name / f"{number:03}.png")
+    rows = [word for name in ("exact", "brighter") for word in ("--also", f"{name}={tmp_path / name}")]
+    methods = run(track, tmp_path / "out", "--checkpoint", checkpoint, *rows)["methods"]
+    assert list(methods)[:3] == ["model", "exact", "brighter"]
+    assert methods["exact"]["l1"]["mean"] == 0
+    assert methods["brighter"]["l1"]["mean"] == pytest.approx(7, abs=0.1)  # but for what is white already
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("mean frame=FOLDER", "the table has a mean frame already"),
+        ("ours=FOLDER", "64 pixels, but those of checkpoint best.ckpt"),
+    ],
+)
+def test_other_systems_that_cannot_be_compared(
+    word: str, sentence: str, track: Path, checkpoint: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--checkpoint", checkpoint, "--also", word.replace("FOLDER", str(pictures)))
+    assert sentence in told(track, tmp_path, capsys, *words)
+
+
+def test_the_page_compares_with_a_slider_and_asks_nobody(track: Path, checkpoint: Path, tmp_path: Path) -> None:
+    run(track, tmp_path, "--checkpoint", checkpoint)
+    page = (tmp_path / "report.html").read_text()
+    assert page.count('<input type="range"') == 3
+    assert page.count('aria-label="Border between') == 3
+    assert not re.search(r"(src|href)=.(?!data:)|url\(|@import", page)
+
+
+def test_a_mean_error_map_is_the_mean_distance_of_colours() -> None:
+    real = torch.randint(0, 256, (5, 4, 6, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    made = torch.randint(0, 256, (5, 4, 6, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    by_hand = np.linalg.norm(made.numpy().astype(float) - real.numpy().astype(float), axis=-1).mean(0)
+    assert np.allclose(mean_error(made, real).numpy(), by_hand, atol=1e-3)
+    assert heat(torch.tensor([[0.0, 64 / 3, 128 / 3, 500.0]]))[0].tolist() == [[0, 0, 0], [255, 0, 0], [255, 255, 0], [255] * 3]
 
 
 def test_smaller_pictures_are_compared_at_their_own_size(track: Path, pictures: Path, tmp_path: Path) -> None:
@@ -162,6 +208,12 @@ def test_bad_pictures_are_told_in_a_sentence(
 ) -> None:
     spoil(pictures)
     assert words in refused(track, tmp_path, capsys, "--frames", pictures)
+
+
+def told(track: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    """The sentence of a refusal that comes after the frames were made, with a progress bar."""
+    assert main(["evaluate", "--target", str(track), "-o", str(tmp_path / "out"), "--device", "cpu", *map(str, words)]) == 2
+    return capsys.readouterr().err.strip().splitlines()[-1]
 
 
 def refused(track: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], *words: object) -> str:

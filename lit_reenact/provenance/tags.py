@@ -1,9 +1,10 @@
-"""What a file says about itself: every video made here carries a note that a machine made it."""
+"""Metadata tags, which every player shows and no signature protects."""
 
 from __future__ import annotations
 
 import json
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 AI_GENERATED = "AI-generated"
 """The words that every generated video carries in its ``comment`` tag."""
@@ -17,7 +18,7 @@ def code_version() -> str:
         return "unknown"
 
 
-def ai_generated_tags(title: str, **facts: str) -> dict[str, str]:
+def ai_generated_tags(title: str, **facts: Any) -> dict[str, str]:
     """Metadata tags for a video that a network made.
 
     Args:

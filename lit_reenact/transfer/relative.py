@@ -1,7 +1,4 @@
-"""Recombination of two actors' parameters: ``FaceParameters`` in, ``FaceParameters`` out, nothing else.
-
-The network never learns which of these functions ran; it sees only the images rendered from their result.
-"""
+"""Motion relative to each actor's means: the pose and place of one head carried over to another."""
 
 from __future__ import annotations
 
@@ -10,9 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from lit_reenact.errors import ReenactError
 from lit_reenact.geometry import axis_angle_to_matrix, matrix_to_axis_angle
-from lit_reenact.schema import FaceParameters, Track
+from lit_reenact.schema import FaceParameters
 
 UNSURE_TURN = math.radians(1)
 """Turns of this size tell half of what they seem to about the neck; the rest may be the tracker's error."""
@@ -23,10 +19,16 @@ REACH = 0.25
 
 def mean_rotation(rotation: Tensor) -> Tensor:
     """The chordal mean of axis-angle rotations (T, 3): the rotation matrix (3, 3) nearest to the mean of all matrices."""
-    u, _, vh = torch.linalg.svd(axis_angle_to_matrix(rotation.double()).mean(0))
-    proper = torch.stack([*u.new_ones(2), torch.det(u @ vh)])  # the nearest orthogonal matrix may be a reflection
-    mean: Tensor = (u * proper) @ vh
-    return mean
+    return nearest_rotation(axis_angle_to_matrix(rotation.double()).mean(0))
+
+
+def nearest_rotation(matrix: Tensor) -> Tensor:
+    """The rotation matrices (..., 3, 3) nearest to matrices of the same shape."""
+    u, _, vh = torch.linalg.svd(matrix)
+    proper = torch.ones_like(matrix[..., 0])
+    proper[..., 2] = torch.det(u @ vh)  # the nearest orthogonal matrix may be a reflection
+    nearest: Tensor = (u * proper[..., None, :]) @ vh
+    return nearest
 
 
 def transfer_rotation(source: Tensor, target: Tensor) -> Tensor:
@@ -39,8 +41,27 @@ def transfer_rotation(source: Tensor, target: Tensor) -> Tensor:
     Returns:
         (T, 3) axis-angle.
     """
-    relative = axis_angle_to_matrix(source.double()) @ mean_rotation(source).T
-    return matrix_to_axis_angle(relative @ mean_rotation(target)).to(source.dtype)
+    return carry(source, mean_rotation(source), mean_rotation(target))
+
+
+def carry(rotation: Tensor, start: Tensor, onto: Tensor) -> Tensor:
+    """The turns from one pose performed from another, ``R start^-1 onto``.
+
+    Args:
+        rotation: (T, 3) axis-angle.
+        start: (3, 3) in double precision.
+        onto: (3, 3) in double precision.
+
+    Returns:
+        (T, 3) axis-angle.
+    """
+    relative = axis_angle_to_matrix(rotation.double()) @ start.T
+    return matrix_to_axis_angle(relative @ onto).to(rotation.dtype)
+
+
+def turns_from(rotation: Tensor, start: Tensor) -> Tensor:
+    """Axis-angle (T, 3), in double precision, of the turns that lead from the pose ``start`` (3, 3) to rotations (T, 3)."""
+    return matrix_to_axis_angle(axis_angle_to_matrix(rotation.double()) @ start.T)
 
 
 def transfer_translation(source: FaceParameters, target: FaceParameters) -> Tensor:
@@ -102,40 +123,5 @@ def limit_softly(values: Tensor, low: Tensor, high: Tensor) -> Tensor:
 
 def _turns(rotation: Tensor) -> Tensor:
     """Axis-angle (T, 3) about the mean pose."""
-    turns = matrix_to_axis_angle(axis_angle_to_matrix(rotation.double()) @ mean_rotation(rotation).T)
+    turns = turns_from(rotation, mean_rotation(rotation))
     return turns - turns.mean(0)
-
-
-def reenact(source: Track, target: Track) -> FaceParameters:
-    """Full head reenactment (the paper, section 4.2): the target's identity and light, the source's everything else.
-
-    Pose is relative to the mean of each actor, so that another camera position or sitting posture does not carry over, and the
-    head turns on the target's own neck; expression is absolute; gaze is absolute, for each track's gaze is calibrated to its
-    own actor.
-
-    Args:
-        source: track of the actor who drives.
-        target: track of the actor who is driven; only its training frames are looked at.
-
-    Returns:
-        As many frames as the source has.
-
-    Raises:
-        ReenactError: the two tracks were made with different face models.
-    """
-    if source.info.face_model_hash != target.info.face_model_hash:
-        raise ReenactError(
-            f"{source.info.source} was tracked with the face model {source.info.face_model} ({source.info.face_model_hash}) and "
-            f"{target.info.source} with {target.info.face_model} ({target.info.face_model_hash}): track both with the same one"
-        )
-    seen = target.parameters[: target.info.actor_frames][target.valid[: target.info.actor_frames]]
-    driving = source.parameters
-    frames = len(driving)
-    return FaceParameters(
-        rotation=transfer_rotation(driving.rotation, seen.rotation),
-        translation=transfer_translation(driving, seen),
-        identity=target.actor.identity.expand(frames, -1),
-        expression=driving.expression,
-        illumination=seen.illumination.mean(0).expand(frames, -1),
-        gaze=driving.gaze,
-    )

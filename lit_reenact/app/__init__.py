@@ -1,0 +1,7 @@
+"""The editor in the browser: a page on this machine alone, on which a trained run is edited, driven and exported."""
+
+from __future__ import annotations
+
+import os
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # before Gradio is loaded: it tells nobody that it was

@@ -1,0 +1,88 @@
+"""An edited session to files: the signed video, and the edit that made it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from lit_reenact.app.session import Session
+from lit_reenact.app.uploads import safe_name
+from lit_reenact.edit import write_edit
+from lit_reenact.provenance import Ingredient, Model, Record
+from lit_reenact.reenactment import write_video
+from lit_reenact.reenactment.original import FullFrame, there_and_back
+from lit_reenact.video import FrameReader
+
+
+def export(
+    session: Session, folder: Path, original: Path | None = None, label: bool = False, told: Callable[[float], None] | None = None
+) -> tuple[Path, Path]:
+    """Write the video and the edit file of a session.
+
+    Args:
+        session: what was done.
+        folder: where both go.
+        original: the video that the target's track was made of, to paste the face back into its full frames; None for the crop.
+        label: whether every frame shall say that it is AI-generated.
+        told: called with the share that is done, in [0, 1].
+
+    Returns:
+        The .mp4 and the .yaml.
+
+    Raises:
+        ReenactError: ``original`` is another video, or a file cannot be written.
+    """
+    run, performance, count = session.run, session.performance, len(session.performance)
+    edit = write_edit_file(session, folder)
+    paste = None
+    if original is not None:
+        paste = FullFrame(run.target.track, original, there_and_back(count, len(run.target.track)))
+
+    edited = session.edited(0, count)
+
+    def finish(numbers: slice, frames: Tensor) -> Tensor:
+        if told is not None:
+            told(numbers.stop / count)
+        return run.without_hair(frames, edited[numbers]) if session.remove_hair else frames
+
+    video = edit.with_suffix(".mp4")
+    write_video(
+        edited,
+        replace(run.target, frames=FrameReader(run.target.clip)),  # a reader of its own: others look at frames meanwhile
+        run.generator,
+        video,
+        record=record(session, composite=original is not None),
+        fps=run.target.fps,
+        audio_from=(performance.source or run.target).clip,
+        cuts=performance.cuts,
+        paste=paste,
+        retouch=finish,
+        label=label,
+    )
+    return video, edit
+
+
+def write_edit_file(session: Session, folder: Path) -> Path:
+    """The edit alone, in a .yaml named after the target."""
+    path = folder / f"{safe_name(session.run.target.track.info.source)}-edited.yaml"
+    write_edit(session.edit(), path)
+    return path
+
+
+def record(session: Session, composite: bool) -> Record:
+    """What the video says of how it was made."""
+    target, performance = session.run.target.track, session.performance
+    driver = "" if performance.source is None else f", driven by {performance.source.track.info.source}"
+    ingredients = [Ingredient.of(target, "target")]
+    if performance.source is not None:
+        ingredients.append(Ingredient.of(performance.source.track, "source"))
+    settings: dict[str, Any] = {"edits": session.edit().as_dict()}
+    if performance.policy is not None:
+        settings |= {"policy": performance.policy.to_dict(), "guard": performance.guard}
+    return Record(
+        f"{target.info.source} edited{driver}", tuple(ingredients), Model.of(session.run.checkpoint), settings, composite
+    )

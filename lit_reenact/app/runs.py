@@ -1,0 +1,119 @@
+"""A trained run, opened: everything that the page needs of it and nobody changes, so that many people may share it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+from threading import Lock
+
+import torch
+import yaml
+from torch import Tensor
+
+from lit_reenact.edit import Slider, neck_of, sliders_of
+from lit_reenact.errors import ReenactError
+from lit_reenact.face import FaceModel, load_face_model
+from lit_reenact.hair_removal import HairRemover
+from lit_reenact.inference import load_generator
+from lit_reenact.networks.generator import Generator
+from lit_reenact.reenactment import TrackedClip, target_renderer
+from lit_reenact.rendering.ablations import Renderer
+from lit_reenact.run_folder import RunFolder
+from lit_reenact.schema import FaceParameters
+
+KEPT_OPEN = 2
+"""Runs that stay in memory: a network is large."""
+
+
+@dataclass(frozen=True, eq=False)
+class OpenRun:
+    """A network with the person that it was trained on.
+
+    Attributes:
+        target: the person.
+        checkpoint: file of the network.
+        generator: the network, ready to run.
+        model: the face model of the target's track.
+        renderer: draws the target's conditioning images.
+        neck: see ``edit.neck_of``.
+        sliders: every edit that the face model allows.
+    """
+
+    target: TrackedClip
+    checkpoint: Path
+    generator: Generator
+    model: FaceModel
+    renderer: Renderer
+    neck: Tensor
+    sliders: dict[str, Slider]
+    _reading: Lock = field(default_factory=Lock, repr=False)
+    """decord, and what segments a person, work for one thread at a time."""
+
+    @cached_property
+    def _hair_remover(self) -> HairRemover:
+        return HairRemover(self.model, self.target.track, self.target.frames, self.generator.image_size)
+
+    def without_hair(self, frames: Tensor, parameters: FaceParameters) -> Tensor:
+        """``HairRemover``, which is made at the first time, in seconds."""
+        with self._reading:
+            return self._hair_remover(frames, parameters)
+
+    def real_frame(self, clip: TrackedClip, number: int) -> Tensor:
+        """A frame of the target's clip, or of one that drives it, uint8 (S, S, 3), as large as those that the network makes."""
+        with self._reading:
+            return clip.read(range(number, number + 1), self.generator.image_size)[0]
+
+
+def open_run(target: Path | None, checkpoint: Path, device: torch.device | str = "cpu") -> OpenRun:
+    """Open a run, or give the same one again to the next who asks for it.
+
+    Args:
+        target: folder of the track that the network was trained on, or its file; None where ``checkpoint`` is the run's folder,
+            whose configuration names it.
+        checkpoint: of ``lit-reenact fit``, or its run folder, of which the best one is taken.
+        device: where the network shall run.
+
+    Raises:
+        ReenactError: one of them is missing or damaged, or they do not belong together.
+    """
+    file = RunFolder(checkpoint).best if checkpoint.is_dir() else checkpoint
+    if not file.is_file():
+        raise ReenactError(f"{checkpoint} holds no checkpoint (checkpoints/best.ckpt): train it first with `lit-reenact fit`")
+    folder = trained_on(checkpoint) if target is None else target.parent if target.suffix == ".safetensors" else target
+    with _opening:
+        return _open(folder.resolve(), file.resolve(), file.stat().st_mtime_ns, str(device))
+
+
+_opening = Lock()
+
+
+@lru_cache(KEPT_OPEN)
+def _open(folder: Path, checkpoint: Path, changed: int, device: str) -> OpenRun:
+    target = TrackedClip.load(folder)
+    generator = load_generator(checkpoint, device, target.track, precision="auto")
+    model = load_face_model(target.track.info.face_model)
+    renderer = target_renderer(target.track, generator)
+    return OpenRun(target, checkpoint, generator, model, renderer, neck_of(target.track), sliders_of(model))
+
+
+def trained_on(run: Path) -> Path:
+    """The folder of the track that a run was trained on, as its configuration tells it.
+
+    A relative one is looked for from here, then from every folder above the run: it was given where the training was started.
+
+    Raises:
+        ReenactError: there is no such configuration, or it names no single track that is here.
+    """
+    config = RunFolder(run).config
+    try:
+        track = yaml.safe_load(config.read_text(encoding="utf-8"))["data"]["track"]
+    except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
+        raise ReenactError(f"{run} is no run folder of `lit-reenact fit`: name the target's track as well") from error
+    tracks = [track] if isinstance(track, str) else list(track)
+    if len(tracks) != 1:
+        raise ReenactError(f"{run} was trained on {len(tracks)} tracks: name the one to be edited")
+    for start in (Path(), *run.resolve().parents):
+        if (start / tracks[0]).is_dir():
+            return start / tracks[0]
+    raise ReenactError(f"{run} was trained on the track {tracks[0]}, which is not here: name the folder where it lies now")

@@ -1,0 +1,48 @@
+"""The second page: track an uploaded video, and see at a glance whether that went well."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+import gradio as gr
+
+from lit_reenact.app.driving import tracked
+from lit_reenact.app.events import TRACKING
+from lit_reenact.app.told import told
+from lit_reenact.app.uploads import checked_video
+from lit_reenact.tracking.report import REPORT_NAME
+
+SIZES = (128, 256, 512)
+
+
+def build_tracking(tracks: Path, face_model: str, largest_upload: int) -> None:
+    """Lay the page out and connect it.
+
+    Args:
+        tracks: folder for the tracks.
+        face_model: name of the face model to fit.
+        largest_upload: MB.
+    """
+    gr.HTML(
+        f'<p class="help">The face model is fitted to a video of one person; its track goes into '
+        f"<code>{escape(str(tracks))}</code>. A track is what a network is trained on, and what drives one.</p>"
+    )
+    with gr.Row():
+        video = gr.File(label=f"video to track (at most {largest_upload} MB)", file_types=["video"], height=120)
+        with gr.Column():
+            size = gr.Dropdown(list(SIZES), value=256, label="side of the working clip (pixels)")
+            start = gr.Button("Start tracking", variant="primary")
+    state = gr.HTML("", elem_id="tracking-state", min_height=60)
+    report = gr.HTML("", elem_id="tracking-report")
+
+    def track(upload: str | None, side: int, progress: gr.Progress = gr.Progress(track_tqdm=True)) -> tuple[str, str]:  # noqa: B008
+        clip = tracked(checked_video(upload), tracks, face_model, side)
+        page = (clip.folder / REPORT_NAME).read_text(encoding="utf-8")
+        folder = escape(str(clip.folder))
+        told_next = f"lit-reenact fit --config configs/paper.yaml --track {folder}"
+        sentence = f"<p>Tracked {len(clip.track)} frames into <code>{folder}</code>. To train: <code>{told_next}</code></p>"
+        frame = f'<iframe title="report of the tracking" sandbox srcdoc="{escape(page)}"></iframe>'
+        return sentence, frame
+
+    start.click(told(track), [video, size], [state, report], api_visibility="private", show_progress_on=state, **TRACKING)

@@ -1,0 +1,33 @@
+"""``lit-reenact export``: a trained generator for other programs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from lit_reenact.commands.common import Commands, checkpoint_file
+
+
+def add(commands: Commands) -> None:
+    """Add the command's arguments."""
+    parser = commands.add_parser(
+        "export",
+        help="write a trained generator as ONNX, which `reenact` runs too, or as PyTorch's own export",
+        description="Write the generator of a checkpoint with a description of its input, for any number of windows at once, and "
+        "check that it gives the checkpoint's frames. `reenact --checkpoint MODEL.onnx` runs it, on the processor. A .pt2 is for "
+        "other programs only: to load one runs whatever code it holds.",
+    )
+    parser.add_argument(
+        "--checkpoint", type=Path, required=True, metavar="C", help="of `lit-reenact fit`: a file or its run's folder"
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL", help="model.onnx or model.pt2")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Carry the command out; returns its exit code."""
+    from lit_reenact.export import export
+
+    difference = export(checkpoint_file(arguments.checkpoint), arguments.output)
+    print(f"Wrote {arguments.output}; its frames differ by at most {difference * 127.5:.1g} of 255 levels from the checkpoint's.")
+    return 0

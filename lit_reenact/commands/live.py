@@ -1,0 +1,119 @@
+"""``lit-reenact live``: a camera drives the target, and a page shows it as it happens."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lit_reenact.commands.common import Commands, checkpoint_file, device_of
+from lit_reenact.errors import ReenactError
+
+if TYPE_CHECKING:
+    from lit_reenact.live.camera import LiveInput
+    from lit_reenact.provenance import Record
+    from lit_reenact.schema import Track
+
+
+def add(commands: Commands) -> None:
+    """Add the command's arguments."""
+    parser = commands.add_parser(
+        "live",
+        help="drive the target with a camera and see it at once",
+        description="Drive the target with a camera. For the first seconds look at the camera with a resting face: it is learned "
+        "then. A page on this computer shows the picture, how many there are a second and how late they are. Ctrl-C ends it.",
+    )
+    parser.add_argument(
+        "--input", default="0", metavar="I", help="number of a camera, or a video that plays like one (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--target", type=Path, required=True, metavar="T", help="who is driven: the track the checkpoint was trained on"
+    )
+    parser.add_argument("--checkpoint", type=Path, required=True, metavar="C", help="written by `lit-reenact fit`, or its folder")
+    parser.add_argument(
+        "--source-track", type=Path, metavar="S", help="a track of who drives: their face need not be learned then"
+    )
+    parser.add_argument(
+        "--calibration",
+        type=float,
+        default=3.0,
+        metavar="SECONDS",
+        help="for which a face is learned first (default: %(default)s)",
+    )
+    parser.add_argument("--record", type=Path, metavar="OUT.mp4", help="write what is made to a signed video, too")
+    parser.add_argument("--port", type=int, default=8765, help="of the page; 0 takes any that is free (default: %(default)s)")
+    parser.add_argument(
+        "--no-label", action="store_true", help="leave the words `AI-generated` out of the picture; the page keeps saying it"
+    )
+    parser.add_argument("--no-wait", action="store_true", help="make every frame of a video, as fast as possible")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
+    parser.add_argument(
+        "--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="of the network (default: %(default)s)"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Carry the command out; returns its exit code."""
+    from lit_reenact.inference import load_generator
+    from lit_reenact.live.camera import open_input
+    from lit_reenact.live.page import LivePage
+    from lit_reenact.live.puppet import Puppet
+    from lit_reenact.live.recording import Recording
+    from lit_reenact.live.session import Session
+    from lit_reenact.provenance import generated_video
+    from lit_reenact.reenactment import labelled
+    from lit_reenact.tracking.trackfile import load_track
+
+    if not 0 < arguments.calibration <= 60:
+        raise ReenactError(f"--calibration {arguments.calibration:g}: it takes more than 0 and at most 60 seconds")
+    target = load_track(arguments.target)
+    driver = load_track(arguments.source_track) if arguments.source_track else None
+    checkpoint = checkpoint_file(arguments.checkpoint)
+    generator = load_generator(checkpoint, device_of(arguments.device), target, arguments.precision)
+    source = open_input(arguments.input, wait=not arguments.no_wait)
+    session = Session(source, target, Puppet(target, generator), arguments.calibration, driver, patient=arguments.no_wait)
+    failure: ReenactError | None = None
+    with ExitStack() as stack:
+        page = stack.enter_context(LivePage(arguments.port, session.status))
+        recording: Recording | None = None
+        if arguments.record is not None:
+            record = _record(source, target, driver, checkpoint)
+            recording = Recording(stack.enter_context(generated_video(arguments.record, source.fps, record, preset="veryfast")))
+        print(f"Open {page.address} in a browser. Ctrl-C ends it.", flush=True)
+        try:
+            for shown in session.run():
+                picture = labelled(shown.picture) if shown.made and not arguments.no_label else shown.picture
+                page.show(picture)
+                if recording is not None and shown.made:
+                    recording.write(picture, shown.time)
+        except KeyboardInterrupt:  # the usual end
+            pass
+        except ReenactError as error:
+            if not session.readout.made:
+                raise
+            failure = error  # what was recorded until then is kept
+    print(session.readout.summary())
+    if arguments.record is not None:
+        print(f"Wrote {arguments.record}, which says and is signed that it is AI-generated.")
+    if failure is not None:
+        raise failure
+    return 0
+
+
+def _record(source: LiveInput, target: Track, driver: Track | None, checkpoint: Path) -> Record:
+    """How the recording was made. A camera leaves no file to name."""
+    from lit_reenact.provenance import Ingredient, Model, Record
+    from lit_reenact.video import sha256
+
+    ingredients = [Ingredient.of(target, "target")]
+    if source.file is not None:
+        ingredients.append(Ingredient("source", source.file.name, sha256(source.file)))
+    settings = {"live": {"input": source.name, "driver": driver.info.source if driver else "learned from the first pictures"}}
+    return Record(
+        f"{target.info.source} reenacted live by {source.name}",
+        tuple(ingredients),
+        Model.of(checkpoint),
+        {**settings, "policy": "full"},
+    )

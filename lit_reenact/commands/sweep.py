@@ -1,0 +1,66 @@
+"""``lit-reenact sweep``: the trials of a W&B sweep file on this machine, without a server."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+from lit_reenact.commands.common import Commands
+from lit_reenact.errors import ReenactError
+
+DESCRIPTION = """Run the trials of a sweep file, one after another, each a training of its own:
+
+  lit-reenact sweep sweeps/loss_weights.yaml --count 12 --track outputs/tracks/target
+
+The file is one for `wandb sweep`, checked before anything runs. W&B's own engine, the package `sweeps`, proposes the trials
+(grid, random, bayes) and stops hopeless ones (hyperband); no account and no network is needed. DIR/FILE gets trials.csv (the
+table, the best trial first), trials.png (all trials at once) and a folder for each trial. A trial that fails is a row of the
+table, and the others go on. The same command goes on where it stopped, and runs again what had failed."""
+
+
+def add(commands: Commands) -> None:
+    """Add the command's arguments."""
+    parser = commands.add_parser(
+        "sweep",
+        help="run a sweep file's trials on this machine, without a server",
+        description=DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="a W&B sweep file, such as those in sweeps/")
+    parser.add_argument(
+        "--count", type=int, metavar="N", help="trials in all (default: the file's run_cap; a grid ends by itself)"
+    )
+    parser.add_argument("--track", metavar="TRACK", help="train on this one instead of the file's")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        dest="settings",
+        metavar="NAME=VALUE",
+        help="a setting of `lit-reenact fit` for all trials, as in --set budget.max_batch_steps=600; as often as needed",
+    )
+    parser.add_argument("-o", "--output", type=Path, default=Path("outputs/sweeps"), metavar="DIR", help="default: %(default)s")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Carry the command out; returns its exit code."""
+    from lit_reenact.sweep.definition import load_sweep
+    from lit_reenact.sweep.results import text_table, write_results
+    from lit_reenact.sweep.trials import LOG, run_sweep
+
+    track = [] if arguments.track is None else [f"data.track={arguments.track}"]
+    sweep = load_sweep(arguments.file, [f"--{setting}" for setting in (*track, *arguments.settings)])
+    count = arguments.count or sweep.content.get("run_cap")
+    if count is None and sweep.content["method"] != "grid":
+        raise ReenactError(f"{arguments.file} has no end: say with --count how many trials to run")
+    trials = run_sweep(sweep, arguments.output / arguments.file.stem, count, tell=partial(print, flush=True))
+    best, *_ = results = write_results(trials)
+    print(f"\n{text_table(trials, results)}\n")
+    print(f"{sweep.metric} is the best value of each trial. Wrote {trials.folder}/: trials.csv, trials.png.")
+    if best.value is None:
+        raise ReenactError(f"no trial reached a value; the first: {best.trial.note} ({trials.folder / best.trial.name / LOG})")
+    (checkpoint,) = (trials.folder / best.trial.name).glob("seed-*/checkpoints/best.ckpt")
+    print(f"Next: lit-reenact evaluate --target TRACK --checkpoint {checkpoint}")
+    return 0

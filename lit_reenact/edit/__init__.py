@@ -1,0 +1,22 @@
+"""Edits of a tracked video: sliders with keyframes, applied to ``FaceParameters`` and to nothing else."""
+
+from __future__ import annotations
+
+from lit_reenact.edit.apply import apply_edit, apply_sliders, neck_of
+from lit_reenact.edit.file import parse_edit, read_edit, write_edit
+from lit_reenact.edit.sliders import GROUPS, Slider, sliders_of
+from lit_reenact.edit.tracks import Edit, SliderTrack
+
+__all__ = [
+    "GROUPS",
+    "Edit",
+    "Slider",
+    "SliderTrack",
+    "apply_edit",
+    "apply_sliders",
+    "neck_of",
+    "parse_edit",
+    "read_edit",
+    "sliders_of",
+    "write_edit",
+]

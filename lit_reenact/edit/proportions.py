@@ -1,0 +1,110 @@
+"""Proportions of a face under plain names, as directions among the identities of whatever face model there is.
+
+Each is a simple displacement of the landmarks (wider: all of them go outward in proportion); the identity that comes nearest to
+it, by least squares, is taken. Where a whole face lies is no part of an identity: what remains of the displacement as a shift
+of the whole head goes to its position, so that a longer face grows from the eyes and does not drag them along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from lit_reenact.face import FaceModel
+from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, around
+
+UNLIKELY = 0.1
+"""What a direction pays for leaving the usual identities: mm of error on each landmark for one standard deviation."""
+
+NOSE, NOSE_REACH = (1, 4, 5, 195, 48, 278), 13.0
+EYE_REACH = 14.0
+"""FaceMesh points about which a nose lies, and the millimetres over which nose and eyes give way to the face around them."""
+
+CHIN, LOWER_LIP, JAW_RAMP = 152, 17, 8.0
+"""A jaw begins at the lower lip, within some millimetres."""
+
+
+@dataclass(frozen=True)
+class Proportion:
+    """A direction of change; 1 would make the named length twice what it is on the mean face.
+
+    Attributes:
+        identity: (K,) change of the identity coefficients.
+        shift: (3,) mm in head axes, change of the head's position.
+        expressed: share of the displacement's squared length that identities can express, up to 1.
+    """
+
+    identity: Tensor
+    shift: Tensor
+    expressed: float
+
+
+Field = Callable[[Tensor], Tensor]
+"""Displacement (468, 3) of landmarks (468, 3) in mm, for an extent of 1."""
+
+
+def _wider(points: Tensor) -> Tensor:
+    return points * points.new_tensor([1, 0, 0])
+
+
+def _longer(points: Tensor) -> Tensor:
+    return points * points.new_tensor([0, 1, 0])  # the origin lies between the eyes
+
+
+def _nose(points: Tensor) -> Tensor:
+    return _enlarged(points, points[list(NOSE)].mean(0) * points.new_tensor([0, 1, 0.5]), NOSE_REACH)
+
+
+def _jaw(points: Tensor) -> Tensor:
+    low = torch.sigmoid((points[LOWER_LIP, 1] - points[:, 1]) / JAW_RAMP)
+    return low[:, None] * _wider(points)
+
+
+def _eye_size(points: Tensor) -> Tensor:
+    middles = (points[around(eye)].mean(0) for eye in (EYE_LEFT, EYE_RIGHT))
+    return torch.stack([_enlarged(points, middle, EYE_REACH) for middle in middles]).sum(0) * points.new_tensor([1, 1, 0])
+
+
+def _enlarged(points: Tensor, middle: Tensor, reach: float) -> Tensor:
+    near = torch.exp(-((points - middle).square().sum(-1, keepdim=True)) / (2 * reach**2))
+    return near * (points - middle)
+
+
+FIELDS: dict[str, tuple[Field, tuple[tuple[int, int], ...]]] = {
+    "wider": (_wider, ((234, 454),)),
+    "longer": (_longer, ((10, CHIN),)),
+    "nose": (_nose, ((48, 278), (4, 195))),
+    "jaw": (_jaw, ((172, 397),)),
+    "eye_size": (_eye_size, ((33, 133), (263, 362))),
+}
+"""The displacement of each proportion, and the FaceMesh points between which the length that it names is measured."""
+
+
+@lru_cache(maxsize=4)
+def proportions(model: FaceModel) -> dict[str, Proportion]:
+    """All of ``FIELDS`` for a face model."""
+    points = model.landmarks(model.vertices).double()
+    moves = model.at_landmarks(model.identity_basis).double()  # (K, 468, 3)
+    return {name: _nearest(field(points), lengths, points, moves, model) for name, (field, lengths) in FIELDS.items()}
+
+
+def _nearest(wanted: Tensor, lengths: tuple[tuple[int, int], ...], points: Tensor, moves: Tensor, model: FaceModel) -> Proportion:
+    middle = wanted.mean(0)
+    columns = (moves - moves.mean(1, keepdim=True)).flatten(1).T  # (1404, K), each about its own mean
+    target = (wanted - middle).flatten()
+    penalty = torch.diag(UNLIKELY**2 * len(points) / model.identity_scale.double().square())
+    identity = torch.linalg.solve(columns.T @ columns + penalty, columns.T @ target)
+    found = columns @ identity
+    ends = torch.tensor(lengths).T
+    made = (points[ends[0]] - points[ends[1]]) + (found.view(-1, 3)[ends[0]] - found.view(-1, 3)[ends[1]])
+    before = (points[ends[0]] - points[ends[1]]).norm(dim=-1)
+    growth = ((made.norm(dim=-1) - before) / before).mean()
+    return Proportion(
+        identity=(identity / growth).float(),
+        shift=((middle - torch.tensordot(identity, moves.mean(1), dims=1)) / growth).float(),
+        expressed=float(1 - (found - target).square().sum() / target.square().sum()),
+    )

@@ -1,0 +1,78 @@
+"""An evaluation in W&B: its numbers, its worst and best frames and its page, in the run that trained the network."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+import wandb
+from lightning.pytorch.loggers import WandbLogger
+
+from lit_reenact.evaluation.evaluate import MODEL, Evaluation
+from lit_reenact.evaluation.evaluation_page import APART_SECONDS, SHOWN, extremes
+from lit_reenact.loggers import PROJECT, finish_wandb, make_loggers
+from lit_reenact.reenactment import error_picture
+from lit_reenact.run_folder import batch_step_of
+
+COLUMNS = ["method", "metric", "mean", "low", "high"]
+ID_NAME = "wandb-id.txt"
+
+
+def log_evaluation(evaluation: Evaluation, folder: Path, checkpoint: Path | None = None, project: str = PROJECT) -> None:
+    """Log an evaluation to W&B; without an account or a network that is kept on disk, for `wandb sync`.
+
+    Args:
+        evaluation: whose frames are shown.
+        folder: where it is written to: ``metrics.json``, whose numbers these are, and ``report.html``.
+        checkpoint: that was evaluated. If it lies in the folder of a run, it is that W&B run which goes on, at the checkpoint's
+            batch step; otherwise ``folder`` has a run of its own, which the next evaluation there goes on with.
+        project: of W&B.
+    """
+    trained = None if checkpoint is None else _run_of(checkpoint)
+    place = trained or folder
+    name = f"{place.parent.name} {place.name.replace('-', ' ')}" if trained else f"evaluation {folder.name}"
+    logger, *_ = make_loggers(place, name, project=project)
+    assert isinstance(logger, WandbLogger)
+    results = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    rows = list(_rows(results))
+    told: dict[str, Any] = {_key(method, metric): value["mean"] for method, metric, value in rows if value["mean"] is not None}
+    table = [[method, metric, *(value[column] for column in COLUMNS[2:])] for method, metric, value in rows]
+    told["evaluation/table"] = wandb.Table(columns=COLUMNS, data=table)
+    told["evaluation/report"] = wandb.Html(str(folder / "report.html"), inject=False)
+    told |= {f"evaluation/{kind}_frames": _pictures(evaluation, kind == "worst") for kind in ("worst", "best")}
+    logger.log_metrics(told, step=batch_step_of(checkpoint) if trained else 0)
+    finish_wandb()
+
+
+def _run_of(checkpoint: Path) -> Path | None:
+    """The folder of the run that a checkpoint lies in, if W&B knows that run."""
+    folder = checkpoint.resolve().parent.parent
+    return folder if (folder / ID_NAME).is_file() else None
+
+
+def _rows(results: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, float | None]]]:
+    """Method, metric and value of all that ``metrics.json`` holds."""
+    for method, metrics in (*results["methods"].items(), (MODEL, results["motion"]), *results["other_motion"].items()):
+        for metric, value in metrics.items():
+            yield method, metric, value
+
+
+def _key(method: str, metric: str) -> str:
+    others = re.sub(r"\W+", "_", method)
+    return f"evaluation/{metric}" if method == MODEL else f"evaluation/{others}/{metric}"
+
+
+def _pictures(evaluation: Evaluation, worst: bool) -> list[wandb.Image]:
+    """The real frame, the model's and their difference side by side, of the frames that the page shows too."""
+    errors = evaluation.values[MODEL]["face_l1"]
+    pictures = []
+    for number in extremes(errors, SHOWN, APART_SECONDS * evaluation.fps, largest=worst):
+        real, made = evaluation.real[number], evaluation.made[number]
+        beside = torch.cat([real, made, error_picture(made[None], real[None])[0].to(real)], dim=1)
+        caption = f"frame {evaluation.frames[number]}, face L1 {float(errors[number]):.1f}: real, output, error"
+        pictures.append(wandb.Image(beside.numpy(), caption=caption))
+    return pictures

@@ -1,0 +1,72 @@
+"""The classical way in two dimensions: the nearest training frame, bent until its face lies where the wanted one is."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, grid_sample, interpolate, pad
+
+from lit_reenact.evaluation.baselines import NearestFrame
+from lit_reenact.geometry import head_to_camera, project
+from lit_reenact.rendering import rasterizer
+from lit_reenact.schema import Camera, FaceParameters
+
+COARSEST = 8
+"""Side of the smallest grid that a displacement is spread over."""
+
+SWEEPS, FINE_SWEEPS, FINE = 20, 4, 64
+"""Relaxations on each grid; on those finer than ``FINE`` fewer, for what comes from the coarser ones is nearly right there."""
+
+
+class WarpedNearestFrame(NearestFrame):
+    """The nearest frame, each triangle of its tracked face moved to where the wanted face has it.
+
+    What lies about the face follows smoothly, and less the farther away it is; the border of the picture stays. Nothing is
+    drawn that the nearest frame does not show: the inside of a mouth that was shut is the gap between its lips, pulled wide.
+    """
+
+    def _fitted(self, frames: Tensor, found: FaceParameters, wanted: FaceParameters) -> Tensor:
+        height, width = frames.shape[1:3]
+        camera = self._camera.resized(width)
+        old, new = self._places(found, camera), self._places(wanted, camera)
+        fragments = rasterizer.rasterize(new, self._model.faces, height, width)
+        back = rasterizer.interpolate(fragments, (old - new)[..., :2].contiguous(), self._model.faces)  # (N, 2, H, W)
+        return warp(frames, spread(back, (fragments.triangle >= 0)[:, None]))
+
+    def _places(self, parameters: FaceParameters, camera: Camera) -> Tensor:
+        """The mesh in the picture, (N, V, 3) pixels and depth."""
+        mesh = self._model.mesh(self._actor, parameters)
+        return project(head_to_camera(mesh, parameters.rotation, parameters.translation), camera)
+
+
+def warp(frames: Tensor, back: Tensor) -> Tensor:
+    """Frames uint8 (N, H, W, 3) whose pixels come from ``back`` (N, 2, H, W) pixels to the right and down of their own place."""
+    height, width = frames.shape[1:3]
+    x, y = torch.arange(width) + 0.5, torch.arange(height) + 0.5
+    places = torch.stack(torch.meshgrid(x, y, indexing="xy")) + back
+    grid = places.permute(0, 2, 3, 1) * 2 / torch.tensor([width, height]) - 1
+    images = frames.permute(0, 3, 1, 2).float()
+    moved = grid_sample(images, grid, padding_mode="border", align_corners=False)
+    return moved.round().to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def spread(values: Tensor, known: Tensor) -> Tensor:
+    """Continue values (N, C, H, W) smoothly from where they are known, bool (N, 1, H, W), to 0 at the border of the image.
+
+    The mean of its neighbours in every other pixel (the harmonic continuation), nearly: found on ever finer grids.
+    """
+    height, width = values.shape[2:]
+    values = values * known
+    if min(height, width) > COARSEST:
+        share = avg_pool2d(known.float(), 2, ceil_mode=True)
+        coarse = avg_pool2d(values, 2, ceil_mode=True) / share.clamp_min(1e-6)
+        start = interpolate(spread(coarse, share > 0), size=(height, width), mode="bilinear", align_corners=False)
+    else:
+        start = torch.zeros_like(values)
+    result = torch.where(known, values, start)
+    for _ in range(SWEEPS if min(height, width) <= FINE else FINE_SWEEPS):
+        framed = pad(result, (1, 1, 1, 1))  # beyond the border nothing moves
+        around = framed[..., 1:-1, :-2] + framed[..., 1:-1, 2:]
+        around.add_(framed[..., :-2, 1:-1]).add_(framed[..., 2:, 1:-1]).div_(4)
+        result = torch.where(known, values, around)
+    return result

@@ -1,0 +1,83 @@
+"""Where live pictures come from: a camera, or a video file that plays as if it were one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from lit_reenact.errors import ReenactError
+from lit_reenact.video import Frame, iterate_frames, probe
+
+USUAL_RATE = 30
+"""Frames per second of a camera that does not tell its own."""
+
+
+@dataclass(frozen=True)
+class LiveInput:
+    """Pictures as they come.
+
+    Attributes:
+        name: what sentences call it.
+        fps: frames per second that it gives at most.
+        frames: uint8 (H, W, 3) RGB.
+        file: the video that it plays; None for a camera.
+    """
+
+    name: str
+    fps: Fraction
+    frames: Iterator[Frame]
+    file: Path | None = None
+
+
+def open_input(word: str, wait: bool = True) -> LiveInput:
+    """A camera by its number, or a video file.
+
+    Args:
+        word: "0" for the first camera, or the path of a video.
+        wait: play a file at its own rate, not as fast as its frames are taken.
+
+    Raises:
+        ReenactError: there is no such camera or file, or it cannot be read. ``frames`` raises it when the camera vanishes.
+    """
+    if word.isdecimal():
+        return _open_camera(int(word))
+    info = probe(Path(word))
+    frames = iterate_frames(info.path)
+    return LiveInput(info.path.name, info.fps, paced(frames, info.fps) if wait else frames, info.path)
+
+
+def paced(frames: Iterator[Frame], fps: Fraction) -> Iterator[Frame]:
+    """The same frames, none of them earlier than its turn."""
+    start: float | None = None
+    for number, frame in enumerate(frames):
+        start = time.perf_counter() if start is None else start
+        time.sleep(max(0.0, start + number / fps - time.perf_counter()))
+        yield frame
+
+
+def _open_camera(number: int) -> LiveInput:
+    name = f"camera {number}"
+    camera = cv2.VideoCapture(number)
+    if not camera.isOpened():
+        raise ReenactError(f"{name} cannot be opened: connect it, close other programs that use it, or give another number")
+    camera.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # old pictures are of no use
+    rate = round(camera.get(cv2.CAP_PROP_FPS))
+    return LiveInput(name, Fraction(rate if 1 <= rate <= 240 else USUAL_RATE), _camera_frames(camera, name))
+
+
+def _camera_frames(camera: Any, name: str) -> Iterator[Frame]:
+    try:
+        while True:
+            there, picture = camera.read()
+            if not there:
+                raise ReenactError(f"{name} gives no more pictures: connect it again and start anew")
+            yield np.ascontiguousarray(picture[..., ::-1])
+    finally:
+        camera.release()

@@ -1,0 +1,104 @@
+"""One frame of the driver to one picture of the target."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import torch
+from torch import Tensor
+
+from lit_reenact.errors import ReenactError
+from lit_reenact.live.driver import Driver
+from lit_reenact.live.tracker import Motion
+from lit_reenact.networks.generator import Generator
+from lit_reenact.reenactment import target_renderer
+from lit_reenact.schema import FaceParameters, Track
+from lit_reenact.transfer import limit_softly, mean_rotation, neck
+from lit_reenact.transfer.relative import carry, turns_from
+from lit_reenact.video import Frame
+from lit_reenact.windows import WindowMemory, stack_windows
+
+REMEMBERED = 900
+"""Frames that the driver's neck is learned from, at most."""
+
+
+class OnlineTransfer:
+    """Full head reenactment as ``transfer.reenact`` does it, with what it takes from the whole source taken from its past.
+
+    The driver's mean pose and place are those of the calibration; their neck is learned from the frames so far.
+
+    Args:
+        driver: who drives.
+        target: who is driven; only its training frames are looked at.
+    """
+
+    def __init__(self, driver: Driver, target: Track) -> None:
+        self.driver, self.actor = driver, target.actor
+        seen = target.parameters[: target.info.actor_frames][target.valid[: target.info.actor_frames]]
+        self._pose, self._place = mean_rotation(seen.rotation), seen.translation.double().mean(0)
+        self._light = seen.illumination.mean(0)
+        turns, moves = turns_from(seen.rotation, self._pose), seen.translation - self._place
+        self._neck = neck(turns, moves)
+        rest = moves - turns @ self._neck
+        self._low, self._high = rest.amin(0), rest.amax(0)
+        self._size = torch.stack([*self._place.new_ones(2), self._place[2] / driver.translation[2]])  # depth goes as a ratio
+        self._turns, self._moves = torch.zeros(2, REMEMBERED, 3, dtype=torch.float64).unbind()
+        self._frames = 0
+
+    def __call__(self, motion: Motion) -> FaceParameters:
+        """Parameters of the target, of one frame."""
+        turn = turns_from(motion.rotation[None], self.driver.rotation)
+        move = (motion.translation[None] - self.driver.translation) * self._size
+        self._turns[self._frames % REMEMBERED], self._moves[self._frames % REMEMBERED] = turn[0], move[0]
+        self._frames += 1
+        own_neck = neck(self._turns[: self._frames], self._moves[: self._frames])
+        rest = limit_softly(move - turn @ own_neck, self._low, self._high)
+        return FaceParameters(
+            rotation=carry(motion.rotation[None], self.driver.rotation, self._pose),
+            translation=(self._place + turn @ self._neck + rest).to(motion.translation.dtype),
+            identity=self.actor.identity[None],
+            expression=motion.expression[None],
+            illumination=self._light[None],
+            gaze=motion.gaze[None],
+        )
+
+
+class Puppet:
+    """The target's network, fed frame by frame.
+
+    Args:
+        target: track that the generator was trained on.
+        generator: its windows must not look ahead.
+
+    Raises:
+        ReenactError: they do.
+    """
+
+    def __init__(self, target: Track, generator: Generator) -> None:
+        if generator.shape.after:
+            raise ReenactError(
+                f"this checkpoint's windows look {generator.shape.after} frames ahead, which live nobody can: "
+                "train one with `--model.placement causal`"
+            )
+        self.generator = generator
+        self._renderer = target_renderer(target, generator)
+        self._images: deque[Tensor] = deque(maxlen=generator.shape.span)
+        self._memory = WindowMemory()
+        self.move(target.parameters[:1])  # what is done for the first time takes longest
+        self.picture()
+        self._images.clear()
+
+    def move(self, parameters: FaceParameters) -> None:
+        """Draw the conditioning images of a frame and remember them."""
+        self._images.append(self._renderer(parameters))
+
+    @torch.inference_mode()
+    def picture(self) -> Frame:
+        """The frame of the last move, uint8 (S, S, 3)."""
+        device = next(self.generator.parameters()).device
+        images = torch.cat(list(self._images)).to(device)
+        last = len(images) - 1
+        shown = self.generator.shape.frames(torch.tensor([last]), 0, last).to(device)
+        made = self.generator(stack_windows(images, shown, self._memory))[0]
+        frame: Frame = ((made + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+        return frame

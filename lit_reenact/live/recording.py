@@ -1,0 +1,28 @@
+"""Live pictures to a video of constant rate."""
+
+from __future__ import annotations
+
+from lit_reenact.video import Frame, VideoWriter
+
+
+class Recording:
+    """Writes pictures when they are due: repeats one until the next is there, and leaves out what comes too early.
+
+    Args:
+        video: to write to.
+    """
+
+    def __init__(self, video: VideoWriter) -> None:
+        self._video = video
+        self._start: float | None = None
+        self._last: Frame | None = None
+
+    def write(self, picture: Frame, time: float) -> None:
+        """Add a picture, uint8 (S, S, 3), of a moment in seconds, later than the one before."""
+        self._start = time if self._start is None else self._start
+        due = round((time - self._start) * self._video.fps)
+        while self._last is not None and self._video.frame_count < due:
+            self._video.write(self._last)
+        if self._video.frame_count <= due:
+            self._video.write(picture)
+        self._last = picture

@@ -1,0 +1,55 @@
+"""Whether the made frames show the same person as the real ones, by a face recognition network (ArcFace, Deng et al. 2019)."""
+
+from __future__ import annotations
+
+import torch
+from kornia.geometry.transform import warp_affine
+from torch import Tensor
+from torch.nn.functional import cosine_similarity
+
+SIZE = 112
+"""Side of the pictures that face recognition is trained on, pixels."""
+
+EYE_LEFT_CORNERS, EYE_RIGHT_CORNERS, NOSE_TIP, MOUTH_RIGHT, MOUTH_LEFT = (263, 362), (33, 133), 1, 61, 291
+"""FaceMesh landmarks of the five points that faces are aligned by."""
+
+PLACES = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041))
+"""Where the five points come to lie: right eye, left eye, nose, right and left corner of the mouth; pixel centres at integers."""
+
+
+def five_points(landmarks: Tensor) -> Tensor:
+    """Of FaceMesh landmarks (T, 478, 3) the five points in the order of ``PLACES``, (T, 5, 2)."""
+    flat = landmarks[..., :2]
+    eyes = [flat[:, list(corners)].mean(1) for corners in (EYE_RIGHT_CORNERS, EYE_LEFT_CORNERS)]
+    return torch.stack([*eyes, flat[:, NOSE_TIP], flat[:, MOUTH_RIGHT], flat[:, MOUTH_LEFT]], 1)
+
+
+def similarity_transform(points: Tensor, places: Tensor) -> Tensor:
+    """The rotation, scale and shift (T, 2, 3) that bring points (T, N, 2) nearest to places (N, 2) (Umeyama 1991)."""
+    a, b = (torch.view_as_complex(x.double().contiguous()) for x in (points, places.expand_as(points)))
+    from_a, from_b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
+    turn = (from_a.conj() * from_b).sum(1) / from_a.abs().square().sum(1)
+    shift = b.mean(1) - turn * a.mean(1)
+    rows = torch.stack([turn.real, -turn.imag, shift.real, turn.imag, turn.real, shift.imag], -1)
+    return rows.view(-1, 2, 3).to(points.dtype)
+
+
+def aligned_faces(frames: Tensor, landmarks: Tensor) -> Tensor:
+    """The faces of frames as recognition networks want them.
+
+    Args:
+        frames: uint8 (T, H, W, 3).
+        landmarks: (T, 478, 3) in pixels of the frames, whose centres lie at half-integers.
+
+    Returns:
+        float32 (T, 3, 112, 112) in [-1, 1].
+    """
+    transform = similarity_transform(five_points(landmarks) - 0.5, landmarks.new_tensor(PLACES))
+    images = frames.permute(0, 3, 1, 2).float() / 127.5 - 1
+    faces: Tensor = warp_affine(images, transform, (SIZE, SIZE), align_corners=True)
+    return faces
+
+
+def identity_similarity(features: Tensor, real: Tensor) -> Tensor:
+    """Cosine of the angle between features (T, F) of made and of real faces: (T,) in [-1, 1], 1 for the same person."""
+    return cosine_similarity(features, real, dim=-1)

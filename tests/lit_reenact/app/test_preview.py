@@ -1,0 +1,100 @@
+"""One frame against the whole video, and exported files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from lit_reenact.app.driving import driven
+from lit_reenact.app.export import export
+from lit_reenact.app.preview import Preview, driving_frame, preview, target_frame
+from lit_reenact.app.session import Performance, Session
+from lit_reenact.edit import read_edit
+from lit_reenact.errors import ReenactError
+from lit_reenact.inference import render_frames
+from lit_reenact.provenance.verifying import read_signature
+from lit_reenact.reenactment import TrackedClip
+from lit_reenact.transfer import PRESETS, at_rate, transfer
+from lit_reenact.video import FrameReader, read_tags
+from tests.factories import make_track
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> TrackedClip:
+    """Someone else, twice as many frames a second."""
+    folder = tmp_path_factory.mktemp("source")
+    make_track(folder, frames=60, size=64, fps=10, seed=3)  # type: ignore[arg-type]
+    return TrackedClip.load(folder)
+
+
+@pytest.mark.parametrize("frame", [0, 1, 17, 18, 39])
+def test_a_frame_is_that_of_the_whole_video(frame: int, session: Session) -> None:
+    """Also beside a cut, which no window reaches over."""
+    cut = replace(session, performance=replace(session.performance, cuts=(18,)))
+    done = cut.moved({"head_yaw": 10.0}).with_keyframe().at(30).moved({"head_yaw": -10.0, "jawOpen": 0.5}).at(frame)
+    whole = render_frames(session.run.generator, session.run.renderer, done.edited(0, 40), (18,))
+    frames, conditioning = (torch.cat(chunks) for chunks in zip(*whole, strict=True))
+    made = preview(done)
+    assert torch.equal(made.conditioning, conditioning[frame])
+    assert (made.frame.short() - frames[frame].short()).abs().max() <= 1
+    assert not torch.equal(made.conditioning, preview(cut.at(frame)).conditioning)
+
+
+def test_the_target_goes_forwards_and_back(session: Session) -> None:
+    parameters = session.performance.parameters
+    doubled = Performance(parameters[torch.arange(80) % 40], ())
+    long = session.performed(doubled)
+    own = session.run.target.read(slice(None), 64)
+    for frame, number in ((0, 0), (39, 39), (40, 38), (78, 0), (79, 1)):
+        assert torch.equal(target_frame(long.at(frame)), own[number])
+    assert driving_frame(long) is None
+
+
+def test_a_driver_of_another_rate_is_brought_to_the_targets(session: Session, source: TrackedClip) -> None:
+    performance = driven(session.run, source, PRESETS["expression"])
+    assert len(performance) == 30
+    expected = transfer(at_rate(source.track, session.run.target.fps), session.run.target.track, PRESETS["expression"])
+    assert torch.equal(performance.parameters.expression, expected.expression)
+    shown = driving_frame(session.performed(performance).at(10))
+    assert shown is not None
+    assert torch.equal(shown, source.read(range(20, 21), 64)[0])
+
+
+def test_a_driver_is_missed_only_where_one_is_needed(session: Session) -> None:
+    assert len(driven(session.run, None, PRESETS["eye-contact"])) == 40
+    with pytest.raises(ReenactError, match="nobody drives"):
+        driven(session.run, None, PRESETS["full"])
+
+
+def apart(frame: Tensor, other: Preview) -> float:
+    """Levels of 255 between means over 8 x 8 pixels, of which compression leaves more than of each."""
+    difference = (frame.float() - other.frame.float()).permute(2, 0, 1)
+    return float(torch.nn.functional.avg_pool2d(difference, 8).abs().mean())
+
+
+def test_exported_files(session: Session, source: TrackedClip, tmp_path: Path) -> None:
+    done = session.performed(driven(session.run, source, PRESETS["full"])).moved({"head_yaw": 10.0})
+    shares: list[float] = []
+    video, edit = export(done, tmp_path, told=shares.append)
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    frames = FrameReader(video)[:]
+    assert frames.shape == (30, 64, 64, 3)
+    assert apart(frames[12], preview(done.at(12))) < apart(frames[12], preview(done.reset().at(12))) / 2
+    assert read_edit(edit, session.run.model) == done.edit()
+    signature = read_signature(video)
+    assert signature is not None
+    assert signature.intact
+    settings = signature.manifest["assertions"][-1]["data"]["settings"]
+    assert settings["edits"]["sliders"] == {"head_yaw": 10.0}
+    assert settings["policy"]["rotation"]["mode"] == "relative"
+    assert "AI-generated" in read_tags(video)["comment"]
+
+
+def test_another_original_is_refused(session: Session, source: TrackedClip, tmp_path: Path) -> None:
+    with pytest.raises(ReenactError, match="is not the video"):
+        export(session, tmp_path, original=source.clip)

@@ -1,0 +1,101 @@
+"""``lit-reenact edit``: the video, what it says of itself, the table, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from lit_reenact.cli import main
+from lit_reenact.edit import sliders_of
+from lit_reenact.face import load_face_model
+from lit_reenact.video import FrameReader, probe, read_tags
+from tests.factories import make_module, make_track
+
+
+@pytest.fixture(autouse=True)
+def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A target and a run folder."""
+    folder = tmp_path_factory.mktemp("edit")
+    make_track(folder / "target", frames=24, size=32)
+    module = make_module()
+    checkpoint = folder / "run" / "seed-0" / "checkpoints" / "best.ckpt"
+    checkpoint.parent.mkdir(parents=True)
+    torch.save({"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}, checkpoint)
+    return folder
+
+
+def words(folder: Path, *more: str) -> list[str]:
+    return ["edit", "--target", str(folder / "target"), "--checkpoint", str(folder / "run"), *more]
+
+
+def test_the_video_is_edited_and_says_how(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "edit.yaml").write_text("sliders: {head_yaw: {keys: [[0, 0], [2, 20]]}, jawOpen: 0.5}")
+    plain, edited = tmp_path / "plain.mp4", tmp_path / "edited.mp4"
+    assert main([*words(folder), "-o", str(plain)]) == 0
+    command = words(folder, "--edit", str(tmp_path / "edit.yaml"), "--set", "jawOpen=1", "--set", "gaze_yaw=-5")
+    assert main([*command, "-o", str(edited)]) == 0
+    assert "24 frames" in capsys.readouterr().out
+    assert probe(edited).frame_count == probe(plain).frame_count == 24
+    assert not torch.equal(FrameReader(edited)[:], FrameReader(plain)[:])
+    said = json.loads(read_tags(edited)["description"])["edits"]
+    assert said["sliders"] == {
+        "head_yaw": {"interpolation": "smooth", "keys": [[0, 0], [2, 20]]},
+        "jawOpen": 1,
+        "gaze_yaw": -5,
+    }
+
+
+def test_the_table_names_every_slider(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["edit", "--list"]) == 0
+    printed = {line.split()[0] for line in capsys.readouterr().out.splitlines()}
+    assert set(sliders_of(load_face_model("builtin"))) <= printed
+
+
+@pytest.mark.parametrize(
+    ("added", "sentence"),
+    [
+        (["--set", "head_jaw=3"], "did you mean 'head_yaw'"),
+        (["--set", "head_yaw=99"], "out of range"),
+        (["--set", "head_yaw=far"], "give a name and a number"),
+        (["--set", "head_yaw"], "give a name and a number"),
+        (["--edit", "missing.yaml"], "missing.yaml: no such edit file"),
+    ],
+)
+def test_what_is_refused(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], added: list[str], sentence: str
+) -> None:
+    assert main([*words(folder, *added), "-o", str(tmp_path / "out.mp4")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert sentence in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_missing(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target, out = ["edit", "--target", str(folder / "target")], ["-o", str(tmp_path / "out.mp4")]
+    for command, sentence in (
+        (["edit"], "needs --target"),
+        (target, "needs --target"),
+        ([*target, "-o", str(tmp_path / "out.avi")], "written as .mp4"),
+        (["edit", "--target", str(tmp_path / "no.mp4"), *out], "no such track or video"),
+        ([*target, *out], "there is nothing to edit"),
+        ([*target, *out, "--set", "head_yaw=3"], "give a checkpoint"),
+        ([*target, *out, "--remove-hair", "--set", "head_yaw=3"], "give a checkpoint"),
+        (words(folder, *out, "--edit", str(_late(tmp_path))), "the clip lasts from 0 to 4.8"),
+    ):
+        assert main(command) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert sentence in line
+
+
+def _late(folder: Path) -> Path:
+    path = folder / "late.json"
+    path.write_text(json.dumps({"sliders": {"head_yaw": {"keys": [[0, 0], [7, 3]]}}}))
+    return path

@@ -1,0 +1,72 @@
+"""What an evaluation tells W&B, offline: the numbers of metrics.json, in the run that trained the network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lit_reenact.cli import main
+from lit_reenact.tracking.trackfile import load_track
+from tests.factories import make_module, make_track
+from tests.wandb_records import history
+
+
+@pytest.fixture(scope="module")
+def track(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("track")
+    make_track(folder, frames=70)
+    return folder
+
+
+@pytest.fixture
+def checkpoint(track: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Of batch step 40, where a run's folder has it."""
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    module = make_module(window=1)
+    info = load_track(track).info
+    state: dict[str, Any] = {"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams), "batch_step": 40}
+    state["TrackDataModule"] = {"source": [info.source], "clip_sha256": [info.clip_sha256]}
+    path = tmp_path / "demo" / "seed-3" / "checkpoints" / "best.ckpt"
+    path.parent.mkdir(parents=True)
+    torch.save(state, path)
+    return path
+
+
+def evaluate(track: Path, checkpoint: Path, output: Path) -> None:
+    words = ["evaluate", "--target", str(track), "--checkpoint", str(checkpoint), "-o", str(output), "--device", "cpu", "--wandb"]
+    assert main(words) == 0
+
+
+def test_a_trained_run_gets_the_numbers_of_the_report(track: Path, checkpoint: Path, tmp_path: Path) -> None:
+    run = checkpoint.parent.parent
+    (run / "wandb-id.txt").write_text("abc123")
+    evaluate(track, checkpoint, tmp_path / "evaluation")
+    (kept,) = (run / "wandb").glob("offline-run-*")
+    assert kept.name.endswith("-abc123")
+    (row,) = [row for row in history(kept) if "evaluation/face_l1" in row]
+    assert row["batch_step"] == 40
+    methods = json.loads((tmp_path / "evaluation" / "metrics.json").read_text())["methods"]
+    for method, metrics in methods.items():
+        prefix = "" if method == "model" else f"{method.replace(' ', '_').replace(',', '')}/"
+        told = {name: row.get(f"evaluation/{prefix}{name}") for name in metrics}
+        assert told == {name: value["mean"] for name, value in metrics.items()}
+    assert {f"evaluation/{name}" for name in ("table", "report", "worst_frames", "best_frames")} <= row.keys()
+    (page,) = kept.rglob("*.html")
+    assert page.read_text() == (tmp_path / "evaluation" / "report.html").read_text()
+    pictures = sorted(path.name for path in kept.rglob("*.png"))
+    assert any("worst" in name for name in pictures)
+    assert any("best" in name for name in pictures)
+    assert not (tmp_path / "evaluation" / "wandb").exists()
+
+
+def test_without_a_run_it_has_one_of_its_own(track: Path, checkpoint: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        evaluate(track, checkpoint, tmp_path / "evaluation")
+    drawn = (tmp_path / "evaluation" / "wandb-id.txt").read_text()
+    kept = sorted((tmp_path / "evaluation" / "wandb").glob("offline-run-*"))
+    assert {folder.name.rpartition("-")[2] for folder in kept} == {drawn}
+    assert not (checkpoint.parent.parent / "wandb").exists()

@@ -1,0 +1,88 @@
+"""The nearest frame, warped: against image operations of other libraries, where the motion is known."""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from scipy.sparse import csr_matrix, diags
+from scipy.sparse.linalg import spsolve
+from skimage.data import astronaut
+from torch import Tensor
+
+from lit_reenact.evaluation.warped_frame import WarpedNearestFrame, spread
+from lit_reenact.face import load_face_model
+from lit_reenact.geometry import axis_angle_to_matrix, matrix_to_axis_angle
+from lit_reenact.rendering.conditioning import ConditioningRenderer
+from lit_reenact.schema import EMPTY, Camera, FaceParameters
+from tests.factories import make_actor, make_parameters
+
+SIZE = 128
+CAMERA = Camera(focal=4.5 * SIZE, width=SIZE, height=SIZE)
+
+
+@pytest.fixture(scope="module")
+def picture() -> Tensor:
+    smooth = cv2.GaussianBlur(astronaut()[:256, 96:352], (0, 0), 4)
+    return torch.from_numpy(cv2.resize(smooth, (SIZE, SIZE), interpolation=cv2.INTER_AREA))
+
+
+def warped(picture: Tensor, found: FaceParameters, wanted: FaceParameters) -> tuple[Tensor, npt.NDArray[np.bool_]]:
+    """The picture that shows ``found``, made to show ``wanted``, and where the wanted face is, away from its rim."""
+    model = load_face_model("builtin")
+    actor = make_actor(model)
+    baseline = WarpedNearestFrame(lambda _: picture[None], torch.tensor([0]), found, model, actor, CAMERA)
+    (made,) = baseline.frames(wanted)
+    face = ConditioningRenderer(model, actor, CAMERA, SIZE).regions(wanted)[0] != EMPTY
+    return made, cv2.erode(face.numpy().astype(np.uint8), np.ones((7, 7))) > 0
+
+
+def test_a_face_that_moves_sideways_takes_its_pixels_along(picture: Tensor) -> None:
+    found = make_parameters(load_face_model("builtin"), 1)
+    pixels = torch.tensor([6.0, -4.0])
+    step = torch.cat([pixels * found.translation[0, 2] / CAMERA.focal, torch.zeros(1)])
+    made, face = warped(picture, found, found.replace(translation=found.translation + step))
+    # All points of one depth move by as many pixels; the others differ by less than a tenth of it.
+    expected = np.roll(picture.numpy().astype(int), (-4, 6), (0, 1))
+    assert np.abs(made.numpy().astype(int) - expected)[face].mean() < 1.5
+    assert np.abs(picture.numpy().astype(int) - expected)[face].mean() > 6
+
+
+def test_a_head_that_tilts_turns_its_pixels(picture: Tensor) -> None:
+    still = make_parameters(load_face_model("builtin"), 1)
+    found = still.replace(rotation=torch.zeros(1, 3), translation=torch.tensor([[0.0, 0.0, 1100.0]]))
+    tilt = axis_angle_to_matrix(torch.tensor([[0.0, 0.0, math.radians(-8)]]))
+    wanted = found.replace(rotation=matrix_to_axis_angle(tilt))
+    made, face = warped(picture, found, wanted)
+    turn = cv2.getRotationMatrix2D((SIZE / 2 - 0.5, SIZE / 2 - 0.5), -8, 1)
+    expected = cv2.warpAffine(picture.numpy(), turn, (SIZE, SIZE), flags=cv2.INTER_LINEAR).astype(int)
+    assert np.abs(made.numpy().astype(int) - expected)[face].mean() < 1.0
+    assert np.abs(picture.numpy().astype(int) - expected)[face].mean() > 5
+
+
+def test_without_motion_nothing_moves_and_the_border_never_does(picture: Tensor) -> None:
+    found = make_parameters(load_face_model("builtin"), 1)
+    assert (warped(picture, found, found)[0].int() - picture.int()).abs().max() <= 1
+    moved, _ = warped(picture, found, found.replace(translation=found.translation + torch.tensor([15.0, 0.0, 0.0])))
+    assert (moved[0].int() - picture[0].int()).abs().float().mean() < 2
+
+
+def test_the_continuation_is_the_harmonic_one() -> None:
+    """Against the sparse linear system that says: every unknown value is the mean of its four neighbours, 0 beyond the border."""
+    side = 48
+    rows, columns = np.mgrid[:side, :side]
+    known = (rows - 22) ** 2 + (columns - 26) ** 2 < 10**2
+    values = np.where(known, 5 + 0.2 * rows - 0.1 * columns, 0.0)
+    number = np.arange(side * side).reshape(side, side)
+    pairs = [(number[:, 1:], number[:, :-1]), (number[1:], number[:-1])]
+    one, other = (np.concatenate([pair[k].ravel() for pair in pairs]) for k in (0, 1))
+    neighbours = csr_matrix((np.ones(2 * len(one)), (np.r_[one, other], np.r_[other, one])), shape=(side**2, side**2))
+    free = diags((~known).ravel().astype(float))
+    exact = spsolve((diags(np.ones(side**2)) - free @ neighbours / 4).tocsc(), values.ravel()).reshape(side, side)
+    found = spread(torch.tensor(values)[None, None].float(), torch.tensor(known)[None, None])[0, 0].numpy()
+    assert np.array_equal(found[known], values[known].astype(np.float32))
+    assert np.abs(found - exact).max() < 0.06 * exact.max()

@@ -1,0 +1,68 @@
+"""Frame by frame as all at once: transfer against that of whole tracks, pictures against streaming synthesis."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from lit_reenact.errors import ReenactError
+from lit_reenact.inference import render_frames
+from lit_reenact.live.driver import calibrate
+from lit_reenact.live.puppet import OnlineTransfer, Puppet
+from lit_reenact.live.tracker import Motion
+from lit_reenact.networks.generator import Generator
+from lit_reenact.reenactment import target_renderer
+from lit_reenact.schema import FaceParameters
+from lit_reenact.transfer import mean_rotation, reenact
+from tests.factories import make_module, make_parameters
+from tests.lit_reenact.live.conftest import FRAMES, SIZE, Scene
+
+
+def motion_of(parameters: FaceParameters, number: int) -> Motion:
+    p = parameters[number : number + 1]
+    return Motion(p.rotation[0], p.translation[0], p.expression[0], p.gaze[0])
+
+
+def test_the_last_frame_is_that_of_a_whole_source(scene: Scene) -> None:
+    """By then all of the source is past; only its mean turn, which is not quite 0, is left out here."""
+    known = calibrate(scene.points[:20], SIZE, SIZE, 30.0, "builtin", scene.track)
+    driving = make_parameters(known.model, FRAMES, seed=5)
+    source = replace(
+        scene.track, parameters=driving, info=replace(scene.track.info, source="other.mp4", clip_sha256="another clip's")
+    )
+    mean = driving.translation.double().mean(0)
+    transfer = OnlineTransfer(replace(known, rotation=mean_rotation(driving.rotation), translation=mean), scene.track)
+    made = [transfer(motion_of(driving, number)) for number in range(FRAMES)][-1]
+    whole = reenact(source, scene.track)[FRAMES - 1 : FRAMES]
+    torch.testing.assert_close(made.translation, whole.translation, atol=1.0, rtol=0)  # mm
+    for channel in ("rotation", "identity", "expression", "illumination", "gaze"):
+        torch.testing.assert_close(getattr(made, channel), getattr(whole, channel), msg=channel)
+
+
+def test_pictures_are_those_of_streaming_synthesis(scene: Scene, generator: Generator) -> None:
+    parameters = scene.track.parameters[:8]
+    renderer = target_renderer(scene.track, generator)
+    expected = torch.cat([frames for frames, _ in render_frames(generator, renderer, parameters)])
+    puppet = Puppet(scene.track, generator)
+    for number in range(8):
+        puppet.move(parameters[number : number + 1])
+        made = torch.from_numpy(puppet.picture())
+        assert (made.int() - expected[number].int()).abs().max() <= 1
+    assert (expected[0].int() - expected[7].int()).abs().max() > 1  # or nothing was tried
+
+
+def test_frames_without_a_picture_are_in_the_window_all_the_same(scene: Scene, generator: Generator) -> None:
+    every, last = Puppet(scene.track, generator), Puppet(scene.track, generator)
+    for number in range(6):
+        parameters = scene.track.parameters[number : number + 1]
+        every.move(parameters)
+        last.move(parameters)
+        shown = every.picture()
+    assert (last.picture() == shown).all()
+
+
+def test_windows_that_look_ahead_are_refused(scene: Scene) -> None:
+    with pytest.raises(ReenactError, match="1 frames ahead"):
+        Puppet(scene.track, make_module(placement="centred").generator.eval())

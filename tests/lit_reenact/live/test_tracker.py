@@ -1,0 +1,112 @@
+"""The on-line tracker: a known face is found, nothing of the future is used, and a real face is tracked as off-line."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from itertools import islice
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from lit_reenact.errors import ReenactError
+from lit_reenact.face.topology import FACE_POINTS
+from lit_reenact.geometry import axis_angle_to_matrix, matrix_to_axis_angle
+from lit_reenact.landmarks import find_faces
+from lit_reenact.live.driver import VIEW, Driver, calibrate
+from lit_reenact.live.tracker import LOST, Motion, OnlineTracker
+from lit_reenact.schema import Camera, CropBox
+from lit_reenact.tracking.settings import TrackerSettings
+from lit_reenact.tracking.shape import FIT, fit_landmarks, smooth_shape, with_true_depth
+from lit_reenact.tracking.smoothing import Timing
+from lit_reenact.tracking.solver import initial_state, solve
+from lit_reenact.video import iterate_frames
+from tests.lit_reenact.live.conftest import SIZE, Scene
+
+
+def angles(found: Tensor, known: Tensor) -> Tensor:
+    """Degrees between axis-angle rotations (T, 3)."""
+    between = axis_angle_to_matrix(found) @ axis_angle_to_matrix(known).transpose(-1, -2)
+    return torch.rad2deg(torch.linalg.vector_norm(matrix_to_axis_angle(between), dim=-1))
+
+
+def follow(driver: Driver, points: Tensor) -> Motion:
+    """The motion of T frames at 30 a second, stacked."""
+    tracker = OnlineTracker(driver)
+    motions = [tracker(each, number / 30) for number, each in enumerate(points)]
+    return Motion(*(torch.stack([getattr(motion, part.name) for motion in motions]) for part in fields(Motion)))
+
+
+@pytest.fixture(scope="module")
+def driver(scene: Scene) -> Driver:
+    """Whose square is the whole picture, so that the camera is the scene's."""
+    known = calibrate(scene.points[:20], SIZE, SIZE, 30.0, "builtin", scene.track)
+    return replace(known, crop=CropBox(0, 0, SIZE))
+
+
+@pytest.fixture(scope="module")
+def found(scene: Scene, driver: Driver) -> Motion:
+    return follow(driver, scene.points)
+
+
+def test_a_known_face_is_found(scene: Scene, found: Motion) -> None:
+    known = scene.track.parameters
+    assert angles(found.rotation, known.rotation).mean() < 2
+    assert (found.translation - known.translation)[:, :2].abs().mean() < 1.5  # mm
+    gaze = torch.rad2deg((found.gaze - known.gaze).abs())
+    assert gaze.median() < 0.6 * torch.rad2deg(known.gaze.abs()).median()
+
+
+def test_nothing_of_the_future_is_used(scene: Scene, driver: Driver, found: Motion) -> None:
+    early = follow(driver, scene.points[:9])
+    for part in fields(Motion):
+        assert torch.equal(getattr(early, part.name), getattr(found, part.name)[:9]), part.name
+
+
+def test_a_face_that_was_gone_is_found_anew(scene: Scene, driver: Driver) -> None:
+    tracker = OnlineTracker(driver)
+    tracker(scene.points[0], 0.0)
+    later = tracker(scene.points[40], 0.1 + LOST)
+    fresh = OnlineTracker(driver)(scene.points[40], 7.0)
+    torch.testing.assert_close(later.rotation, fresh.rotation)
+    torch.testing.assert_close(later.expression, fresh.expression)
+
+
+def test_the_pose_of_rest_is_that_of_the_first_pictures(scene: Scene) -> None:
+    points = scene.points[30:31].expand(15, -1, -1)
+    seen = calibrate(points, SIZE, SIZE, 30.0, "builtin", scene.track)
+    rest = matrix_to_axis_angle(seen.rotation[None]).float()
+    assert angles(rest, scene.track.parameters.rotation[30:31]) < 5  # of a smaller square, so another perspective
+
+
+def test_a_track_of_another_face_model_is_refused(scene: Scene) -> None:
+    other = replace(scene.track, info=replace(scene.track.info, face_model_hash="0"))
+    with pytest.raises(ReenactError, match="track both with the same one"):
+        calibrate(scene.points[:20], SIZE, SIZE, 30.0, "builtin", other)
+
+
+@pytest.mark.slow
+def test_a_real_face_is_tracked_as_off_line(shared_dir: Path) -> None:
+    """Off-line from the same landmarks; a face that grimaces and blinks, its eyes thrown from side to side."""
+    frames = list(islice(iterate_frames(shared_dir / "videos" / "d14.mp4"), 105))
+    points = torch.stack([torch.from_numpy(faces[0]) for faces in find_faces(frames, 1)])
+    side = frames[0].shape[0]
+    known = calibrate(points[:60], side, side, 30.0, "builtin")
+    seen, settings = torch.ones(len(points), dtype=torch.bool), TrackerSettings()
+    timing = Timing(seen, seen, ~seen, 30.0, 60)
+    camera = Camera(settings.focal_factor * VIEW, VIEW, VIEW)
+    view = known.in_view(points)
+    offline = smooth_shape(fit_landmarks(view, timing, known.model, camera, settings), view, timing, known.model, settings)
+    online = follow(known, points)
+    observed = view[:, :FACE_POINTS]
+    fitted = solve(known.problem, observed[..., :2], initial_state(known.problem, with_true_depth(observed)), FIT)
+    unsmoothed = matrix_to_axis_angle(fitted.rotation)
+    late = slice(60, None)  # neither has learned the person from these
+    turn = angles(online.rotation, matrix_to_axis_angle(offline.rotation))[late]
+    assert turn.mean() < 0.6
+    assert turn.max() < 3
+    distance = torch.linalg.vector_norm(online.expression - offline.expression, dim=-1)[late]
+    assert distance.mean() < 0.25 * torch.linalg.vector_norm(offline.expression, dim=-1)[late].mean()
+    jitter = [torch.linalg.vector_norm(each.diff(n=2, dim=0), dim=-1)[late].mean() for each in (online.rotation, unsmoothed)]
+    assert jitter[0] < 0.7 * jitter[1]
