@@ -52,7 +52,8 @@ def test_from_clips_to_a_reenacted_video(tmp_path: Path, monkeypatch: pytest.Mon
     checkpoint = tmp_path / "demo" / "seed-0" / "checkpoints" / "best.ckpt"
 
     output = tmp_path / "out.mp4"
-    run("reenact", "--source", tracks / "source", "--target", tracks / "tiny", "--checkpoint", checkpoint, "-o", output)
+    words = ("--source", tracks / "source", "--target", tracks / "tiny", "--checkpoint", checkpoint, "--fps", "source")
+    run("reenact", *words, "-o", output)
     beside = tmp_path / "out_side_by_side.mp4"
     for video, width in ((output, 64), (beside, 3 * 64)):
         info = probe(video)

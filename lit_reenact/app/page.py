@@ -14,7 +14,9 @@ import torch
 
 from lit_reenact.app.editor import build_editor
 from lit_reenact.app.events import connect
+from lit_reenact.app.preview import preview
 from lit_reenact.app.runs import OpenRun
+from lit_reenact.app.session import Session, own_performance
 from lit_reenact.app.tracking_tab import build_tracking
 from lit_reenact.edit import sliders_of
 from lit_reenact.errors import ReenactError
@@ -78,6 +80,8 @@ def served(settings: PageSettings) -> Iterator[str]:
     """
     with tempfile.TemporaryDirectory(prefix="lit-reenact-app-") as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder
+        if settings.run is not None:
+            preview(Session(settings.run, own_performance(settings.run)))  # the first one takes longest: nobody shall wait for it
         page = build_page(settings)
         try:
             _, address, _ = page.launch(
