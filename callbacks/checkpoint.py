@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from torch import distributed
 
+from callbacks.frame_metrics import FrameMetrics
 from callbacks.graceful_stop import StopRequestedError
 from lit_reenact.errors import ReenactError
 from lit_reenact.module import ReenactModule
@@ -21,6 +22,9 @@ from lit_reenact.run_folder import is_whole
 LAST = "last.ckpt"
 PREVIOUS = "previous.ckpt"
 BEST = "best.ckpt"
+
+Monitor = Literal["val/face_l1", "val/lpips"]
+"""Values of which smaller ones are better."""
 
 
 class BatchStepCheckpoint(Checkpoint):
@@ -36,11 +40,11 @@ class BatchStepCheckpoint(Checkpoint):
     (Lightning's ``ModelCheckpoint`` counts the steps of optimizers, and saves before the row is logged.)
     """
 
-    def __init__(self, every_n_batches: int = 500, monitor: str = "val/face_l1") -> None:
+    def __init__(self, every_n_batches: int = 500, monitor: Monitor = "val/face_l1") -> None:
         """
         Args:
             every_n_batches: batches between two writings of ``last``.
-            monitor: name of the logged value that chooses ``best``; smaller is better.
+            monitor: the logged value that chooses ``best``. ``val/lpips`` needs a trained backbone.
         """
         super().__init__()
         self.every_n_batches = every_n_batches
@@ -51,6 +55,18 @@ class BatchStepCheckpoint(Checkpoint):
 
     def setup(self, trainer: Trainer, pl_module: ReenactModule, stage: str) -> None:  # type: ignore[override]
         self.folder = Path(trainer.default_root_dir) / "checkpoints"
+
+    def on_fit_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+        """
+        Raises:
+            ReenactError: ``monitor`` is not measured here.
+        """
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        measured = {one.lpips.name for one in callbacks if isinstance(one, FrameMetrics)}
+        if self.monitor == "val/lpips" and "lpips_untrained" in measured:
+            raise ReenactError(
+                "checkpoint.monitor is val/lpips, but metrics.lpips_backbone is untrained: choose val/face_l1, or a trained one"
+            )
 
     def on_train_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
         """Go by the best checkpoint that is there: it may be younger than the last one that was resumed from."""

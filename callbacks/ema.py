@@ -39,11 +39,12 @@ class ExponentialMovingAverage(Callback):
     ) -> None:
         assert self.average is not None
         keep = min(self.decay, (1 + pl_module.batch_step) / (10 + pl_module.batch_step))
-        for name, value in pl_module.generator.state_dict().items():
-            if value.is_floating_point():
-                self.average[name].lerp_(value, 1 - keep)
-            else:
-                self.average[name].copy_(value)
+        now = pl_module.generator.state_dict()
+        floats = [name for name, value in now.items() if value.is_floating_point()]
+        for name in now.keys() - floats:
+            self.average[name].copy_(now[name])
+        # All in one go: on a GPU a few operations instead of one for each tensor.
+        torch._foreach_lerp_([self.average[name] for name in floats], [now[name] for name in floats], 1 - keep)
 
     def on_validation_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
         self._put_average(pl_module)

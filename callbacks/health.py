@@ -48,7 +48,7 @@ class TrainingHealth(Callback):
     def on_train_batch_end(  # type: ignore[override]
         self, trainer: Trainer, pl_module: ReenactModule, outputs: Mapping[str, Tensor], batch: Window, batch_idx: int
     ) -> None:
-        if pl_module.batch_step % trainer.log_every_n_steps:  # type: ignore[attr-defined]
+        if not pl_module.is_logged:
             return
         _refuse_broken(trainer, pl_module, pl_module.state_dict())
         if "logits_real" in outputs:

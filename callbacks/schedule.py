@@ -59,4 +59,9 @@ class LearningRateSchedule(Callback):
         for optimizer in trainer.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
-        pl_module.log("learning_rate", rate)
+
+    def on_train_batch_end(  # type: ignore[override]
+        self, trainer: Trainer, pl_module: ReenactModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if pl_module.is_logged:
+            pl_module.log("learning_rate", trainer.optimizers[0].param_groups[0]["lr"])

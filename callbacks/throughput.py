@@ -115,7 +115,7 @@ class Throughput(Callback):
             return
         self._batches += 1
         self._windows += windows
-        if pl_module.batch_step % trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+        if pl_module.is_logged:
             self._log(trainer, pl_module)
             self._restart()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
 import sys
 from collections.abc import Sequence
 
@@ -12,6 +13,7 @@ from lit_reenact.errors import ReenactError
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+UNREAD = 141
 
 DESCRIPTION = """Deep Video Portraits as an experiment framework: track two videos, train a network on the target, and
 give the target the source's head pose, expression and gaze.
@@ -60,9 +62,7 @@ def _sentence(error: OSError) -> str:
     return f"{name} cannot be read or written ({error.strerror or error}): choose another place or mend its permissions"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0 done, 2 bad input (one sentence on stderr), 130 interrupted."""
-    words = list(sys.argv[1:] if argv is None else argv)
+def _run(words: list[str]) -> int:
     try:
         if words and words[0] in ("fit", "validate", "test"):
             return _lightning(words[0], words[1:])
@@ -72,12 +72,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ReenactError as error:
         print(f"lit-reenact: {error}", file=sys.stderr)
         return BAD_INPUT
+    except BrokenPipeError:
+        raise
     except OSError as error:
         print(f"lit-reenact: {_sentence(error)}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt as interrupt:
         print(f"lit-reenact: {str(interrupt) or 'interrupted; the same command goes on'}", file=sys.stderr)
         return INTERRUPTED
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        The exit code: 0 done, 2 bad input (one sentence on stderr), 130 interrupted, 141 nobody reads on what it prints.
+    """
+    try:
+        try:
+            return _run(list(sys.argv[1:] if argv is None else argv))
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # as of `lit-reenact edit --list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more as it ends
+        return UNREAD
 
 
 if __name__ == "__main__":

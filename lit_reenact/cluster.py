@@ -11,6 +11,9 @@ from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from lit_reenact.errors import ReenactError
 from lit_reenact.precision import computes_in_bfloat16
 
+PRECISIONS = ("32-true", "32", "bf16-mixed", "bf16", "16-mixed", "16")
+"""What networks train in, by all of Lightning's names. Weights are float32 in all of them."""
+
 
 def refuse_missing_devices(accelerator: str, devices: list[int] | str | int, nodes: int) -> None:
     """Before Lightning waits for processes that never come.
@@ -38,16 +41,18 @@ def refuse_missing_devices(accelerator: str, devices: list[int] | str | int, nod
         raise ReenactError("SLURM was given --ntasks: give it --nodes and --ntasks-per-node, which say how many are on each node")
 
 
-def refuse_missing_abilities(accelerator: str, precision: str | int, sync_batchnorm: bool) -> None:
+def refuse_missing_abilities(accelerator: str, precision: str | int | None, sync_batchnorm: bool) -> None:
     """Where Lightning would take another precision, or fail at the first batch.
 
     Args:
         accelerator, precision, sync_batchnorm: as in the ``trainer`` settings.
 
     Raises:
-        ReenactError: the device has no such precision, or batch norm cannot be shared between processes on it.
+        ReenactError: networks, or the device, have no such precision, or batch norm cannot be shared between processes on it.
     """
     kind, _ = _devices(accelerator)
+    if precision is not None and str(precision) not in PRECISIONS:
+        raise ReenactError(f"trainer.precision is {precision}, but networks train in 32-true, bf16-mixed or 16-mixed: take one")
     if kind == "CPU cores" and str(precision) in ("16-mixed", "16"):
         raise ReenactError(f"trainer.precision is {precision}, which a CPU does not train in: take bf16-mixed, or 32-true")
     if kind == "CPU cores" and sync_batchnorm:
@@ -82,7 +87,10 @@ def _wanted(devices: list[int] | str | int, automatic: int) -> list[int]:
         return list(range(automatic))
     if isinstance(devices, str) and "," in devices:
         return [int(number) for number in devices.split(",") if number]
-    return devices if isinstance(devices, list) else list(range(int(devices)))
+    try:
+        return devices if isinstance(devices, list) else list(range(int(devices)))
+    except ValueError as error:
+        raise ReenactError(f"trainer.devices is {devices}: give a number, a list of numbers, or auto") from error
 
 
 def _launcher() -> tuple[str | None, int]:

@@ -16,14 +16,16 @@ from typing import Any
 
 import yaml
 from jsonargparse import ArgumentError, set_parsing_settings
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Trainer
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_only
 
-from lit_reenact.cluster import refuse_missing_abilities, refuse_missing_devices, requeue_job
+from lit_reenact.cluster import requeue_job
+from lit_reenact.contradictions import refuse_contradictions
 from lit_reenact.errors import ReenactError
 from lit_reenact.finetuning import start_from
-from lit_reenact.loggers import LoggerName, check_loggers, finish_wandb, make_loggers
+from lit_reenact.loggers import LoggerName, finish_wandb, make_loggers
 from lit_reenact.module import ReenactModule
 from lit_reenact.run_folder import RunFolder, batch_step_of
 
@@ -88,7 +90,7 @@ class ReenactCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         config = self.config
-        _refuse_contradictions(config)
+        refuse_contradictions(config)
         self.run_folder = RunFolder(Path(config.output) / config.name / f"seed-{config.seed_everything}")
         self.plain_config = yaml.safe_load(self.parser.dump(config, skip_unset=False))
         track = config.data.track
@@ -177,7 +179,7 @@ def _parse(arguments: Sequence[str], command: str) -> ReenactCLI:
                 auto_configure_optimizers=False,
                 load_from_checkpoint_support=False,
             )
-    except (ArgumentError, ValueError) as error:
+    except (ArgumentError, MisconfigurationException, ValueError) as error:
         raise ReenactError(" ".join(str(error).split())) from error
 
 
@@ -258,22 +260,6 @@ def _configuration_name(arguments: Sequence[str]) -> str:
 def _import(class_path: str) -> Any:
     module, name = class_path.rsplit(".", 1)
     return getattr(import_module(module), name)
-
-
-def _refuse_contradictions(config: Any) -> None:
-    for key in ("window", "placement", "stride", "conditioning", "image_size"):
-        model, data = config.model[key], config.data[key]
-        if model != data:
-            raise ReenactError(f"model.{key} is {model}, but data.{key} is {data}: give both the same value")
-    if config.trainer.max_steps != -1:
-        raise ReenactError("trainer.max_steps is unknown to schedules and the progress bar: set budget.max_batch_steps instead")
-    if config.model.lambda_temporal and not config.data.flow:
-        raise ReenactError(f"model.lambda_temporal is {config.model.lambda_temporal}, but data.flow is off: switch it on")
-    if config.trainer.logger is not None:
-        raise ReenactError("trainer.logger is not read: choose with loggers=[wandb, tensorboard]; a CSV file is always written")
-    check_loggers(config.loggers)
-    refuse_missing_devices(config.trainer.accelerator, config.trainer.devices, config.trainer.num_nodes)
-    refuse_missing_abilities(config.trainer.accelerator, config.trainer.precision, config.trainer.sync_batchnorm)
 
 
 @contextmanager

@@ -70,7 +70,7 @@ def find_faces(frames: Iterable[Frame], max_faces: int, first: int = 0) -> Itera
     successor: Any = None
     try:
         for number, frame in enumerate(frames, first):
-            with _quiet_stderr():
+            with quiet_stderr():
                 if number % BLOCK == 0:
                     _close(mesh)
                     mesh, successor = successor or _open_mesh(max_faces), None
@@ -196,7 +196,7 @@ def _in_long_gap(found: npt.NDArray[np.bool_], max_gap: int) -> npt.NDArray[np.b
 
 
 @contextmanager
-def _quiet_stderr() -> Iterator[None]:
+def quiet_stderr() -> Iterator[None]:
     """MediaPipe's compiled part logs to file descriptor 2, past Python and whatever the log level."""
     sys.stderr.flush()
     saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)

@@ -19,7 +19,7 @@ from torch.optim import Adam
 from lit_reenact import adversarial, losses
 from lit_reenact.errors import ReenactError
 from lit_reenact.networks.blocks import Norm, frozen
-from lit_reenact.networks.discriminator import DiscriminatorNorm, PatchDiscriminator
+from lit_reenact.networks.discriminator import SMALLEST_MAP, DiscriminatorNorm, PatchDiscriminator
 from lit_reenact.networks.generator import Generator, Head
 from lit_reenact.schema import CONDITIONING, EMPTY, EYES, MOUTH, ConditioningImage, Window, conditioning_channels
 from lit_reenact.windows import Placement
@@ -31,8 +31,9 @@ OVERFLOWS = 30
 class ReenactModule(LightningModule):
     """Generator and conditional PatchGAN of Deep Video Portraits, with the losses adversarial + L1 + LPIPS.
 
-    Every loss is logged as ``loss/NAME`` without its weight, the length of each network's gradient as ``gradient/NETWORK``. A
-    weight of 0 leaves the part out altogether: it is neither built nor run. ``batch_step`` counts the batches trained on.
+    Every loss is logged as ``loss/NAME`` without its weight, the length of each network's gradient as ``gradient/NETWORK``, where
+    ``is_logged``. A weight of 0 leaves the part out altogether: it is neither built nor run. ``batch_step`` counts the batches
+    trained on.
 
     One optimizer steps both networks, each of them a parameter group: Adam looks at every weight by itself, so this is the same
     as an optimizer each, but half precision has one scale for both, and Lightning's ``global_step`` counts batches, not twice
@@ -114,6 +115,11 @@ class ReenactModule(LightningModule):
             window, image_size, channels, levels, max_channels, norm, dropout, head, placement, stride, conditioning
         )
         if lambda_adversarial:
+            if image_size // 2**discriminator_layers < SMALLEST_MAP:
+                raise ReenactError(
+                    f"model.discriminator_layers is {discriminator_layers}, too many for a model.image_size of {image_size}: of "
+                    f"the picture {SMALLEST_MAP} pixels a side must be left, and each layer halves it"
+                )
             in_channels = conditioning_channels(conditioning) * window + 3
             self.discriminator = PatchDiscriminator(
                 in_channels, discriminator_channels, discriminator_layers, discriminator_norm or norm
@@ -137,6 +143,15 @@ class ReenactModule(LightningModule):
             self.generator.set_mean_frame(mean.mean(0) if mean.dim() == 4 else mean)  # of several actors: their mean
         if self.lambda_lpips and stage == "fit":
             self.lpips = losses.Lpips(self.lpips_backbone)
+
+    @property
+    def is_logged(self) -> bool:
+        """Whether loggers write down what the last batch came to, by ``trainer.log_every_n_steps``; 0 stands for never.
+
+        Between those batches nothing is handed to Lightning: ``log`` takes a millisecond a value.
+        """
+        every: int = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        return every > 0 and self.batch_step % every == 0
 
     def training_step(self, batch: Window, batch_idx: int) -> dict[str, Tensor]:
         """What callbacks receive as ``outputs``, of the batch's last part: ``real`` and ``fake`` frames, and if there is a
@@ -162,8 +177,8 @@ class ReenactModule(LightningModule):
             for buffer, before in zip(self._statistics(), statistics, strict=True):
                 buffer.copy_(before)
         self.batch_step += 1
-        self.log_dict(logged)
-        self.log("batch_step", float(self.batch_step))
+        if self.is_logged:
+            self.log_dict({**logged, "batch_step": float(self.batch_step)})
         return {"real": part.frame, "fake": fake.detach(), **self._logits}
 
     def validation_step(self, batch: Window, batch_idx: int) -> Tensor:

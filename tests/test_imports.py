@@ -34,7 +34,7 @@ FLOORS = (
     {"tracking", "inference", "guard", "edit"},
     {"datamodules", "reenactment", "run_folder", "loggers", "finetuning", "cluster", "export", "hair_removal"},
     {"evaluation", "live", "app", "edited_video", "callbacks"},
-    {"demo", "cli", "commands", "doctor", "suitability", "fit", "sweep", "ablations"},
+    {"demo", "cli", "commands", "doctor", "suitability", "fit", "sweep", "ablations", "contradictions"},
 )
 """Parts of lit_reenact, and the two packages beside it. On the ground floor (the types and what they need) and on the top one
 (the commands, where everything meets) the parts may import each other."""

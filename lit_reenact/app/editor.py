@@ -21,6 +21,9 @@ FEW = 12
 
 GROUP_OPEN = "head"
 
+UPLOAD_HEIGHT = 150
+"""Pixels: less, and the label lies on what it is for."""
+
 
 @dataclass(frozen=True)
 class Editor:
@@ -57,6 +60,7 @@ class Editor:
     original: gr.File
     label: gr.Checkbox
     export: gr.Button
+    export_state: gr.HTML
     video: gr.Video
     files: gr.File
     edit_file: gr.File
@@ -79,7 +83,7 @@ def build_editor(sliders: Mapping[str, Slider], largest_upload: int, opened: boo
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=480, elem_classes="viewer"):
             parts |= _viewer()
-        with gr.Column(scale=4, min_width=400), gr.Tabs(selected="sliders" if opened else "run"):
+        with gr.Column(scale=4, min_width=400, elem_classes="controls"), gr.Tabs(selected="sliders" if opened else "run"):
             with gr.Tab("Sliders", id="sliders"):
                 parts |= _sliders(sliders)
             with gr.Tab("Copy", id="copy"):
@@ -95,7 +99,7 @@ def build_editor(sliders: Mapping[str, Slider], largest_upload: int, opened: boo
 
 def _viewer() -> dict[str, object]:
     empty = NOTHING.format("No run is open.")
-    with gr.Row():
+    with gr.Row(elem_classes="pictures"):
         target = gr.HTML(empty, elem_classes="picture", min_height=200)
         result = gr.HTML(empty, elem_classes="picture", min_height=200)
     conditioning = gr.HTML("", elem_id="conditioning")
@@ -166,7 +170,7 @@ def _driving(limit: str) -> dict[str, object]:
         "<code>lit-reenact track</code>. Drive with people who agreed to it.</p>"
     )
     return {
-        "drive_video": gr.File(label=f"driving video ({limit})", file_types=["video"], height=120),
+        "drive_video": gr.File(label=f"driving video ({limit})", file_types=["video"], height=UPLOAD_HEIGHT),
         "drive_track": gr.Textbox(label="or the folder of a track on this computer", max_lines=1),
         "drive_preset": gr.Dropdown([(text, name) for name, text in PRESET_LABELS.items()], value="full", label="what is driven"),
         "drive_guard": gr.Dropdown(
@@ -174,7 +178,7 @@ def _driving(limit: str) -> dict[str, object]:
         ),
         "drive": gr.Button("Drive the target", variant="primary"),
         "undrive": gr.Button("Back to the target's own video", size="sm"),
-        "drive_notes": gr.HTML("", elem_id="drive-notes"),
+        "drive_notes": gr.HTML("", elem_id="drive-notes", min_height=80),
     }
 
 
@@ -184,21 +188,24 @@ def _export(limit: str) -> dict[str, object]:
         "how. <code>lit-reenact verify</code> reads it.</p>"
     )
     label = gr.Checkbox(False, label="also write “AI-generated” into a corner of every frame")
-    original = gr.File(
-        label=f"the target's original video, to paste the face back into its full frames (optional, {limit})",
-        file_types=["video"],
-        height=120,
+    gr.HTML(
+        '<p class="help">With the video that the target\'s track was made of, the face is pasted back into its full frames.</p>'
     )
+    original = gr.File(label=f"original video (optional, {limit})", file_types=["video"], height=UPLOAD_HEIGHT)
     export = gr.Button("Export video and edit file", variant="primary")
+    state = gr.HTML("", elem_id="export-state", min_height=80)
     video = gr.Video(label="exported video", interactive=False, visible=False, height=260)
     files = gr.File(label="download", file_count="multiple", interactive=False, visible=False)
     with gr.Accordion("Load an edit file", open=False):
-        edit_file = gr.File(label=f"edit file, YAML or JSON ({limit})", file_types=[".yaml", ".yml", ".json"], height=120)
+        edit_file = gr.File(
+            label=f"edit file, YAML or JSON ({limit})", file_types=[".yaml", ".yml", ".json"], height=UPLOAD_HEIGHT
+        )
         load_edit = gr.Button("Load in place of all sliders and keyframes")
     return {
         "label": label,
         "original": original,
         "export": export,
+        "export_state": state,
         "video": video,
         "files": files,
         "edit_file": edit_file,

@@ -126,6 +126,7 @@ def _connect_files(editor: Editor) -> None:
             lambda share: progress(share, desc="making frames"),
         )
         return {
+            editor.export_state: f"<p>{len(session.performance)} frames, signed.</p>",
             editor.video: gr.Video(str(video), visible=True),
             editor.files: gr.File([str(video), str(edit)], visible=True),
         }
@@ -137,7 +138,8 @@ def _connect_files(editor: Editor) -> None:
             return session.loaded(read_edit(Path(file), session.run.model))
 
     inputs = [editor.desk, editor.original, editor.label]
-    editor.export.click(told(exported), inputs, [editor.video, editor.files], api_visibility="private", **EXPORTING)
+    outputs, shown_on = [editor.export_state, editor.video, editor.files], editor.export_state
+    editor.export.click(told(exported), inputs, outputs, api_visibility="private", show_progress_on=shown_on, **EXPORTING)
     _on(editor, editor.load_edit.click, loaded, editor.edit_file)
 
 

@@ -80,7 +80,7 @@ def record(session: Session, composite: bool) -> Record:
     ingredients = [Ingredient.of(target, "target")]
     if performance.source is not None:
         ingredients.append(Ingredient.of(performance.source.track, "source"))
-    settings: dict[str, Any] = {"edits": session.edit().as_dict()}
+    settings: dict[str, Any] = {"edits": session.edit().as_dict(), "any_light": False}
     if performance.policy is not None:
         settings |= {"policy": performance.policy.to_dict(), "guard": performance.guard}
     return Record(

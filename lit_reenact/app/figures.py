@@ -25,8 +25,9 @@ def target_view(session: Session) -> str:
 
 
 def result_view(session: Session, preview: Preview) -> str:
-    """The frame as the network makes it."""
-    return figure("result", preview.frame, "result (AI-generated)", f"frame {session.frame} made by the network")
+    """The frame as the network makes it, and which sliders go farther than it."""
+    made = figure("result", preview.frame, "result (AI-generated)", f"frame {session.frame} made by the network")
+    return made + "".join(f'<p class="help" role="status">{escape(limit)}</p>' for limit in session.limits())
 
 
 def conditioning_view(session: Session, preview: Preview) -> str:

@@ -102,4 +102,4 @@ def served(settings: PageSettings) -> Iterator[str]:
         try:
             yield address
         finally:
-            page.close()
+            page.close(verbose=False)

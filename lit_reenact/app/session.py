@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from math import ceil, floor
 
 import torch
+from torch import Tensor
 
 from lit_reenact.app.copying import Part, differences
 from lit_reenact.app.keyframes import constant, has_key, value_at, with_key, without_key
 from lit_reenact.app.runs import OpenRun
 from lit_reenact.cuts import shots
-from lit_reenact.edit import Edit, Slider, SliderTrack, apply_sliders
+from lit_reenact.edit import Edit, Slider, SliderTrack, apply_sliders, hold_light
 from lit_reenact.errors import ReenactError
 from lit_reenact.guard import GuardMode
 from lit_reenact.reenactment import TrackedClip
@@ -198,10 +199,23 @@ class Session:
         return replace(self, tracks=tracks, keyed=keyed, remove_hair=edit.remove_hair)
 
     def edited(self, start: int, stop: int) -> FaceParameters:
-        """The parameters of frames [start, stop) with all edits."""
+        """The parameters of frames [start, stop) with all edits, of which those of the light are held (``hold_light``)."""
+        return apply_sliders(
+            self._held(start, stop)[0],
+            self.performance.parameters[start:stop],
+            self.run.model,
+            self.run.neck,
+            self.run.target.track.actor,
+        )
+
+    def limits(self) -> tuple[str, ...]:
+        """A sentence for every slider of the light that goes farther than this frame follows it."""
+        return self._held(self.frame, self.frame + 1)[1]
+
+    def _held(self, start: int, stop: int) -> tuple[dict[str, Tensor], tuple[str, ...]]:
         times = torch.arange(start, stop, dtype=torch.float64)
         values = {name: track(times) for name, track in self.tracks.items()}
-        return apply_sliders(values, self.performance.parameters[start:stop], self.run.model, self.run.neck)
+        return hold_light(values, self.performance.parameters[start:stop], self.run.target.track)
 
 
 def _until(track: SliderTrack, last: int) -> SliderTrack:

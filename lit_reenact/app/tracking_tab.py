@@ -8,6 +8,7 @@ from pathlib import Path
 import gradio as gr
 
 from lit_reenact.app.driving import tracked
+from lit_reenact.app.editor import UPLOAD_HEIGHT
 from lit_reenact.app.events import TRACKING
 from lit_reenact.app.told import told
 from lit_reenact.app.uploads import checked_video
@@ -29,11 +30,11 @@ def build_tracking(tracks: Path, face_model: str, largest_upload: int) -> None:
         f"<code>{escape(str(tracks))}</code>. A track is what a network is trained on, and what drives one.</p>"
     )
     with gr.Row():
-        video = gr.File(label=f"video to track (at most {largest_upload} MB)", file_types=["video"], height=120)
+        video = gr.File(label=f"video to track (at most {largest_upload} MB)", file_types=["video"], height=UPLOAD_HEIGHT)
         with gr.Column():
             size = gr.Dropdown(list(SIZES), value=256, label="side of the working clip (pixels)")
             start = gr.Button("Start tracking", variant="primary")
-    state = gr.HTML("", elem_id="tracking-state", min_height=60)
+    state = gr.HTML("", elem_id="tracking-state", min_height=80)
     report = gr.HTML("", elem_id="tracking-report")
 
     def track(upload: str | None, side: int, progress: gr.Progress = gr.Progress(track_tqdm=True)) -> tuple[str, str]:  # noqa: B008

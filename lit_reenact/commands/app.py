@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import threading
 from importlib.util import find_spec
 from pathlib import Path
@@ -64,6 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     from lit_reenact.app.page import PageSettings, served  # loads Gradio, which takes seconds
 
     with served(PageSettings(opened, arguments.tracks, arguments.max_upload, device, arguments.port)) as address:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # uploads are deleted however the page ends
         print(f"The page is at {address} for browsers on this machine. Ctrl-C ends it.", flush=True)
         try:
             threading.Event().wait()

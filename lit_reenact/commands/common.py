@@ -14,11 +14,15 @@ else:
     Commands = object
 
 
-def add_synthesis(parser: argparse.ArgumentParser) -> None:
-    """Arguments of a command that makes a video: the network, how it runs, and how the result is shown."""
-    parser.add_argument(
-        "--checkpoint", type=Path, required=True, metavar="C", help="of `lit-reenact fit`: a file or its run's folder"
-    )
+def add_synthesis(parser: argparse.ArgumentParser, without: str = "") -> None:
+    """Arguments of a command that makes a video: the network, how it runs, and how the result is shown.
+
+    Args:
+        parser: of the command.
+        without: what the command does without a checkpoint; empty where it needs one.
+    """
+    of = "of `lit-reenact fit`: a file or its run's folder" + (without and f"; without it {without}")
+    parser.add_argument("--checkpoint", type=Path, required=not without, metavar="C", help=of)
     shown = parser.add_argument_group("how it is shown")
     shown.add_argument(
         "--full-frame",

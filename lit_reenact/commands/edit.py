@@ -25,7 +25,6 @@ def add(commands: Commands) -> None:
         help="change a person's own clip: head, gaze, expression, face, light, hair",
         description="Change a clip that a network was trained on by sliders, which an edit file moves over time, and write a "
         "video. `lit-reenact edit --list` names them all.",
-        conflict_handler="resolve",
     )
     parser.add_argument("--target", type=Path, metavar="T", help="the track the checkpoint was trained on, or its video")
     parser.add_argument("-o", "--output", type=Path, metavar="OUT.mp4")
@@ -41,22 +40,29 @@ def add(commands: Commands) -> None:
     )
     edits.add_argument("--remove-hair", action="store_true", help="show a bald head before the background behind it")
     edits.add_argument("--list", action="store_true", help="print the table of sliders and end")
-    add_synthesis(parser)
-    parser.add_argument(
-        "--checkpoint",
-        type=Path,
-        metavar="C",
-        help="of `lit-reenact fit`: a file or its run's folder; without it the real frames are kept, for --remove-hair alone",
+    edits.add_argument(
+        "--any-light",
+        action="store_true",
+        help="let the light be what the training never showed, too; otherwise its sliders stop a little beyond it",
     )
+    driving = parser.add_argument_group("who performs, if not the target itself")
+    driving.add_argument("--source", type=Path, metavar="S", help="a track, or a video: who drives the target")
+    driving.add_argument(
+        "--preset",
+        metavar="NAME",
+        help="what the source drives, as in `lit-reenact reenact` (full without it)",
+    )
+    add_synthesis(parser, without="the real frames are kept, for --remove-hair alone")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out; returns its exit code."""
-    from lit_reenact.edited_video import Shown, write_edited
+    from lit_reenact.edited_video import Shown, performance, write_edited
     from lit_reenact.face import load_face_model
     from lit_reenact.inference import load_generator
     from lit_reenact.reenactment import TrackedClip
+    from lit_reenact.transfer import load_policy
 
     if arguments.list and arguments.target is None:
         return _print_table(load_face_model("builtin"))
@@ -64,22 +70,26 @@ def run(arguments: argparse.Namespace) -> int:
         raise ReenactError("lit-reenact edit needs --target, a track or its video, and -o, the .mp4 to write")
     if arguments.output is not None and arguments.output.suffix != ".mp4":
         raise ReenactError(f"-o {arguments.output}: videos are written as .mp4; give such a name")
-    if not is_track(arguments.target) and not arguments.target.is_file():
-        raise ReenactError(f"{arguments.target}: no such track or video")
+    for path in (arguments.target, *([arguments.source] if arguments.source else [])):
+        if not is_track(path) and not path.is_file():
+            raise ReenactError(f"{path}: no such track or video")
     target = TrackedClip.load(track_folder(arguments.target, arguments.tracks))
     model = load_face_model(target.track.info.face_model)
     if arguments.list:
         return _print_table(model)
     edit = _edit(arguments.edit, arguments.settings, arguments.remove_hair, model)
+    policy = load_policy(arguments.preset or "full") if arguments.source or arguments.preset else None
+    source = None if arguments.source is None else TrackedClip.load(track_folder(arguments.source, arguments.tracks))
+    before = performance(target, source, policy)
     checkpoint = generator = None
     if arguments.checkpoint is not None:
         checkpoint, device = checkpoint_file(arguments.checkpoint), device_of(arguments.device)
         generator = load_generator(checkpoint, device, target.track, arguments.precision, arguments.compile)
     shown = Shown(original_of(arguments), arguments.label)
-    report = write_edited(target, edit, arguments.output, generator, checkpoint, shown)
-    print(f"Wrote {arguments.output} ({len(target.track)} frames, with its own audio).")
-    lines = report.to_text().splitlines() if edit.tracks else []
-    for line in lines[:SHOWN]:
+    told = write_edited(target, edit, arguments.output, generator, checkpoint, shown, before, arguments.any_light)
+    sound = "its own audio" if source is None else "the source's audio"
+    print(f"Wrote {arguments.output} ({len(before.parameters)} frames, with {sound}).")
+    for line in told[:SHOWN] if edit.tracks or policy else []:
         print(f"  {line}")
     print("It says in its metadata, and under a signature, that it is AI-generated, and how it was edited.")
     return 0

@@ -56,6 +56,20 @@ def add(commands: Commands) -> None:
         "jaw with the real ones', and the same of the baselines that move",
     )
     parser.add_argument(
+        "--identity-model",
+        type=Path,
+        metavar="FILE.onnx",
+        help="a face recognition network of your own, such as w600k_r50.onnx of InsightFace: adds identity similarity, the "
+        "cosine between its features of the made and of the real face",
+    )
+    parser.add_argument(
+        "--fid-model",
+        type=Path,
+        metavar="FILE.onnx",
+        help="an Inception network of your own, for pictures of RGB in [-1, 1]: adds the Frechet distance (FID) between made and "
+        "real frames",
+    )
+    parser.add_argument(
         "--wandb",
         nargs="?",
         const="lit_reenact",
@@ -80,15 +94,18 @@ def run(arguments: argparse.Namespace) -> int:
     from lit_reenact.evaluation.evaluate import beside, evaluate, from_folder, synthesised, write_numbers
     from lit_reenact.evaluation.evaluation_page import write_grid, write_page
     from lit_reenact.evaluation.table import text_table
+    from lit_reenact.metrics.backbones import OnnxBackbone
     from lit_reenact.reenactment import TrackedClip
 
     target = TrackedClip.load(arguments.target.parent if arguments.target.suffix == ".safetensors" else arguments.target)
+    files = {"identity": arguments.identity_model, "fid": arguments.fid_model}
+    networks = {metric: OnnxBackbone(file) for metric, file in files.items() if file is not None}
     if arguments.checkpoint is not None:
         candidate = synthesised(target, arguments.checkpoint, device_of(arguments.device))
     else:
         candidate = from_folder(target, arguments.frames)
     others = beside(target, candidate, dict(arguments.also))
-    evaluation = evaluate(target, candidate, track_again=arguments.retrack, others=others)
+    evaluation = evaluate(target, candidate, track_again=arguments.retrack, others=others, networks=networks)
     arguments.output.mkdir(parents=True, exist_ok=True)
     write_numbers(evaluation, arguments.output)
     write_page(evaluation, arguments.output / "report.html")

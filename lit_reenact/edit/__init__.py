@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lit_reenact.edit.apply import apply_edit, apply_sliders, neck_of
 from lit_reenact.edit.file import parse_edit, read_edit, write_edit
+from lit_reenact.edit.light import hold_light
 from lit_reenact.edit.sliders import GROUPS, Slider, sliders_of
 from lit_reenact.edit.tracks import Edit, SliderTrack
 
@@ -14,6 +15,7 @@ __all__ = [
     "SliderTrack",
     "apply_edit",
     "apply_sliders",
+    "hold_light",
     "neck_of",
     "parse_edit",
     "read_edit",

@@ -8,30 +8,30 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
+from lit_reenact.edit.light import SCALES, lit
 from lit_reenact.edit.proportions import FIELDS, proportions
 from lit_reenact.edit.sliders import IDENTITY, sliders_of
 from lit_reenact.edit.tracks import Edit
 from lit_reenact.face import FaceModel
+from lit_reenact.face.eyelids import BLINKS, shut_at
 from lit_reenact.geometry import axis_angle_to_matrix, euler_to_matrix, flip, matrix_to_axis_angle, matrix_to_euler
-from lit_reenact.rendering.shading import HARMONICS, LAMBERT
-from lit_reenact.schema import FaceParameters, Track
+from lit_reenact.schema import Actor, FaceParameters, Track
 from lit_reenact.transfer import mean_rotation, neck
-
-SHUT = 1.0
-"""Coefficient of a blink that shuts an eye: a full one."""
 
 OPENING = ("eyeWide", "eyeSquint")
 """What a shut eye has none of."""
-
-Y, X = 1, 3
-"""Numbers of the harmonics that are brighter below (the camera's y points down) and to the right of the picture."""
 
 Moved = Mapping[str, Tensor]
 """The sliders that are not at their default, by name: float32 (T,)."""
 
 
 def apply_edit(
-    edit: Edit, parameters: FaceParameters, model: FaceModel, fps: Fraction, neck: Tensor | None = None
+    edit: Edit,
+    parameters: FaceParameters,
+    model: FaceModel,
+    fps: Fraction,
+    neck: Tensor | None = None,
+    actor: Actor | None = None,
 ) -> FaceParameters:
     """Edit a clip.
 
@@ -41,6 +41,7 @@ def apply_edit(
         model: face model of the parameters.
         fps: frames per second.
         neck: (3, 3), see ``neck_of``: a head that is turned also moves on it. Without it, it turns on the spot.
+        actor: whose face it is: a closed eye is one whose lids meet (``shut_at``). Without it, one under a full blink.
 
     Returns:
         The parameters of as many frames. Channels that no slider touches are the same tensors.
@@ -48,24 +49,28 @@ def apply_edit(
     Raises:
         ReenactError: as ``Edit.values``.
     """
-    return apply_sliders(edit.values(len(parameters), fps), parameters, model, neck)
+    return apply_sliders(edit.values(len(parameters), fps), parameters, model, neck, actor)
 
 
 def apply_sliders(
-    values: Mapping[str, Tensor], parameters: FaceParameters, model: FaceModel, neck: Tensor | None = None
+    values: Mapping[str, Tensor],
+    parameters: FaceParameters,
+    model: FaceModel,
+    neck: Tensor | None = None,
+    actor: Actor | None = None,
 ) -> FaceParameters:
     """``apply_edit`` with the sliders' values at hand, each frame by itself.
 
     Args:
         values: by the names of ``sliders_of``, (T,) each.
-        parameters, model, neck: see ``apply_edit``.
+        parameters, model, neck, actor: see ``apply_edit``.
     """
     table = sliders_of(model)
     moved = {name: value for name, value in values.items() if bool((value != table[name].default).any())}
     parameters = _shape(_turn(parameters, moved, neck), moved, model)
     parameters = _move(parameters, moved)
     return parameters.replace(
-        expression=_shut_eyes(_express(parameters.expression, moved, model), moved, model),
+        expression=_shut_eyes(_express(parameters.expression, moved, model), moved, model, actor),
         gaze=_look(parameters.gaze, moved),
         illumination=_light(parameters.illumination, moved),
     )
@@ -128,21 +133,28 @@ def _express(expression: Tensor, moved: Moved, model: FaceModel) -> Tensor:
     if shapes is None and "expression_gain" not in moved:
         return expression
     if "expression_gain" in moved:
-        expression = expression * moved["expression_gain"][:, None]
+        strengthened = torch.tensor([name not in BLINKS for name in model.expression_names])  # half-open eyes would fall shut
+        expression = torch.where(strengthened, expression * moved["expression_gain"][:, None], expression)
     low, high = model.expression_bounds.unbind(-1)
     return (expression if shapes is None else expression + shapes).clamp(low, high)
 
 
-def _shut_eyes(expression: Tensor, moved: Moved, model: FaceModel) -> Tensor:
-    for side in ("Left", "Right"):
-        closed = moved.get(f"close_{side.lower()}_eye")
-        if closed is None:
-            continue
-        expression = expression.clone()
-        for name, shut in {f"eyeBlink{side}": SHUT, **{f"{name}{side}": 0.0 for name in OPENING}}.items():
-            if name in model.expression_names:
-                column = expression[:, model.expression_names.index(name)]
-                column += closed * (shut - column)
+def _shut_eyes(expression: Tensor, moved: Moved, model: FaceModel, actor: Actor | None) -> Tensor:
+    names = model.expression_names
+    closing = [side for side in ("Left", "Right") if f"close_{side.lower()}_eye" in moved]
+    if not closing or not set(BLINKS) <= set(names):
+        return expression
+    expression = expression.clone()
+    shut = torch.ones(2) if actor is None else shut_at(model, model.landmarks(actor.neutral))
+    for side in closing:
+        closed = moved[f"close_{side.lower()}_eye"]
+        blink = names.index(f"eyeBlink{side}")
+        wanted = float(torch.minimum(shut[BLINKS.index(names[blink])], model.expression_bounds[blink, 1]))
+        # An eye that is shut tighter stays so.
+        expression[:, blink] += closed * (wanted - expression[:, blink]).clamp_min(0)
+        for name in (f"{opening}{side}" for opening in OPENING):
+            if name in names:
+                expression[:, names.index(name)] *= 1 - closed
     return expression
 
 
@@ -152,14 +164,5 @@ def _look(gaze: Tensor, moved: Moved) -> Tensor:
 
 
 def _light(illumination: Tensor, moved: Moved) -> Tensor:
-    sides = _columns(moved, "light_left", "light_above", "brightness", "warmth")
-    if sides is None:
-        return illumination
-    left, above, brightness, warmth = (sides / 100).unbind(-1)
-    light = illumination.view(-1, 9, 3).clone()
-    # At 100 % a surface that faces the light gets twice what it would of the even part alone, and its back nothing.
-    step = light[:, 0] * (HARMONICS[0] * LAMBERT[0]) / (HARMONICS[X] * LAMBERT[X])  # (T, 3)
-    light[:, X] += left[:, None] * step
-    light[:, Y] -= above[:, None] * step
-    colour = torch.stack([1 + warmth, torch.ones_like(warmth), 1 - warmth], -1)  # (T, 3)
-    return (light * ((1 + brightness)[:, None] * colour)[:, None]).flatten(1)
+    sliders = _columns(moved, *SCALES)
+    return illumination if sliders is None else lit(illumination, sliders / 100)

@@ -49,7 +49,7 @@ _FIXED = (
     Slider("position_x", "sideways", "position", "mm", -80, 80, 0, "move the head to the right of the picture, its own left"),
     Slider("position_y", "up", "position", "mm", -80, 80, 0, "move the head up"),
     Slider("position_nearer", "nearer", "position", "%", -30, 50, 0, "make the head larger, as if it came nearer"),
-    Slider("expression_gain", "strength", "expression", "x", 0, 3, 1, "times every expression; 0 is a neutral face"),
+    Slider("expression_gain", "strength", "expression", "x", 0, 3, 1, "times every expression but blinks; 0 is a neutral face"),
     Slider("gaze_yaw", "look sideways", "eyes", "deg", -30, 30, 0, "turn both eyes to the head's left"),
     Slider("gaze_pitch", "look up", "eyes", "deg", -20, 20, 0, "turn both eyes up"),
     Slider("close_left_eye", "close the left eye", "eyes", "", 0, 1, 0, "blend the left eye to shut; 1 is shut in every frame"),

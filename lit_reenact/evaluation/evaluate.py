@@ -14,18 +14,23 @@ import torch
 from torch import Tensor
 
 from lit_reenact.errors import ReenactError
+from lit_reenact.evaluation.ablation_statistics import summarise
 from lit_reenact.evaluation.fidelity import measure_motion
 from lit_reenact.evaluation.frame_folder import read_frame_folder
 from lit_reenact.evaluation.heldout import Values, measure
 from lit_reenact.evaluation.intervals import LEVEL, SAMPLES, Estimate, block_length, estimate
+from lit_reenact.evaluation.recognition import measure_fid, measure_identity
 from lit_reenact.evaluation.self_reenactment import EVERY, SIMPLEST, baseline_frames
 from lit_reenact.evaluation.steadiness import measure_steadiness
+from lit_reenact.evaluation.table import COMPARED
 from lit_reenact.face import load_face_model
 from lit_reenact.inference import Precision, load_generator, read_checkpoint
 from lit_reenact.losses import Lpips
+from lit_reenact.metrics.backbones import OnnxBackbone
 from lit_reenact.reenactment import TrackedClip, synthesise
 from lit_reenact.rendering.ablations import make_renderer
 from lit_reenact.split import Split, temporal_split
+from lit_reenact.threads import undivided
 
 MODEL = "model"
 """The method whose frames are evaluated; the others are what it has to beat."""
@@ -62,8 +67,10 @@ class Evaluation:
         outputs: method to its frames, the same; the model comes first.
         values: method to metric to value of each frame (N,) or (N, K), NaN where there is none.
         estimates: method to metric to value and interval.
+        differences: method to metric to how much the model's is more, from frames taken in pairs, with its interval.
         motion: metric to value and interval of the model's motion; empty if it was not tracked again.
         other_motion: method to the same of the others that move.
+        networks: metric to the name of the file whose network it is measured by, of those metrics that need one.
     """
 
     target: str
@@ -74,8 +81,10 @@ class Evaluation:
     outputs: dict[str, Tensor]
     values: Values
     estimates: dict[str, dict[str, Estimate]]
+    differences: dict[str, dict[str, Estimate]]
     motion: dict[str, Estimate]
     other_motion: dict[str, dict[str, Estimate]]
+    networks: dict[str, str]
 
     @property
     def made(self) -> Tensor:
@@ -145,12 +154,14 @@ def _pictures(target: TrackedClip, split: Split, folder: Path) -> Tensor:
     return read_frame_folder(folder, len(split.test), target.track.camera.width, what)
 
 
+@undivided()
 def evaluate(
     target: TrackedClip,
     candidate: Candidate,
     track_again: bool = False,
     progress: bool = True,
     others: Mapping[str, Tensor] | None = None,
+    networks: Mapping[str, OnnxBackbone] | None = None,
 ) -> Evaluation:
     """Measure the frames, and those of all baselines that learn nothing, against the real ones.
 
@@ -160,6 +171,7 @@ def evaluate(
         track_again: whether to find the motion in the frames again and compare it too.
         progress: whether to show progress bars.
         others: more frames to be measured, of ``beside``.
+        networks: of the metrics ``identity`` and ``fid``; one without a network is left out.
 
     Raises:
         ReenactError: no face is known in the test part; with ``track_again``, none is found.
@@ -168,7 +180,14 @@ def evaluate(
     outputs = {MODEL: candidate.frames, **(others or {}), **baseline_frames(target, candidate.split, size, EVERY)}
     real = target.read(test, size)
     values = measure_frames(target, test, real, outputs)
-    fps = float(target.fps)
+    fps, networks = float(target.fps), networks or {}
+    if "identity" in networks:
+        for method, series in measure_identity(outputs, real, _seen(target, test, size), networks["identity"]).items():
+            values[method]["identity"] = series.to(values[method]["l1"])
+    estimates = {method: _estimates(metrics, fps) for method, metrics in values.items()}
+    if "fid" in networks:
+        for method, distance in measure_fid(outputs, real, networks["fid"]).items():
+            estimates[method]["fid"] = Estimate(distance, math.nan, math.nan)  # of all frames together: drawn anew it is another
     moving = {method: frames for method, frames in outputs.items() if method != STILL} if track_again else {}
     motion = {
         method: _estimates(measure_motion(frames, real, target.fps, _cuts_in(target, test), progress), fps)
@@ -182,14 +201,28 @@ def evaluate(
         real=real,
         outputs=outputs,
         values=values,
-        estimates={method: _estimates(metrics, fps) for method, metrics in values.items()},
+        estimates=estimates,
+        differences={method: _differences(values[MODEL], values[method], fps) for method in outputs if method != MODEL},
         motion=motion.pop(MODEL, {}),
         other_motion=motion,
+        networks={metric: network.path.name for metric, network in networks.items()},
     )
+
+
+def _seen(target: TrackedClip, frames: range, size: int) -> Tensor:
+    """Landmarks (N, 478, 3) of frames of a clip, in their pixels at a size; NaN where no face was found."""
+    landmarks = target.track.landmarks
+    points, found = landmarks.points[frames.start : frames.stop], landmarks.found[frames.start : frames.stop]
+    return torch.where(found[:, None, None], points * (size / target.track.camera.width), torch.nan)
 
 
 def _estimates(metrics: Mapping[str, Tensor], fps: float) -> dict[str, Estimate]:
     return {name: estimate(name, series, fps) for name, series in metrics.items()}
+
+
+def _differences(model: Mapping[str, Tensor], other: Mapping[str, Tensor], fps: float) -> dict[str, Estimate]:
+    found = {name: summarise(name, [model[name]], [other[name]], fps).difference for name in COMPARED}
+    return {name: difference for name, difference in found.items() if difference is not None}
 
 
 def measure_frames(target: TrackedClip, test: range, real: Tensor, outputs: Mapping[str, Tensor]) -> Values:
@@ -232,7 +265,11 @@ def write_numbers(evaluation: Evaluation, folder: Path) -> None:
         "measured": evaluation.measured,
         "size": evaluation.real.shape[1],
         "interval": {"level": LEVEL, "samples": SAMPLES, "block_frames": evaluation.block},
+        **({"networks": evaluation.networks} if evaluation.networks else {}),
         "methods": methods,
+        "differences": {
+            method: {name: _plain(value) for name, value in row.items()} for method, row in evaluation.differences.items()
+        },
         "motion": {name: _plain(value) for name, value in evaluation.motion.items()},
         "other_motion": {
             method: {name: _plain(value) for name, value in motion.items()} for method, motion in evaluation.other_motion.items()

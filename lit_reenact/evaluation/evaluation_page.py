@@ -16,7 +16,7 @@ from lit_reenact.evaluation.heldout import unit
 from lit_reenact.evaluation.page import image, page, section
 from lit_reenact.evaluation.pictures import contact_sheet
 from lit_reenact.evaluation.report import AI_NOTICE
-from lit_reenact.evaluation.table import METRICS, metrics_table, motion_table, verdict
+from lit_reenact.evaluation.table import METRICS, differences_table, metrics_table, motion_table, verdict
 from lit_reenact.metrics.frames import MS_SSIM_SIDE, error_map
 from lit_reenact.provenance import code_version
 from lit_reenact.reenactment import error_picture
@@ -87,16 +87,25 @@ def _numbers(evaluation: Evaluation) -> str:
         "others.</p>"
     )
     result = f'<p class="verdict">{escape(verdict(means, evaluation.measured))}</p>'
-    return section("Against the real frames", result, metrics_table(means, evaluation.estimates), note, *_missing(evaluation))
+    ahead = (
+        "<h3>How far the model is ahead</h3>"
+        '<p class="quiet">The model less the method of the column, over the same frames taken in pairs, with the 95 % interval. '
+        "Marked where the model is better by more than that; what is not marked is open, or lost.</p>"
+    )
+    table = metrics_table(means, evaluation.estimates)
+    parts = (result, table, note, *_missing(evaluation), ahead, differences_table(evaluation.differences))
+    return section("Against the real frames", *parts)
 
 
 def _missing(evaluation: Evaluation) -> list[str]:
-    """What is not in the table, and why."""
+    """What the table lacks, and why."""
     measured, reasons = evaluation.estimates[MODEL], []
     if "ms_ssim" not in measured:
         reasons.append(f"MS-SSIM is left out: it needs images of {MS_SSIM_SIDE} pixels or more.")
     if "lpips" not in measured:
         reasons.append("LPIPS is left out: the weights of its network are not on this machine.")
+    if "fid" in measured:
+        reasons.append("FID has no interval, and few frames make it too large: it compares methods on these very frames alone.")
     return [f'<p class="quiet">{reason}</p>' for reason in reasons]
 
 
@@ -106,7 +115,7 @@ def _motion(evaluation: Evaluation) -> str:
         return section("Does the motion follow?", f'<p class="quiet">{text}</p>')
     text = (
         "<p>The real frames and the made ones were tracked once more from their pixels alone, as one video, so that what the "
-        "tracker takes for a frontal pose or a closed mouth is the same for both.</p>"
+        "tracker takes for a frontal pose or a closed mouth is the same for both. In the mean frame nothing moves.</p>"
     )
     methods = {MODEL: evaluation.motion, **evaluation.other_motion}
     return section("Does the motion follow?", text, motion_table(methods))
@@ -206,6 +215,7 @@ def _facts(evaluation: Evaluation) -> str:
         "target": evaluation.target,
         "made by": evaluation.origin,
         "frames": f"{len(evaluation.frames)} of {size}x{size} pixels, {evaluation.measured} with a known face count",
+        **{f"network of {METRICS[metric].name}": file for metric, file in evaluation.networks.items()},
         "software": f"lit_reenact {code_version()}",
     }
     items = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())

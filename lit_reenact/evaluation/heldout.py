@@ -13,6 +13,7 @@ from lit_reenact.losses import Lpips
 from lit_reenact.metrics.frames import MS_SSIM_SIDE, error_map, l1, ms_ssim, psnr, ssim_map
 from lit_reenact.metrics.regions import region_l1, region_mean, region_psnr
 from lit_reenact.schema import EMPTY, EYES, MOUTH
+from lit_reenact.threads import side_by_side
 
 _BATCH = 2
 """Frames compared at once, of every method: what is computed of them stays small."""
@@ -21,7 +22,6 @@ Values = dict[str, dict[str, Tensor]]
 """Method to metric to its value of each frame, (T,); NaN where a frame has none."""
 
 
-@torch.inference_mode()
 def measure(
     outputs: Mapping[str, Iterable[Tensor]], target: Iterable[Tensor], regions: Iterable[Tensor], lpips: Lpips | None = None
 ) -> Values:
@@ -39,12 +39,17 @@ def measure(
     Raises:
         ValueError: they differ in their number of frames.
     """
-    values: dict[str, dict[str, list[Tensor]]] = {method: defaultdict(list) for method in outputs}
-    for batch in _batches(zip(target, regions, *outputs.values(), strict=True)):
+
+    @torch.inference_mode()
+    def of_batch(batch: list[tuple[Tensor, ...]]) -> Values:
         real, region, *made = (torch.stack(frames) for frames in zip(*batch, strict=True))
-        for method, frames in zip(outputs, made, strict=True):
-            for name, measured in frame_metrics(unit(frames), unit(real), region, lpips).items():
-                values[method][name].append(measured)
+        return {m: frame_metrics(unit(x), unit(real), region, lpips) for m, x in zip(outputs, made, strict=True)}
+
+    values: dict[str, dict[str, list[Tensor]]] = {method: defaultdict(list) for method in outputs}
+    for measured in side_by_side(of_batch, _batches(zip(target, regions, *outputs.values(), strict=True))):
+        for method, metrics in measured.items():
+            for name, series in metrics.items():
+                values[method][name].append(series)
     return {method: {name: torch.cat(parts) for name, parts in metrics.items()} for method, metrics in values.items()}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -15,50 +15,60 @@ _BATCH = 16
 
 
 @torch.inference_mode()
-def measure_identity(frames: Tensor, real: Tensor, landmarks: Tensor, network: Path) -> Tensor:
+def measure_identity(outputs: Mapping[str, Tensor], real: Tensor, landmarks: Tensor, network: OnnxBackbone) -> dict[str, Tensor]:
     """Likeness of the person in each made frame to the one in the real frame.
 
     Both faces are cut out where the real one was found, so a face in another place counts as less alike.
 
     Args:
-        frames: uint8 (T, H, W, 3), made.
-        real: the same, real.
+        outputs: method to its frames, uint8 (T, H, W, 3).
+        real: the real frames, the same.
         landmarks: (T, 478, 3) of the real frames, in their pixels; NaN where no face was seen.
-        network: ONNX file of a face recognition network.
+        network: for face recognition.
 
     Returns:
-        (T,) in [-1, 1]; NaN where no face was seen.
-
-    Raises:
-        ReenactError: as ``OnnxBackbone``.
+        Method to (T,) in [-1, 1]; NaN where no face was seen.
     """
-    backbone = OnnxBackbone(network)
-    likeness = []
-    for made, true, points in zip(*(torch.split(x, _BATCH) for x in (frames, real, landmarks)), strict=True):
-        seen = points.isfinite().all(-1).all(-1)
-        row = points.new_full((len(points),), torch.nan)
-        if bool(seen.any()):
-            row[seen] = identity_similarity(*(backbone(aligned_faces(x[seen], points[seen])) for x in (made, true)))
-        likeness.append(row)
-    return torch.cat(likeness)
+    seen = landmarks.isfinite().all(-1).all(-1)
+    wanted = _features(real, landmarks, seen, network)
+    likeness = {}
+    for method, frames in outputs.items():
+        row = landmarks.new_full((len(landmarks),), torch.nan)
+        row[seen] = identity_similarity(_features(frames, landmarks, seen, network), wanted)
+        likeness[method] = row
+    return likeness
+
+
+def _features(frames: Tensor, landmarks: Tensor, seen: Tensor, network: OnnxBackbone) -> Tensor:
+    """Of the faces in the frames that show one, (M, F)."""
+    batches = zip(torch.split(frames[seen], _BATCH), torch.split(landmarks[seen], _BATCH), strict=True)
+    return torch.cat([network(aligned_faces(*batch)) for batch in batches])
 
 
 @torch.inference_mode()
-def measure_fid(frames: Tensor, real: Tensor, network: Path) -> float:
+def measure_fid(outputs: Mapping[str, Tensor], real: Tensor, network: OnnxBackbone) -> dict[str, float]:
     """Frechet distance between the features of made and real frames (Heusel et al. 2017): 0 for equal sets, no upper bound.
 
     Fewer frames than features make it too large, so it compares only systems measured on the same frames.
 
     Args:
-        frames: uint8 (T, H, W, 3), made; at least two.
-        real: the same, real.
-        network: ONNX file of the Inception network, or any other.
+        outputs: method to its frames, uint8 (T, H, W, 3); at least two.
+        real: the real frames, the same.
+        network: Inception, or any other.
 
-    Raises:
-        ReenactError: as ``OnnxBackbone``.
+    Returns:
+        Method to its distance.
     """
-    distance = FrechetInceptionDistance(feature=OnnxBackbone(network))
-    for images, is_real in ((frames, False), (real, True)):
-        for batch in torch.split(images.permute(0, 3, 1, 2), _BATCH):
-            distance.update(batch, real=is_real)
-    return float(distance.compute())
+    distance = FrechetInceptionDistance(feature=network, reset_real_features=False)
+    _update(distance, real, is_real=True)
+    found = {}
+    for method, frames in outputs.items():
+        distance.reset()  # what was made, not what is real
+        _update(distance, frames, is_real=False)
+        found[method] = float(distance.compute())
+    return found
+
+
+def _update(distance: FrechetInceptionDistance, frames: Tensor, is_real: bool) -> None:
+    for batch in torch.split(frames.permute(0, 3, 1, 2), _BATCH):
+        distance.update(batch, real=is_real)

@@ -10,11 +10,11 @@ from torch import Tensor
 from lit_reenact.evaluation.heldout import Values, unit
 from lit_reenact.metrics.temporal import flicker, still_pixels, warped_error
 from lit_reenact.optical_flow import optical_flow
+from lit_reenact.threads import side_by_side
 
 _BATCH = 16
 
 
-@torch.inference_mode()
 def measure_steadiness(outputs: Mapping[str, Tensor], target: Tensor, follows: Tensor) -> Values:
     """Compare the change from frame to frame.
 
@@ -26,20 +26,25 @@ def measure_steadiness(outputs: Mapping[str, Tensor], target: Tensor, follows: T
     Returns:
         Method to ``warped_error`` (T,) and ``flicker`` (T, 2), the method's and the real clip's.
     """
-    parts: dict[str, list[tuple[Tensor, Tensor]]] = {method: [] for method in outputs}
-    for wide, inner in _overlapping(len(target)):
+
+    @torch.inference_mode()
+    def of_chunk(chunk: tuple[slice, slice]) -> dict[str, tuple[Tensor, Tensor]]:
+        wide, inner = chunk
         first = torch.arange(wide.start, wide.stop) == wide.start
         flow = optical_flow(target[wide].permute(0, 3, 1, 2), follows[wide] & ~first).float()
         real, still = unit(target[wide]), still_pixels(flow)
-        pace = flicker(real, still)
+        pace, measured = flicker(real, still), {}
         for method, frames in outputs.items():
             made = unit(frames[wide])
             pair = torch.stack([flicker(made, still), pace], -1)
-            parts[method].append((warped_error(made, real, flow)[inner], pair[inner]))
+            measured[method] = warped_error(made, real, flow)[inner], pair[inner]
+        return measured
+
+    chunks = side_by_side(of_chunk, _overlapping(len(target)))
     names = ("warped_error", "flicker")
     return {
-        method: {name: torch.cat(pieces) for name, pieces in zip(names, zip(*chunks, strict=True), strict=True)}
-        for method, chunks in parts.items()
+        method: {name: torch.cat([chunk[method][number] for chunk in chunks]) for number, name in enumerate(names)}
+        for method in outputs
     }
 
 

@@ -36,6 +36,8 @@ METRICS = {
     "photometric": Metric("Photometric error", "distance in RGB, levels of 255", 2, True),
     "lpips": Metric("LPIPS", "", 3, True),
     "lpips_untrained": Metric("LPIPS untrained", "makes no claim", 3, True),
+    "identity": Metric("Identity similarity", "cosine, 1 is the same face", 3, False),
+    "fid": Metric("FID", "0 is equal", 2, True),
     "warped_error": Metric("Flow-warped error", "levels of 255", 2, True),
     "flicker": Metric("Flicker", "0 is as in the real clip", 3, True),
 }
@@ -55,6 +57,9 @@ MOTION_METRICS = {
 CLAIMS = ("face_l1", "psnr", "ssim")
 """The metrics that the verdict speaks about."""
 
+COMPARED = ("face_l1", "face_ssim", "mouth_l1", "eyes_l1", "l1", "psnr", "ssim", "warped_error")
+"""The metrics in which the model is compared with each other method frame by frame."""
+
 Methods = Mapping[str, Mapping[str, float]]
 """Method to metric to value; the model comes first, the baselines after it."""
 
@@ -62,9 +67,9 @@ Estimates = Mapping[str, Mapping[str, Estimate]]
 """The same with intervals."""
 
 
-def number(value: float | None, decimals: int) -> str:
-    """A value as text; a dash for one that does not exist."""
-    return "-" if value is None or not math.isfinite(value) else f"{value:.{decimals}f}"
+def number(value: float | None, decimals: int, sign: str = "") -> str:
+    """A value as text, positive ones after a ``+`` if that is the sign; a dash for one that does not exist."""
+    return "-" if value is None or not math.isfinite(value) else f"{value:{sign}.{decimals}f}"
 
 
 def best(key: str, values: Sequence[float]) -> float:
@@ -108,6 +113,23 @@ def metrics_table(methods: Methods, estimates: Estimates | None = None) -> str:
     return _table(list(methods), rows)
 
 
+def differences_table(differences: Estimates) -> str:
+    """An HTML table of how much the model's metrics differ from those of the methods that are its columns; marked where the
+    model is better by more than its interval.
+    """
+    rows = [
+        f"<tr>{_head(METRICS[key])}{''.join(_difference(METRICS[key], row[key]) for row in differences.values())}</tr>"
+        for key in COMPARED
+    ]
+    return _table(list(differences), rows)
+
+
+def _difference(metric: Metric, value: Estimate) -> str:
+    better = value.high < 0 if metric.less_is_better else value.low > 0
+    mark = ' class="best"' if better else ""
+    return f"<td{mark}>{with_interval(metric, value, sign='+')}</td>"
+
+
 def motion_table(methods: Mapping[str, Mapping[str, Estimate]]) -> str:
     """An HTML table of motion metrics with their intervals, with one column a method."""
     shown = [(metric, key) for key, metric in MOTION_METRICS.items() if any(key in motion for motion in methods.values())]
@@ -134,10 +156,11 @@ def _brackets(metric: Metric, value: Estimate) -> str:
     return f"[{number(value.low, metric.decimals)}, {number(value.high, metric.decimals)}]"
 
 
-def with_interval(metric: Metric, value: Estimate) -> str:
-    """HTML of a value and, below it, its interval."""
-    low, high = (number(bound, metric.decimals) for bound in (value.low, value.high))
-    return f"{number(value.value, metric.decimals)}<small>{low} to {high}</small>"
+def with_interval(metric: Metric, value: Estimate, sign: str = "") -> str:
+    """HTML of a value and, below it, its interval if it has one; the sign is as for ``number``."""
+    low, high = (number(bound, metric.decimals, sign) for bound in (value.low, value.high))
+    below = f"<small>{low} to {high}</small>" if math.isfinite(value.low + value.high) else ""
+    return f"{number(value.value, metric.decimals, sign)}{below}"
 
 
 def _table(columns: Sequence[str], rows: Sequence[str]) -> str:

@@ -7,7 +7,6 @@ from torch import Tensor
 
 from lit_reenact.face.model import FaceModel
 from lit_reenact.face.topology import RIMS
-from lit_reenact.schema import Actor
 
 BLINKS = ("eyeBlinkLeft", "eyeBlinkRight")
 
@@ -25,17 +24,22 @@ def gaps(landmarks: Tensor) -> Tensor:
     return torch.stack([height.mean(1) for height in heights], -1)
 
 
-def lid_gaps(model: FaceModel, actor: Actor) -> tuple[Tensor, Tensor]:
-    """The gaps between the lids of a person's left and right eye, (2,) each, mm: at rest, and with ``eyeBlink`` at 1."""
-    blink = model.expression_basis[[model.expression_names.index(name) for name in BLINKS]].sum(0)
-    rest, blinked = (gaps(model.landmarks(mesh[None]))[0, :2] for mesh in (actor.neutral, actor.neutral + blink))
+def lid_gaps(model: FaceModel, neutral: Tensor) -> tuple[Tensor, Tensor]:
+    """The gaps between the lids of a left and a right eye, (2,) each, mm: at rest, and with ``eyeBlink`` at 1.
+
+    Args:
+        model: brings the blinks.
+        neutral: (468, 3) landmarks of a person's neutral face, mm.
+    """
+    blink = model.at_landmarks(model.expression_basis[[model.expression_names.index(name) for name in BLINKS]]).sum(0)
+    rest, blinked = gaps(torch.stack([neutral, neutral + blink]))[:, :2]
     return rest, blinked
 
 
-def shut_at(model: FaceModel, actor: Actor) -> Tensor:
-    """The coefficient of ``eyeBlink`` at which a person's lids meet, left and right: (2,).
+def shut_at(model: FaceModel, neutral: Tensor) -> Tensor:
+    """The coefficient of ``eyeBlink`` at which a person's lids meet, left and right: (2,). Arguments as of ``lid_gaps``.
 
     A blendshape moves everybody's lids by as many millimetres: small eyes are shut before it reaches 1, large ones after.
     """
-    rest, blinked = lid_gaps(model, actor)
+    rest, blinked = lid_gaps(model, neutral)
     return rest / (rest - blinked).clamp_min(NEVER_SHUT * rest)

@@ -47,6 +47,10 @@ FEATURES = (*_AROUND, *_LEFT_BROW, *_RIGHT_BROW[::-1])
 BROW_SHARE = 0.4
 """How far from a brow towards the forehead above it that border runs."""
 
+ROUNDER, ABOVE, BEHIND = 0.12, (15.0, 65.0), (0.0, 60.0)
+"""A bare skull is wider than the model's, which is made for what is seen below the hair: by which part, and over which
+millimetres above the middle between the eyes, and behind it, that sets in."""
+
 BARE = (175, *_RIGHT_CHEEK, 197, *mirrored(_RIGHT_CHEEK[::-1]))
 """FaceMesh points around the cheeks and the chin, where no hair of the head hangs before the skin."""
 
@@ -88,7 +92,7 @@ class Anatomist:
 
     def __init__(self, model: FaceModel, actor: Actor, camera: Camera, size: int) -> None:
         self._model, self._size = model, size
-        self._actor = replace(actor, reflectance=bald_reflectance(model, actor))
+        self._actor = replace(actor, reflectance=bald_reflectance(model, actor), neutral=rounded(actor.neutral))
         self._renderer = ConditioningRenderer(model, self._actor, camera, size)
 
     def __call__(self, parameters: FaceParameters) -> Anatomy:
@@ -105,6 +109,18 @@ class Anatomist:
             features=torch.stack(features),
             **_half_planes(points, self._size),
         )
+
+
+def rounded(neutral: Tensor) -> Tensor:
+    """A neutral mesh (V, 3) with a rounder skull; the face stays as it is, for it lies in front."""
+    _, up, ahead = neutral.unbind(-1)
+    share = _ramp(up, *ABOVE) * _ramp(-ahead, *BEHIND)
+    return neutral * torch.stack([1 + ROUNDER * share, torch.ones_like(up), torch.ones_like(up)], -1)
+
+
+def _ramp(values: Tensor, start: float, stop: float) -> Tensor:
+    share = ((values - start) / (stop - start)).clamp(0, 1)
+    return share.square() * (3 - 2 * share)
 
 
 def bald_reflectance(model: FaceModel, actor: Actor) -> Tensor:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lit_reenact.landmarks import _quiet_stderr
+from lit_reenact.landmarks import quiet_stderr
 
 Mask = npt.NDArray[np.bool_]
 
@@ -23,7 +23,7 @@ class PersonSegmenter:
 
     def __call__(self, frames: Tensor) -> Tensor:
         """Masks of frames uint8 (N, H, W, 3): bool (N, H, W), without holes."""
-        with _quiet_stderr():
+        with quiet_stderr():
             if self._model is None:
                 from mediapipe.python.solutions.selfie_segmentation import (
                     SelfieSegmentation,

@@ -79,11 +79,12 @@ class HairRemover:
         anatomy, person = self.anatomy(parameters), self.person(frames)
         hair, near = self.hair(frames, person, anatomy), grown(person, self.margin)
         skin = shrunk(~hair & anatomy.face & (self._skin.distance(frames / 255) < LIKE), self.margin)
+        heads = anatomy.head & person  # a skull lies within its hair
         made = []
         for number, frame in enumerate(frames.float()):
             bald = _in_colours_of(frame, anatomy.bald[number], skin[number])
             plate = _joined(self.plate.image, frame, ~near[number])
-            drawn = _mixed(bald, plate, self._soft(anatomy.head[number]))
+            drawn = _mixed(bald, plate, self._soft(_evened(heads[number], self.margin)))
             without = _mixed(frame, drawn, self._soft(~hair[number]))
             made.append(torch.where(near[number][..., None], without, frame))
         return torch.stack(made).round().clamp(0, 255).to(torch.uint8)
@@ -106,6 +107,11 @@ class HairRemover:
         pixels = np.ones((3, 3), np.uint8)
         inside = cv2.erode(mask.numpy().astype(np.float32), pixels, iterations=max(1, round(self._feather)))
         return torch.from_numpy(cv2.GaussianBlur(inside, (0, 0), self._feather))
+
+
+def _evened(mask: Tensor, reach: float) -> Tensor:
+    """A mask (H, W) whose border bends no more sharply than over some pixels: bool (H, W)."""
+    return torch.from_numpy(cv2.GaussianBlur(mask.numpy().astype(np.float32), (0, 0), reach)) > 0.5
 
 
 def _growing(like_hair: Mask, on_top: Mask) -> Mask:

@@ -14,9 +14,10 @@ from lit_reenact.networks.generator import Generator
 from lit_reenact.reenactment import target_renderer
 from lit_reenact.schema import FaceParameters, Track
 from lit_reenact.transfer import limit_softly, mean_rotation, neck
+from lit_reenact.transfer.channels import lid_ratio
 from lit_reenact.transfer.relative import carry, turns_from
 from lit_reenact.video import Frame
-from lit_reenact.windows import WindowMemory, stack_windows
+from lit_reenact.windows import to_signed
 
 REMEMBERED = 900
 """Frames that the driver's neck is learned from, at most."""
@@ -42,6 +43,8 @@ class OnlineTransfer:
         rest = moves - turns @ self._neck
         self._low, self._high = rest.amin(0), rest.amax(0)
         self._size = torch.stack([*self._place.new_ones(2), self._place[2] / driver.translation[2]])  # depth goes as a ratio
+        self._lids = lid_ratio(driver.model, driver.problem.neutral, driver.model.landmarks(target.actor.neutral))
+        self._most = driver.model.expression_bounds[:, 1]
         self._turns, self._moves = torch.zeros(2, REMEMBERED, 3, dtype=torch.float64).unbind()
         self._frames = 0
 
@@ -57,7 +60,7 @@ class OnlineTransfer:
             rotation=carry(motion.rotation[None], self.driver.rotation, self._pose),
             translation=(self._place + turn @ self._neck + rest).to(motion.translation.dtype),
             identity=self.actor.identity[None],
-            expression=motion.expression[None],
+            expression=torch.minimum(motion.expression * self._lids, self._most)[None],
             illumination=self._light[None],
             gaze=motion.gaze[None],
         )
@@ -81,24 +84,26 @@ class Puppet:
                 "train one with `--model.placement causal`"
             )
         self.generator = generator
+        weight = next(generator.parameters())
+        self._device, self._kind = weight.device, torch.bfloat16 if weight.dtype == torch.bfloat16 else torch.float32
         self._renderer = target_renderer(target, generator)
         self._images: deque[Tensor] = deque(maxlen=generator.shape.span)
-        self._memory = WindowMemory()
         self.move(target.parameters[:1])  # what is done for the first time takes longest
         self.picture()
         self._images.clear()
 
+    @torch.inference_mode()
     def move(self, parameters: FaceParameters) -> None:
         """Draw the conditioning images of a frame and remember them."""
-        self._images.append(self._renderer(parameters))
+        images = to_signed(self._renderer(parameters).to(self._device)).to(self._kind)
+        if not self._images:  # before the first frame it is the first frame
+            self._images.extend([images] * self.generator.shape.span)
+        self._images.append(images)
 
     @torch.inference_mode()
     def picture(self) -> Frame:
         """The frame of the last move, uint8 (S, S, 3)."""
-        device = next(self.generator.parameters()).device
-        images = torch.cat(list(self._images)).to(device)
-        last = len(images) - 1
-        shown = self.generator.shape.frames(torch.tensor([last]), 0, last).to(device)
-        made = self.generator(stack_windows(images, shown, self._memory))[0]
+        window = list(self._images)[:: self.generator.shape.stride]
+        made = self.generator(torch.cat(window, 1))[0]
         frame: Frame = ((made + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
         return frame

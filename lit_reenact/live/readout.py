@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
-
-Result = TypeVar("Result")
 
 RECENT = 60
 """Pictures over which the speed shown meanwhile is averaged."""
@@ -29,17 +27,22 @@ class Readout:
         self._latencies: list[float] = []
         self._stages: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=RECENT))
 
-    def measured(self, stage: str, work: Callable[[], Result]) -> Result:
-        """What ``work`` gives; how much processor time its thread took is noted under that stage."""
-        start = time.thread_time()
-        result = work()
-        self._stages[stage].append(time.thread_time() - start)
-        return result
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Note under that stage how long what is done within takes."""
+        start = time.perf_counter()
+        yield
+        self.took(stage, time.perf_counter() - start)
 
-    def made_one(self, latency: float) -> None:
-        """A picture is finished, so many seconds after that of the camera was there."""
-        self._finished.append(time.perf_counter())
-        self._latencies.append(latency)
+    def took(self, stage: str, seconds: float) -> None:
+        """Note it."""
+        self._stages[stage].append(seconds)
+
+    def made_one(self, taken: float) -> None:
+        """A picture is shown, of the camera's that was there at that moment by ``time.perf_counter``."""
+        now = time.perf_counter()
+        self._finished.append(now)
+        self._latencies.append(now - taken)
 
     @property
     def made(self) -> int:
@@ -57,7 +60,7 @@ class Readout:
         return float(np.quantile(latencies, share)) if latencies else 0.0
 
     def stages(self) -> dict[str, float]:
-        """Seconds of processor time that each stage takes for a picture."""
+        """Seconds that each stage takes for a picture."""
         return {name: float(np.mean(times)) for name, times in list(self._stages.items())}
 
     def now(self) -> dict[str, float]:
@@ -70,6 +73,6 @@ class Readout:
         return (
             f"{self.made} pictures made of {self.taken} taken, {self.rate():.1f} a second. Latency from a picture's arrival: "
             f"median {1000 * self.latency(0.5):.0f} ms, 95 % within {1000 * self.latency(0.95):.0f} ms.\n"
-            f"Processor time of each stage's thread: {stages}; of everything, for a picture made, "
+            f"Of it, at the end: {stages}. Processor time for a picture made: "
             f"{1000 * (time.process_time() - self._begun) / max(1, self.made):.0f} ms."
         )

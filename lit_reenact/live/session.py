@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 import cv2
@@ -61,11 +60,13 @@ class Shown:
     Attributes:
         picture: uint8 (S, S, 3).
         time: of the shot, as in ``Shot``.
+        taken: when the shot was there, as in ``Shot``.
         made: whether the network made it; otherwise it is the camera's.
     """
 
     picture: Frame
     time: float
+    taken: float
     made: bool
 
 
@@ -100,7 +101,7 @@ class Session:
         self._failure: BaseException | None = None
 
     def run(self) -> Iterator[Shown]:
-        """The pictures to show, until there are no more.
+        """The pictures to show, until there are no more. Each counts as shown when the next is asked for.
 
         Raises:
             ReenactError: the camera vanished; or a file ended before the driver was known. It comes after the last picture.
@@ -114,7 +115,12 @@ class Session:
         for thread in threads:
             thread.start()
         try:
-            yield from self._shown
+            for shown in self._shown:
+                begun = time.perf_counter()
+                yield shown
+                if shown.made:
+                    self.readout.took("showing", time.perf_counter() - begun)
+                    self.readout.made_one(shown.taken)
         finally:
             self.stop()
             for thread in threads:
@@ -155,7 +161,8 @@ class Session:
         for faces, shot in self._faces():
             height, width = shot.picture.shape[:2]
             learning = not self._follower.knows_driver
-            parameters = self.readout.measured("fit", partial(self._follower, faces, width, height, shot.time))
+            with self.readout.timed("fit"):
+                parameters = self._follower(faces, width, height, shot.time)
             if learning:
                 self._show(shot)
             elif parameters is not None and not self._tracked.give(Tracked(parameters, shot)):
@@ -165,30 +172,32 @@ class Session:
 
     def _faces(self) -> Iterator[tuple[Points, Shot]]:
         """What is found in each shot that is taken up."""
-        current: list[Shot] = []
+        current: list[tuple[Shot, float]] = []
 
         def pictures() -> Iterator[Frame]:
             for shot in self._shots:
-                current[:] = [shot]
+                current[:] = [(shot, time.perf_counter())]
                 yield shot.picture
 
-        faces = find_faces(pictures(), 1)
-        while (found := self.readout.measured("landmarks", partial(next, faces, None))) is not None:
-            yield found, current[0]
+        for found in find_faces(pictures(), 1):
+            shot, begun = current[0]
+            self.readout.took("landmarks", time.perf_counter() - begun)
+            yield found, shot
 
     def _make(self) -> None:
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) - 1))
+        torch.set_num_threads(os.cpu_count() or 1)
         while tracked := self._tracked.take():
             for each in tracked:
-                self.readout.measured("drawing", partial(self.puppet.move, each.parameters))
-            picture = self.readout.measured("network", self.puppet.picture)
+                with self.readout.timed("drawing"):
+                    self.puppet.move(each.parameters)
+            with self.readout.timed("network"):
+                picture = self.puppet.picture()
             shot = tracked[-1].shot
-            self.readout.made_one(time.perf_counter() - shot.taken)
-            if not self._shown.give(Shown(picture, shot.time, made=True)):
+            if not self._shown.give(Shown(picture, shot.time, shot.taken, made=True)):
                 return
 
     def _show(self, shot: Shot) -> None:
         side = min(shot.picture.shape[:2])
         top, left = ((length - side) // 2 for length in shot.picture.shape[:2])
         square = cv2.resize(shot.picture[top : top + side, left : left + side], (PREVIEW, PREVIEW), interpolation=cv2.INTER_AREA)
-        self._shown.give(Shown(np.asarray(square, np.uint8), shot.time, made=False))
+        self._shown.give(Shown(np.asarray(square, np.uint8), shot.time, shot.taken, made=False))

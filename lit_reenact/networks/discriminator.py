@@ -13,6 +13,9 @@ from lit_reenact.networks.blocks import DownStep, Norm, initialize, normalizatio
 
 DiscriminatorNorm = Literal["batch", "instance", "none", "spectral"]
 
+SMALLEST_MAP = 3
+"""Pixels a side that stride-2 convolutions must leave for the two of stride 1, each of which takes one away."""
+
 
 class PatchDiscriminator(nn.Module):
     """Convolutions of stride 2, then two of stride 1 (Isola et al. 2017; three layers see patches of 70x70 pixels).

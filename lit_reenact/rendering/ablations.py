@@ -68,6 +68,7 @@ class AblationRenderer:
     @torch.no_grad()
     def draw(self, parameters: FaceParameters) -> Tensor:
         """Both at once, the region last: uint8 (T, 3 K + 1, H, W)."""
+        parameters = parameters.to(self.model.faces.device)
         usual = self.renderer.draw(parameters)
         if not len(parameters):
             return usual.new_empty(0, conditioning_channels(self.images) + 1, *usual.shape[2:])

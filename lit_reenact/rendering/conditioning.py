@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lit_reenact.face import topology
-from lit_reenact.face.model import FaceModel
+from lit_reenact.face.model import FaceModel, embedded
 from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, HEAD, SKIN
 from lit_reenact.geometry import gaze_direction, head_to_camera
 from lit_reenact.rendering.normals import VertexNormals
@@ -73,6 +73,7 @@ class ConditioningRenderer:
     @torch.no_grad()
     def draw(self, parameters: FaceParameters) -> Tensor:
         """Both at once, the region last: uint8 (T, 10, H, W). In memory the channels of a pixel lie together."""
+        parameters = parameters.to(self.model.faces.device)
         shape = (len(parameters), self.camera.height, self.camera.width, CONDITIONING_CHANNELS + 1)
         images = torch.empty(shape, dtype=torch.uint8, device=self.model.faces.device)
         # A few at a time, so that memory does not grow with the length of a video.
@@ -90,7 +91,7 @@ class ConditioningRenderer:
             points=points,
             attributes=attributes,
             openness=self.openness(mesh),
-            eyeballs=head_to_camera(self.actor.eyeballs, parameters.rotation, parameters.translation),
+            eyeballs=head_to_camera(eyeballs_of(self.model, self.actor, parameters), parameters.rotation, parameters.translation),
             gaze=head_to_camera(gaze_direction(seen), parameters.rotation, torch.zeros_like(parameters.translation)),
         )
 
@@ -105,6 +106,18 @@ class ConditioningRenderer:
             identities = self.model.identity_basis.flatten(1).T
             mesh += torch.stack([identities.mv(coefficients) for coefficients in difference])
         return mesh.view(len(mesh), -1, 3)
+
+
+def eyeballs_of(model: FaceModel, actor: Actor, parameters: FaceParameters) -> Tensor:
+    """Centres of both eyeballs in head axes, (T, 2, 3) mm: the actor's, going along where another identity moves the lids."""
+    difference = parameters.identity - actor.identity
+    eyeballs = actor.eyeballs.expand(len(difference), -1, -1)
+    if not bool(difference.any()):
+        return eyeballs
+    lids = torch.tensor([topology.around(EYE_LEFT), topology.around(EYE_RIGHT)], device=eyeballs.device)
+    moves = embedded(model.identity_basis, model.landmark_corners[lids], model.landmark_weights[lids]).mean(2)  # (K, 2, 3)
+    # Each frame by itself, as in a mesh.
+    return eyeballs + torch.stack([moves.flatten(1).T.mv(coefficients).view(2, 3) for coefficients in difference])
 
 
 def triangle_labels(model: FaceModel) -> Tensor:

@@ -30,7 +30,7 @@ class Openness:
     """
 
     def __init__(self, model: FaceModel, actor: Actor) -> None:
-        rest, blinking = lid_gaps(model, actor)
+        rest, blinking = lid_gaps(model, model.landmarks(actor.neutral))
         lips = rest.new_tensor([LIPS_SHUT, LIPS_RAMP])
         shut = torch.maximum(EYE_SHUT * rest, blinking)
         self._model = model

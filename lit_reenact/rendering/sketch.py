@@ -13,6 +13,7 @@ from torch import Tensor
 from lit_reenact.face.model import FaceModel
 from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, MOUTH, RIMS, mirrored
 from lit_reenact.geometry import gaze_direction, head_to_camera, project
+from lit_reenact.rendering.conditioning import eyeballs_of
 from lit_reenact.schema import Actor, Camera, FaceParameters
 
 Points = tuple[int, ...]
@@ -75,7 +76,7 @@ def _iris_outlines(model: FaceModel, actor: Actor, parameters: FaceParameters) -
     across = torch.linalg.cross(up, ahead)[:, :, None] * turn.cos()[:, None] + up[:, :, None] * turn.sin()[:, None]
     distance = (model.eye_radius**2 - model.iris_radius**2) ** 0.5
     outlines: Tensor = (
-        actor.eyeballs[:, None] + distance * ahead[:, :, None] + model.iris_radius * across
+        eyeballs_of(model, actor, parameters)[:, :, None] + distance * ahead[:, :, None] + model.iris_radius * across
     )  # (T, 2, IRIS_POINTS, 3)
     return outlines.flatten(1, 2)
 

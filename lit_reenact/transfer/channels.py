@@ -10,6 +10,8 @@ from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
 from lit_reenact.cuts import shots
+from lit_reenact.face.eyelids import BLINKS, shut_at
+from lit_reenact.face.model import FaceModel
 from lit_reenact.geometry import axis_angle_to_matrix, flip, matrix_to_axis_angle
 from lit_reenact.schema import Actor
 from lit_reenact.transfer.policy import Mode
@@ -102,6 +104,23 @@ def match_expression(driving: Tensor, seen: Tensor, names: Sequence[str], signed
         factor[names.index("mouthClose")] = factor[names.index("jawOpen")]
     shifted = seen.mean(0) + (driving - driving.mean(0)) * ratio(seen.std(0, correction=0), driving.std(0, correction=0))
     return torch.where(signed, shifted, driving * factor)
+
+
+def lid_ratio(model: FaceModel, driver: Tensor, driven: Tensor) -> Tensor:
+    """Factors (K,) on one person's expressions that shut another's eyes as far: of blinks ``shut_at``, of all else 1.
+
+    One coefficient moves everybody's lids by as many millimetres, so what shuts small eyes leaves large ones ajar.
+
+    Args:
+        model: of both.
+        driver: (468, 3) landmarks of the neutral face of who drives, mm.
+        driven: the same of who is driven.
+    """
+    factors = torch.ones(len(model.expression_names))
+    if set(BLINKS) <= set(model.expression_names):
+        blinks = [model.expression_names.index(name) for name in BLINKS]
+        factors[blinks] = ratio(shut_at(model, driven), shut_at(model, driver))
+    return factors
 
 
 def ratio(wanted: Tensor, given: Tensor) -> Tensor:

@@ -27,6 +27,7 @@ class Pair:
         seen: the target's training frames.
         rest: the reference frames of the source and of the target, one each.
         actor: the target's.
+        driver: the source's actor.
         fps: frames per second of the result.
         cuts: of the result.
     """
@@ -36,6 +37,7 @@ class Pair:
     seen: FaceParameters
     rest: tuple[FaceParameters, FaceParameters]
     actor: Actor
+    driver: Actor
     fps: float
     cuts: tuple[int, ...]
 
@@ -91,6 +93,7 @@ def checked_pair(source: Track, target: Track, policy: TransferPolicy) -> Pair:
         seen=seen,
         rest=(_frame(source, policy.reference, policy), _frame(target, policy.target_reference, policy)),
         actor=target.actor,
+        driver=source.actor,
         fps=float(fps),
         cuts=transferred_cuts(source, target, policy),
     )

@@ -16,6 +16,7 @@ from lit_reenact.transfer.channels import (
     amplify_rotation,
     follow,
     follow_rotation,
+    lid_ratio,
     look_into_camera,
     match_expression,
     smooth,
@@ -34,7 +35,9 @@ def transfer(source: Track | None, target: Track, policy: TransferPolicy) -> Fac
     modes of ``ADAPTING`` give the source's parameters as they are. So every preset but ``eye-contact`` returns such a track
     unchanged.
 
-    An expression that a mode or a gain brings out of the face model's bounds is clamped to them.
+    Blinks carry over as the share of the way to shut lids (``lid_ratio``); every other expression as it is.
+
+    An expression that a mode, a gain or other lids bring out of the face model's bounds is clamped to them.
 
     Args:
         source: who drives; not looked at where the policy needs none.
@@ -121,6 +124,8 @@ def _expression(pair: Pair, policy: TransferPolicy, face_model: str) -> Tensor:
             "the same mode, gain and smoothing, or track with the built-in model"
         )
     driving, played, seen, rest = pair.of("expression")
+    lids = lid_ratio(model, *(model.landmarks(actor.neutral) for actor in (pair.driver, pair.actor)))
+    driving, rest = driving * lids, (rest[0] * lids, rest[1])
     made = torch.empty_like(driving)
     for part in ("mouth", "upper_face", "blink"):
         channel: ChannelPolicy = getattr(policy, part)
@@ -132,7 +137,7 @@ def _expression(pair: Pair, policy: TransferPolicy, face_model: str) -> Tensor:
             references = (rest[0][own], rest[1][own])
             chosen = follow(channel.mode, driving[:, own], played[:, own], seen[:, own], references)
         chosen = amplify(chosen, torch.zeros_like(low), channel.gain)
-        if channel.mode in ADAPTING or channel.gain != 1:
+        if channel.mode in ADAPTING or channel.gain != 1 or (lids[own] != 1).any():
             chosen = chosen.clamp(low, high)
         made[:, own] = smooth(chosen, channel.smoothing * pair.fps, pair.cuts)
     return made

@@ -10,8 +10,8 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from datamodules.sampler import seeded
 from lit_reenact import fit
 from lit_reenact.networks.generator import Generator
+from lit_reenact.run_folder import joined_curves
 from tests.factories import make_track
 
 SIZE, WINDOW, BATCH, STEPS = 256, 11, 4, 40
@@ -105,53 +106,79 @@ def test_synthesis(benchmark: BenchmarkFixture, capsys: pytest.CaptureFixture[st
         print(f"\nbatch {batch}: {batch / before:.1f} frames/s usual, {batch / after:.1f} ours: {before / after:.2f} times")
 
 
-class Clock(Callback):
-    """When each batch was done: by the clock, and in seconds of a processor."""
+def bare_steps(words: list[str]) -> Iterator[None]:
+    """A loop over the same batches, losses and optimizer as those of a training, and nothing else; yields after every step."""
+    cli = fit._parse(words, "fit")
+    data, module = cli.datamodule, cli.model
+    data.prepare_data()
+    data.setup()
+    module.generator.set_mean_frame(data.mean_frame())
+    optimizer = module.configure_optimizers()
+    for step in count():
+        if not step % len(data.train_dataloader()):
+            batches = iter(data.train_dataloader())
+        batch = data.augmentation(data.on_after_batch_transfer(next(batches), 0), seeded(step))
+        optimizer.zero_grad()
+        terms = module._losses(batch, module(batch.conditioning, batch.base))
+        torch.stack([weight * loss for weight, loss in terms.values()]).sum().backward()
+        optimizer.step()
+        del batch, terms
+        yield
 
-    def __init__(self) -> None:
-        self.times: list[tuple[float, float]] = []
 
-    def on_train_batch_end(self, *_: Any) -> None:
-        self.times.append((time.perf_counter(), time.process_time()))
+class Between(Callback):
+    """Takes a bare step between every two steps of a training, and keeps how many seconds of a processor each took."""
 
-    def step(self) -> tuple[float, float]:
-        """The median of each."""
-        wall, processor = ([b - a for a, b in pairwise(times)] for times in zip(*self.times[5:STEPS], strict=True))
-        return statistics.median(wall), statistics.median(processor)
+    def __init__(self, steps: Iterator[None]) -> None:
+        self.steps = steps
+        self.bare: list[float] = []
+        self.whole: list[float] = []
+        self._end: float | None = None
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        start = time.process_time()
+        if self._end is not None:
+            self.whole.append(start - self._end)
+        next(self.steps)
+        self._end = time.process_time()
+        self.bare.append(self._end - start)
 
 
 @pytest.mark.slow
 def test_overhead(
     benchmark: BenchmarkFixture, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A demo training with trainer, callbacks and logs, against a bare loop over the same batches: the median step of each."""
+    """A demo training with trainer, callbacks and logs, against a bare loop: steps of both in turn, medians."""
     monkeypatch.setenv("WANDB_MODE", "offline")
     make_track(tmp_path / "track", size=128)
     config = Path(__file__).parents[2] / "configs" / "demo.yaml"
     words = [f"--config={config}", f"--track={tmp_path / 'track'}", f"--output={tmp_path}", f"--budget.max_batch_steps={STEPS}"]
     words += ["--trainer.accelerator=cpu", "--data.fractions=[0.5,0.25]"]
-
-    bare = fit._parse(words, "fit")
-    bare.datamodule.prepare_data()
-    bare.datamodule.setup()
-    bare.model.generator.set_mean_frame(bare.datamodule.mean_frame())
-    times, optimizer = Clock(), bare.model.configure_optimizers()
-    while len(times.times) < STEPS:
-        for runs in bare.datamodule.train_dataloader():
-            batch = bare.datamodule.augmentation(bare.datamodule.on_after_batch_transfer(runs, 0), seeded(len(times.times)))
-            optimizer.zero_grad()
-            terms = bare.model._losses(batch, bare.model(batch.conditioning, batch.base))
-            torch.stack([weight * loss for weight, loss in terms.values()]).sum().backward()
-            optimizer.step()
-            times.on_train_batch_end()
-
-    whole, clock = fit._parse(words, "fit"), Clock()
-    whole.trainer.callbacks.append(clock)
-    benchmark.pedantic(lambda: fit._train(whole, None), rounds=1)
+    training, between = fit._parse(words, "fit"), Between(bare_steps(words))
+    training.trainer.callbacks.append(between)
+    benchmark.pedantic(lambda: fit._train(training, None), rounds=1)
+    bare, whole = (statistics.median(times[5 : STEPS - 1]) for times in (between.bare, between.whole))
     with capsys.disabled():
-        for name, before, after in zip(("by the clock", "of a processor"), times.step(), clock.step(), strict=True):
-            share = after / before - 1
-            print(f"\ndemo step {name}: {1000 * before:.0f} ms bare, {1000 * after:.0f} ms in the trainer: {share:+.1%}")
+        print(f"\ndemo step: {1000 * bare:.0f} ms bare, {1000 * whole:.0f} ms in the trainer: {whole / bare - 1:+.1%}")
+
+
+@pytest.mark.slow
+@pytest.mark.gpu
+def test_the_paper_on_a_gpu(benchmark: BenchmarkFixture, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its configuration as it is shipped: what the callback ``Throughput`` logs of the second half of some hundred batches."""
+    make_track(tmp_path / "track", size=SIZE)
+    words = [f"--config={Path(__file__).parents[2] / 'configs' / 'paper.yaml'}", f"--track={tmp_path / 'track'}"]
+    words += [f"--output={tmp_path}", "--loggers=[csv]", "--data.fractions=[0.5,0.25]", "--budget.max_batch_steps=200"]
+    run = benchmark.pedantic(lambda: fit.run_fit(words), rounds=1)
+    curves = joined_curves(run.metrics)
+    speed, waiting, used = (
+        statistics.median(value for step, value in curves[f"throughput/{name}"].items() if step > 100)
+        for name in ("windows_per_second", "data_wait", "mfu" if "throughput/mfu" in curves else "tflops")
+    )
+    with capsys.disabled():
+        print(
+            f"\n{speed / 16:.1f} steps of 16/s, data wait {waiting:.1%}, {used:.3g} of the device's peak (or 10^12 operations/s)"
+        )
 
 
 @pytest.mark.slow

@@ -13,8 +13,10 @@ from lit_reenact import fit
 from lit_reenact.errors import ReenactError
 from lit_reenact.evaluation.ablation import Ablation, Study, read_ablations
 from lit_reenact.evaluation.ablation_track import track_again
+from lit_reenact.face import load_face_model
 from lit_reenact.reenactment import TrackedClip
-from lit_reenact.schema import Landmarks
+from lit_reenact.rendering.ablations import make_renderer
+from lit_reenact.schema import EMPTY, Landmarks
 from lit_reenact.tracking.trackfile import TRACK_NAME, save_track
 from tests.configs.test_configs import SHORT, SMALL
 from tests.configs.test_launch import JOB, LAUNCH, launch
@@ -90,6 +92,19 @@ def test_a_face_model_that_is_not_there(track_folder: Path, tmp_path: Path) -> N
     (ablation,) = [one for one in ABLATIONS if one.name == "tracker_ict"]
     with pytest.raises(ReenactError, match="there is no face model 'models/ICT-FaceKit'"):
         track_again(TrackedClip.load(track_folder), ablation.tracker, tmp_path / "track", progress=False)
+
+
+def test_another_face_model_tracks_and_renders(landmarks_folder: Path, shared_dir: Path, tmp_path: Path) -> None:
+    model = shared_dir / "assets" / "ict_facekit.npz"
+    if not model.is_file():
+        pytest.skip("ICT-FaceKit is not here")
+    (ablation,) = [one for one in ABLATIONS if one.name == "tracker_ict"]
+    target = TrackedClip.load(landmarks_folder)
+    again = track_again(target, {**ablation.tracker, "face_model": str(model)}, tmp_path / "track", progress=False)
+    track = again.track
+    assert track.info.face_model != target.track.info.face_model
+    renderer = make_renderer(load_face_model(track.info.face_model), track.actor, track.camera, 32)
+    assert bool((renderer.regions(track.parameters[:2]) != EMPTY).any())
 
 
 def test_a_task_of_the_array_trains_its_run(tmp_path: Path) -> None:

@@ -7,7 +7,10 @@ import torch
 from skimage.data import astronaut
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
-from torchmetrics.functional.image import structural_similarity_index_measure
+from torchmetrics.functional.image import (
+    multiscale_structural_similarity_index_measure,
+    structural_similarity_index_measure,
+)
 
 from lit_reenact.metrics.frames import MS_SSIM_SIDE, error_map, l1, ms_ssim, ssim, ssim_map
 from lit_reenact.metrics.regions import RegionMean, region_l1, region_mean, region_psnr, region_ssim
@@ -41,6 +44,12 @@ def test_the_map_of_ssim_as_in_scikit_image() -> None:
         options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0, "full": True}
         _, expected = structural_similarity(a, b, channel_axis=0, **options)
         assert abs(mine[8:-8, 8:-8] - expected.mean(0)[8:-8, 8:-8]).max() < 1e-4
+
+
+def test_ms_ssim_as_in_torchmetrics() -> None:
+    made, real = pair(MS_SSIM_SIDE, 203)
+    expected = multiscale_structural_similarity_index_measure(made, real, reduction="none", data_range=1.0)
+    assert ms_ssim(made, real).tolist() == pytest.approx(expected.tolist(), abs=1e-5)
 
 
 def test_ms_ssim_of_equal_inverted_and_small_images() -> None:

@@ -81,6 +81,7 @@ def quiet_trainer(**settings: Any) -> Trainer:
         "enable_checkpointing": False,
         "enable_progress_bar": False,
         "enable_model_summary": False,
+        "log_every_n_steps": 1,
     }
     return Trainer(**(defaults | settings))
 
@@ -223,6 +224,12 @@ def test_batch_step_counts_batches() -> None:
     assert module.batch_step == 6
     assert trainer.global_step == 6  # Lightning's own count, which schedules and callbacks of others go by
     assert [logged["batch_step"] for logged in recorder.logged] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(("every", "expected"), [(2, [None, 2, 2]), (0, [None, None, None])])
+def test_values_are_handed_over_where_they_are_written_down(every: int, expected: list[float | None]) -> None:
+    _, recorder = _fit(ReenactModule(**SMALL), log_every_n_steps=every)
+    assert [logged.get("batch_step") for logged in recorder.logged] == expected
 
 
 def test_validation_hands_the_frames_to_the_callbacks() -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 import lit_reenact.transfer.recombination
 from lit_reenact.errors import ReenactError
 from lit_reenact.face import load_face_model
+from lit_reenact.face.eyelids import BLINKS, gaps, shut_at
 from lit_reenact.geometry import axis_angle_to_matrix
 from lit_reenact.schema import FaceParameters, Track
 from lit_reenact.transfer import (
@@ -73,6 +74,19 @@ def test_a_preset_changes_what_it_names_and_keeps_the_rest_to_the_bit(
     for name in changed:
         if PRESETS[preset].channels[name].mode == "source":
             assert torch.equal(channel(made, name), channel(source.parameters, name)), name
+
+
+@pytest.mark.parametrize("size", [0.8, 1.1])
+def test_what_shuts_the_sources_eyes_shuts_the_targets(source: Track, target: Track, size: float) -> None:
+    actor = replace(target.actor, neutral=target.actor.neutral * torch.tensor([1, size, 1]))
+    closed = torch.zeros_like(source.parameters.expression)
+    blinks = [MODEL.expression_names.index(name) for name in BLINKS]
+    closed[:, blinks] = shut_at(MODEL, MODEL.landmarks(source.actor.neutral))
+    driver = replace(source, parameters=source.parameters.replace(expression=closed))
+    made = transfer(driver, replace(target, actor=actor), PRESETS["full"]).expression
+    lids = gaps(MODEL.landmarks(actor.neutral + torch.einsum("tk,kvc->tvc", made, MODEL.expression_basis)))[:, :2]
+    assert lids.abs().max() < 0.02  # mm
+    assert made[:, [k for k in range(made.shape[1]) if k not in blinks]].abs().max() == 0
 
 
 def test_every_expression_has_its_part() -> None:

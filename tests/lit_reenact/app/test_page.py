@@ -39,6 +39,10 @@ from lit_reenact.app.page import PageSettings, served  # noqa: E402
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 NOSE_TIP = 4
+
+PATIENCE = 120_000
+"""Milliseconds until something on the page counts as missing, where other tests keep the processor busy."""
+
 Pixels = npt.NDArray[np.float64]
 
 
@@ -59,6 +63,7 @@ def browser() -> Iterator[Any]:
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
         pytest.skip("there is neither chromium nor google-chrome here")
+    sync_api.expect.set_options(timeout=PATIENCE)
     with sync_api.sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=program)
         yield chromium
@@ -70,6 +75,7 @@ class Person:
 
     def __init__(self, browser: Any, address: str) -> None:
         self.page = browser.new_context(accept_downloads=True).new_page()
+        self.page.set_default_timeout(PATIENCE)
         self.complaints: list[str] = []
         self.hosts: set[str] = set()
         self.page.on("console", lambda message: message.type == "error" and self.complaints.append(message.text))
@@ -254,3 +260,15 @@ def test_keyboard_and_screen_reader(person: Person) -> None:
     person.slider("head_yaw").focus()
     person.and_wait(lambda: person.page.keyboard.press("ArrowRight"))
     assert person.slider("head_yaw").input_value() == "0.5"
+
+
+@pytest.mark.parametrize("width", [1400, 800])
+def test_the_result_stays_in_view_beside_the_last_slider(person: Person, width: int) -> None:
+    person.page.set_viewport_size({"width": width, "height": 900})
+    person.open("light")
+    last = person.slider("light_above")
+    last.scroll_into_view_if_needed()
+    result, slider = person.page.locator("#result").bounding_box(), last.bounding_box()
+    assert 0 <= result["y"] < result["y"] + result["height"] <= 900
+    assert 0 <= slider["y"] <= 900
+    assert slider["x"] > result["x"] + result["width"] or slider["y"] > result["y"] + result["height"]

@@ -100,14 +100,26 @@ def test_copies_only_what_is_asked_for(session: Session) -> None:
 
 
 def test_the_edit_file_does_the_same(session: Session, tmp_path: Path) -> None:
-    done = session.moved({"head_yaw": 10.0, "wider": 5.0}).with_keyframe().at(20).moved({"head_yaw": -10.0, "jawOpen": 0.5})
+    done = (
+        session.moved({"head_yaw": 10.0, "wider": 5.0}).with_keyframe().at(20).moved({"head_yaw": -10.0, "close_left_eye": 0.5})
+    )
     write_edit(done.edit(), tmp_path / "edit.yaml")
     edit = read_edit(tmp_path / "edit.yaml", session.run.model)
     parameters, fps = session.performance.parameters, session.run.target.fps
-    assert_same(apply_edit(edit, parameters, session.run.model, fps, session.run.neck), done.edited(0, 40))
+    actor = session.run.target.track.actor
+    assert_same(apply_edit(edit, parameters, session.run.model, fps, session.run.neck, actor), done.edited(0, 40))
     again = session.loaded(edit)
     assert again.keyframes() == {0: ["head_yaw"], 20: ["head_yaw"]}
     assert_same(again.edited(0, 40), done.edited(0, 40))
+
+
+def test_light_that_the_training_never_showed_is_held_and_told(session: Session) -> None:
+    far, farther = (session.at(7).moved({"light_left": value}) for value in (80.0, 100.0))
+    assert torch.equal(far.edited(5, 9).illumination, farther.edited(5, 9).illumination)
+    assert not torch.equal(far.edited(5, 9).illumination, session.edited(5, 9).illumination)
+    (sentence,) = farther.limits()
+    assert "+100 % was asked for" in sentence
+    assert session.moved({"light_left": 1.0, "head_yaw": 10.0}).limits() == ()
 
 
 def test_a_file_in_seconds_is_shown_in_frames(session: Session) -> None:

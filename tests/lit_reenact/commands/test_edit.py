@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -59,6 +62,49 @@ def test_the_table_names_every_slider(capsys: pytest.CaptureFixture[str]) -> Non
     assert set(sliders_of(load_face_model("builtin"))) <= printed
 
 
+@pytest.mark.parametrize("command", [["edit", "--list"], ["--help"]])
+def test_whoever_stops_reading_is_no_error(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """As with ``| head``; closing the pipe flushes it, as Python does at its end."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe, monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", pipe)
+        assert main(command) == 141
+    assert capfd.readouterr().err == ""
+
+
+def test_what_somebody_else_performs_is_edited(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A source of twice the frames per second: its motion, and its sliders on top, at the rate of the target."""
+    make_track(tmp_path / "source", frames=20, size=32, fps=Fraction(10), seed=5)
+    outputs = {name: tmp_path / f"{name}.mp4" for name in ("own", "driven", "edited")}
+    driven = words(folder, "--source", str(tmp_path / "source"))
+    assert main([*words(folder), "-o", str(outputs["own"])]) == 0
+    assert main([*driven, "-o", str(outputs["driven"])]) == 0
+    assert "10 frames, with the source's audio" in capsys.readouterr().out
+    assert main([*driven, "--preset", "pose", "--set", "head_yaw=20", "-o", str(outputs["edited"])]) == 0
+    made = {name: FrameReader(path)[:10] for name, path in outputs.items()}
+    assert probe(outputs["driven"]).frame_count == probe(outputs["edited"]).frame_count == 10
+    assert not torch.equal(made["own"], made["driven"])
+    assert not torch.equal(made["driven"], made["edited"])
+    said = json.loads(read_tags(outputs["edited"])["description"])
+    assert said["policy"]["rotation"]["mode"] == "relative"
+    assert said["edits"]["sliders"] == {"head_yaw": 20}
+
+
+def test_a_light_that_the_training_never_showed_is_held_unless_it_is_wanted(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command, videos = words(folder, "--set", "brightness=-60"), [tmp_path / "held.mp4", tmp_path / "any.mp4"]
+    assert main([*command, "-o", str(videos[0])]) == 0
+    assert "brightness: -60 % was asked for" in capsys.readouterr().out
+    assert main([*command, "--any-light", "-o", str(videos[1])]) == 0
+    assert "was asked for" not in capsys.readouterr().out
+    held, asked = (FrameReader(path)[:] for path in videos)
+    assert not torch.equal(held, asked)
+
+
 @pytest.mark.parametrize(
     ("added", "sentence"),
     [
@@ -88,6 +134,9 @@ def test_what_is_missing(folder: Path, tmp_path: Path, capsys: pytest.CaptureFix
         ([*target, *out], "there is nothing to edit"),
         ([*target, *out, "--set", "head_yaw=3"], "give a checkpoint"),
         ([*target, *out, "--remove-hair", "--set", "head_yaw=3"], "give a checkpoint"),
+        ([*target, *out, "--remove-hair", "--preset", "eye-contact"], "give a checkpoint"),
+        (words(folder, *out, "--preset", "pose"), "source"),
+        (words(folder, *out, "--source", str(tmp_path / "no.mp4")), "no such track or video"),
         (words(folder, *out, "--edit", str(_late(tmp_path))), "the clip lasts from 0 to 4.8"),
     ):
         assert main(command) == 2

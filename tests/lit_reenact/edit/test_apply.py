@@ -98,7 +98,9 @@ def test_gain_and_offsets_stay_within_the_bounds() -> None:
     assert (edited >= low).all()
     assert (edited <= high).all()
     torch.testing.assert_close(edited[:, jaw], (3 * PARAMETERS.expression[:, jaw] + 1.2).clamp_max(1.2))
-    torch.testing.assert_close(applied(expression_gain=0).expression, torch.zeros_like(edited))
+    neutral = applied(expression_gain=0).expression
+    for name, value, before in zip(MODEL.expression_names, neutral.T, PARAMETERS.expression.T, strict=True):
+        assert torch.equal(value, before if "Blink" in name else torch.zeros_like(before)), name
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
@@ -110,6 +112,26 @@ def test_closing_one_eye_leaves_the_other_alone(side: str) -> None:
         assert torch.equal(value, expected), name
     half = applied(**{f"close_{side}_eye": 0.5}).expression
     torch.testing.assert_close(half, (edited + PARAMETERS.expression) / 2)
+
+
+@pytest.mark.parametrize("scale", [0.8, 1.2])
+def test_lids_of_a_closed_eye_meet_whatever_its_size(scale: float) -> None:
+    """The same face, but taller or flatter all over; measured between two landmarks on the lids."""
+    person = replace(ACTOR, neutral=ACTOR.neutral * ACTOR.neutral.new_tensor([1, scale, 1]))
+    shut = apply_sliders({"close_left_eye": torch.ones(1)}, still(), MODEL, actor=person)
+    landmarks = MODEL.landmarks_of(person, shut)[0]
+    upper, lower = landmarks[386, 1], landmarks[374, 1]
+    assert abs(float(upper - lower)) < 0.6  # mm
+    assert float(landmarks[159, 1] - landmarks[145, 1]) > 5  # the other eye
+
+
+def test_closing_never_opens_an_eye() -> None:
+    tight = still(expression=torch.full((1, len(MODEL.expression_names)), 1.1))
+    blink = MODEL.expression_names.index("eyeBlinkLeft")
+    assert (
+        apply_sliders({"close_left_eye": torch.ones(1)}, tight, MODEL, actor=ACTOR).expression[0, blink]
+        == tight.expression[0, blink]
+    )
 
 
 @pytest.mark.parametrize("side", ["left", "right"])

@@ -19,8 +19,11 @@ from lit_reenact.cli import main
 from lit_reenact.evaluation.evaluation_page import extremes, heat, mean_error
 from lit_reenact.evaluation.frame_folder import read_frame_folder
 from lit_reenact.reenactment import TrackedClip
+from lit_reenact.schema import Landmarks
 from lit_reenact.tracking.trackfile import CLIP_NAME, load_track, save_track
 from tests.factories import make_module, make_track
+from tests.lit_reenact.test_metrics_identity import write_network
+from tests.lit_reenact.tracking.test_tracker import project_face
 
 FRAMES = 70
 TEST = range(61, 70)
@@ -99,14 +102,26 @@ def test_means_and_intervals_are_those_of_the_frames(track: Path, checkpoint: Pa
         assert min(values) - 1e-4 <= told["low"] <= told["mean"] <= told["high"] <= max(values) + 1e-4
 
 
+def test_the_model_is_compared_frame_by_frame(track: Path, checkpoint: Path, tmp_path: Path) -> None:
+    results = run(track, tmp_path, "--checkpoint", checkpoint)
+    methods, differences = results["methods"], results["differences"]
+    assert list(differences) == list(methods)[1:]
+    for method, row in differences.items():
+        for name, told in row.items():
+            assert told["mean"] == pytest.approx(methods["model"][name]["mean"] - methods[method][name]["mean"], abs=1e-4)
+            assert told["low"] <= told["mean"] <= told["high"]
+    assert "<h3>How far the model is ahead</h3>" in (tmp_path / "report.html").read_text()
+
+
 def test_the_real_frames_themselves_are_perfect(track: Path, pictures: Path, tmp_path: Path) -> None:
     model = run(track, tmp_path, "--frames", pictures)["methods"]["model"]
     assert all(model[name] == {"mean": 0, "low": 0, "high": 0} for name in ("l1", "face_l1", "photometric", "flicker"))
     assert model["ssim"]["mean"] == pytest.approx(1, abs=1e-5)
     assert model["psnr"]["mean"] is None  # infinite
+    assert {"identity", "fid"}.isdisjoint(model)  # no network was given
     page = (tmp_path / "report.html").read_text()
+    assert not any(name in page for name in ("Identity similarity", "<td>FID", "LPIPS untrained"))
     assert "the model beats every baseline in Face L1, PSNR and SSIM" in page
-    assert "LPIPS untrained" not in page
 
 
 def test_other_systems_get_a_row_each(track: Path, checkpoint: Path, pictures: Path, tmp_path: Path) -> None:
@@ -120,6 +135,35 @@ def test_other_systems_get_a_row_each(track: Path, checkpoint: Path, pictures: P
     assert list(methods)[:3] == ["model", "exact", "brighter"]
     assert methods["exact"]["l1"]["mean"] == 0
     assert methods["brighter"]["l1"]["mean"] == pytest.approx(7, abs=0.1)  # but for what is white already
+
+
+def test_networks_of_ones_own_add_their_rows(track: Path, pictures: Path, tmp_path: Path) -> None:
+    faces, looks = write_network(tmp_path / "faces.onnx", 112), write_network(tmp_path / "looks.onnx", 16, pieces=1)
+    words = ("--frames", pictures, "--identity-model", faces, "--fid-model", looks)
+    seen, known = tmp_path / "seen", load_track(track)
+    seen.mkdir()
+    (seen / CLIP_NAME).hardlink_to(track / CLIP_NAME)
+    save_track(replace(known, landmarks=Landmarks(project_face(known), known.landmarks.found)), seen)
+    results = run(seen, tmp_path / "out", *words)
+    assert results["networks"] == {"identity": "faces.onnx", "fid": "looks.onnx"}
+    same, mean = results["methods"]["model"], results["methods"]["mean frame"]
+    assert same["identity"]["mean"] == pytest.approx(1)
+    assert same["fid"]["mean"] == pytest.approx(0, abs=1e-6)
+    assert mean["identity"]["low"] <= mean["identity"]["mean"] < 1
+    assert mean["fid"]["mean"] > 0
+    assert mean["fid"]["low"] is None
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert all(name in page for name in ("Identity similarity", "<td>FID", "faces.onnx", "looks.onnx"))
+
+
+@pytest.mark.parametrize("option", ["--identity-model", "--fid-model"])
+def test_a_network_that_cannot_be_had(
+    option: str, track: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--frames", pictures, option, tmp_path / "network.onnx")
+    assert "network.onnx: there is no such file" in refused(track, tmp_path, capsys, *words)
+    (tmp_path / "network.onnx").write_text("words")
+    assert "network.onnx is no ONNX network" in refused(track, tmp_path, capsys, *words)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import torch
 
 from lit_reenact.face import load_face_model
 from lit_reenact.hair_removal import HairRemover, remover
-from lit_reenact.hair_removal.anatomy import Anatomist, bald_reflectance
+from lit_reenact.hair_removal.anatomy import Anatomist, bald_reflectance, rounded
 from lit_reenact.hair_removal.background import background_plate
 from lit_reenact.hair_removal.person import PersonSegmenter, grown, shrunk
 from lit_reenact.rendering.conditioning import ConditioningRenderer
@@ -64,6 +64,21 @@ def test_a_bald_head_has_the_skin_of_the_cheeks() -> None:
     torch.testing.assert_close(bald_reflectance(MODEL, replace(actor, reflectance=hairy)), skin, atol=1e-3, rtol=0)
 
 
+def test_a_bare_skull_is_wider_than_the_models_and_the_face_is_not() -> None:
+    points = torch.tensor([[70.0, 80, -90], [-70, 80, -90], [60, 60, 10], [75, 0, -90], [0, 110, -90]])
+    wider = torch.tensor([[78.4, 80, -90], [-78.4, 80, -90], [60, 60, 10], [75, 0, -90], [0, 110, -90]])
+    torch.testing.assert_close(rounded(points), wider)
+
+
+def test_an_evened_outline_loses_its_corners_alone() -> None:
+    square = torch.zeros(60, 60, dtype=torch.bool)
+    square[10:50, 10:50] = True
+    even = remover._evened(square, 4)
+    assert torch.equal(even[30], square[30])
+    assert not even[10, 10]
+    assert not (even & ~square).any()
+
+
 def test_painted_hair_gives_way_to_the_head_and_the_wall_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rendered head before a wall, with hair painted on its top and around it; where the person is is known here."""
     track = make_track(tmp_path, frames=FRAMES, size=SIZE)
@@ -93,6 +108,14 @@ def test_painted_hair_gives_way_to_the_head_and_the_wall_behind(tmp_path: Path, 
     assert ((made[hair].float() - HAIR).abs().amax(-1) > 40).float().mean() > 0.95
     assert (made[hair].float() - bald[hair]).abs().mean() < 15
     assert (frames[hair].float() - bald[hair]).abs().mean() > 60
+
+    # Where the model's skull is too large, the wall shows around the hair, not skin.
+    usual = without_hair.anatomy
+    swollen = lambda parameters: replace(usual(parameters), head=grown(head, 10))  # noqa: E731
+    monkeypatch.setattr(without_hair, "anatomy", swollen)
+    around = near & ~grown(person, 1) & anatomy.on_top
+    beyond = without_hair(frames, track.parameters)[around].float() - wall.expand(FRAMES, -1, -1, -1)[around]
+    assert beyond.abs().mean() < 15
 
 
 def test_clothes_of_the_colour_of_the_hair_stay() -> None:

@@ -25,23 +25,28 @@ def motion_of(parameters: FaceParameters, number: int) -> Motion:
     return Motion(p.rotation[0], p.translation[0], p.expression[0], p.gaze[0])
 
 
-def test_the_last_frame_is_that_of_a_whole_source(scene: Scene) -> None:
+@pytest.mark.parametrize("eyes", [1.0, 1.1])
+def test_the_last_frame_is_that_of_a_whole_source(scene: Scene, eyes: float) -> None:
     """By then all of the source is past; only its mean turn, which is not quite 0, is left out here."""
     known = calibrate(scene.points[:20], SIZE, SIZE, 30.0, "builtin", scene.track)
     driving = make_parameters(known.model, FRAMES, seed=5)
     source = replace(
         scene.track, parameters=driving, info=replace(scene.track.info, source="other.mp4", clip_sha256="another clip's")
     )
+    actor = replace(scene.track.actor, neutral=scene.track.actor.neutral * torch.tensor([1, eyes, 1]))
+    target = replace(scene.track, actor=actor)
     mean = driving.translation.double().mean(0)
-    transfer = OnlineTransfer(replace(known, rotation=mean_rotation(driving.rotation), translation=mean), scene.track)
+    transfer = OnlineTransfer(replace(known, rotation=mean_rotation(driving.rotation), translation=mean), target)
     made = [transfer(motion_of(driving, number)) for number in range(FRAMES)][-1]
-    whole = reenact(source, scene.track)[FRAMES - 1 : FRAMES]
+    whole = reenact(source, target)[FRAMES - 1 : FRAMES]
     torch.testing.assert_close(made.translation, whole.translation, atol=1.0, rtol=0)  # mm
     for channel in ("rotation", "identity", "expression", "illumination", "gaze"):
         torch.testing.assert_close(getattr(made, channel), getattr(whole, channel), msg=channel)
 
 
-def test_pictures_are_those_of_streaming_synthesis(scene: Scene, generator: Generator) -> None:
+@pytest.mark.parametrize("stride", [1, 2])
+def test_pictures_are_those_of_streaming_synthesis(scene: Scene, generator: Generator, stride: int) -> None:
+    generator.shape = replace(generator.shape, stride=stride)
     parameters = scene.track.parameters[:8]
     renderer = target_renderer(scene.track, generator)
     expected = torch.cat([frames for frames, _ in render_frames(generator, renderer, parameters)])

@@ -66,7 +66,7 @@ def test_every_picture_with_a_face_is_made_once_it_is_known(scene: Scene, genera
     assert made == [number for number in range(LEAST + 1, 40) if number not in BLIND]
     assert live.readout.taken == 40
     assert live.readout.made == len(made)
-    assert {"landmarks", "fit", "drawing", "network"} == set(live.readout.stages())
+    assert {"landmarks", "fit", "drawing", "network", "showing"} == set(live.readout.stages())
     assert live.status()["fps"] > 0
     assert "pictures made of 40 taken" in live.readout.summary()
 
@@ -87,6 +87,17 @@ def test_what_cannot_keep_up_leaves_pictures_out_and_shows_the_newest(
     assert len(detector) < 60
     assert made == sorted(set(made) & set(detector))
     assert made[-1] == 59
+
+
+@pytest.mark.usefixtures("detector")
+def test_a_picture_counts_when_it_has_been_shown(scene: Scene, generator: Generator) -> None:
+    live = make_session(scene, generator, pictures(22))
+    for shown in live.run():
+        if shown.made:
+            time.sleep(0.05)
+    assert 0.05 <= live.readout.stages()["showing"] <= live.readout.latency(1.0)
+    assert live.readout.latency(0.0) >= 0.05
+    assert 0 < live.readout.rate() < 20
 
 
 @pytest.mark.usefixtures("detector")

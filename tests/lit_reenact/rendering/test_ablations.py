@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -179,6 +180,19 @@ def test_lips_part_in_the_sketch_as_the_jaw_opens(model: FaceModel) -> None:
         return int(rows.max() - rows.min())
 
     assert height(posed(model, jawOpen=1.0)) > height(posed(model)) + 10
+
+
+def test_a_face_that_another_identity_moves_looks_like_one_that_moved(model: FaceModel) -> None:
+    """Lids, irises and all: the first identity is made to be nothing but a shift of the whole head by 8 mm in x and 5 mm in y."""
+    shift = torch.tensor([8.0, 5.0, 0.0])
+    basis = torch.cat([shift.expand(1, len(model.vertices), 3), model.identity_basis[1:]])
+    renderer = renderer_of(replace(model, identity_basis=basis), *ALL)
+    here = posed(model)
+    other, moved = here.identity.clone(), here.translation + shift * torch.tensor([1.0, -1.0, 1.0])  # the camera's y points down
+    other[:, 0] += 1
+    shifted, expected = renderer(here.replace(identity=other)), renderer(here.replace(translation=moved))
+    assert ((shifted.int() - expected.int()).abs() > 2).float().mean() < 1e-4
+    assert ((renderer(here).int() - expected.int()).abs() > 2).float().mean() > 1e-2
 
 
 @pytest.mark.gpu

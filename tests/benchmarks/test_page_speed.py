@@ -1,0 +1,44 @@
+"""How long the page's own part takes from a moved slider to its new pictures; printed, never failing on time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from lit_reenact.app.figures import conditioning_view, result_view
+from lit_reenact.app.preview import preview
+from lit_reenact.app.runs import open_run
+from lit_reenact.app.session import Session, own_performance
+from lit_reenact.module import ReenactModule
+from tests.factories import make_track
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+@pytest.mark.parametrize("config", ["demo", "fast"])
+def test_slider_to_new_pictures(
+    config: str, benchmark: BenchmarkFixture, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = ReenactModule(**yaml.safe_load((CONFIGS / f"{config}.yaml").read_text())["model"])
+    size = module.generator.image_size
+    make_track(tmp_path / "track", frames=12, size=size)
+    checkpoint = tmp_path / "best.ckpt"
+    torch.save({"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}, checkpoint)
+    run = open_run(tmp_path / "track", checkpoint)
+    before = Session(run, own_performance(run)).at(6)
+
+    def move() -> tuple[str, str]:
+        after = before.moved({"head_yaw": 8.0})
+        made = preview(after)
+        return result_view(after, made), conditioning_view(after, made)
+
+    still, (result, conditioning) = preview(before), benchmark(move)
+    assert conditioning != conditioning_view(before, still)
+    assert result.startswith("<figure>")
+    if benchmark.stats is not None:
+        with capsys.disabled():
+            print(f"\n{config} at {size} x {size}: {1000 * benchmark.stats.stats.median:.0f} ms from slider to pictures")
