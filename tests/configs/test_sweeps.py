@@ -6,9 +6,11 @@ import csv
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import wandb
 
 from lit_reenact import fit
 from lit_reenact.cli import main
@@ -29,6 +31,14 @@ def track_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def agent(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """The environment of an agent, which W&B reads once in a process: later tests must not log as trials."""
+    wandb.teardown()
+    yield monkeypatch
+    wandb.teardown()
+
+
 def test_there_are_sweeps() -> None:
     assert {path.stem for path in SWEEPS} >= {"learning_rate", "loss_weights", "conditioning", "capacity", "augmentation"}
 
@@ -42,17 +52,17 @@ def test_it_opens_with_its_commands(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
 def test_its_first_trial_trains_and_logs_its_metric(
-    path: Path, track_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, track_folder: Path, tmp_path: Path, agent: pytest.MonkeyPatch
 ) -> None:
     """As an agent starts it, but for the sizes: the network's, the clip's and the batch's."""
-    monkeypatch.chdir(REPOSITORY)
+    agent.chdir(REPOSITORY)
     varied = load_sweep(path).parameters
     small = [word for word in (*SMALL, *SHORT) if word.removeprefix("--").partition("=")[0] not in varied]
     sweep = load_sweep(path, [f"--data.track={track_folder}", f"--output={tmp_path}", *small])
     parameters = propose(sweep, [])
     assert parameters is not None
     for name, value in {"WANDB_MODE": "offline", "WANDB_SWEEP_ID": "a-sweep", "WANDB_RUN_ID": f"{path.stem}-trial"}.items():
-        monkeypatch.setenv(name, value)
+        agent.setenv(name, value)
     run = fit.run_fit(sweep.arguments(parameters))
     config = Path(sweep.content["command"][3])
     assert run.path == tmp_path / f"{config.stem}-{path.stem}-trial" / "seed-0"  # every trial in a folder of its own
