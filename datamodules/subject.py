@@ -19,7 +19,7 @@ from lit_reenact.face import load_face_model
 from lit_reenact.paths import listed_lines
 from lit_reenact.rendering.ablations import Renderer, make_renderer
 from lit_reenact.schema import ConditioningImage, Track
-from lit_reenact.split import Split, temporal_split
+from lit_reenact.split import Split, temporal_split, training_frames
 from lit_reenact.tracking.trackfile import CLIP_NAME, load_track
 from lit_reenact.video import probe, sha256
 
@@ -34,6 +34,7 @@ class Subject:
         fractions: of the clip for training and validation.
         span: frames of the clip that a window reaches over.
         conditioning: names of the conditioning images of each frame.
+        limit: so many frames, the first ones, are trained on; None for all of the training part.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Subject:
         fractions: tuple[float, float],
         span: int,
         conditioning: Sequence[ConditioningImage],
+        limit: int | None = None,
     ) -> None:
         self.folder = folder
         self.clip = folder / CLIP_NAME
@@ -50,6 +52,7 @@ class Subject:
         self.fractions = fractions
         self.span = span
         self.conditioning = conditioning
+        self.limit = limit
 
     @cached_property
     def track(self) -> Track:
@@ -85,14 +88,16 @@ class Subject:
         """The frames of the three parts.
 
         Raises:
-            ReenactError: a part is shorter than a window, or the actor was learned from held-out frames.
+            ReenactError: a part is shorter than a window or the limit, or the actor was learned from held-out frames.
         """
         info = self.track.info
-        split = temporal_split(len(self.track), float(Fraction(info.fps)), self.fractions, self.span)
-        if info.actor_frames > split.train.stop:
+        frames, fps = len(self.track), float(Fraction(info.fps))
+        split = temporal_split(frames, fps, self.fractions, self.span, self.limit)
+        first = training_frames(frames, self.fractions[0])
+        if info.actor_frames > first:
             raise ReenactError(
                 f"the actor of {self.folder} was learned from the first {info.actor_frames} frames, but the training part ends "
-                f"at frame {split.train.stop} with fractions {self.fractions}, so the held-out frames would not be unseen: "
+                f"at frame {first} with fractions {self.fractions}, so the held-out frames would not be unseen: "
                 f"choose larger fractions, or {AGAIN}"
             )
         return split

@@ -48,6 +48,7 @@ class TrackDataModule(LightningDataModule):
         run_length: int | None = None,
         workers: int = 2,
         fractions: tuple[float, float] = (0.7, 0.1),
+        training_frames: int | None = None,
         balance: bool = True,
         rendering: Rendering = "cache",
         frame_cache_gib: float = 4.0,
@@ -68,6 +69,8 @@ class TrackDataModule(LightningDataModule):
                 default so long that a batch of all devices holds four such runs.
             workers: processes that load batches; 0 loads in the training process.
             fractions: of each clip for training and validation; the rest is for testing.
+            training_frames: train on so many frames of each clip, the first ones, to learn how much footage is enough; by default
+                on the whole training part. The track is not made anew: it was learned from that whole part.
             balance: draw rare expressions, poses and looks more often (``balance.py``), and all actors equally often, instead of
                 every frame once an epoch.
             rendering: where the conditioning images are rendered: once into a file beside the track (``cache``), whenever they
@@ -103,7 +106,8 @@ class TrackDataModule(LightningDataModule):
         self.augmentation = augmentation
         self.flow = flow
         self.subjects = [
-            Subject(folder, image_size, fractions, self.shape.span, self.conditioning) for folder in read_subjects(track)
+            Subject(folder, image_size, fractions, self.shape.span, self.conditioning, training_frames)
+            for folder in read_subjects(track)
         ]
         self.folder = self.subjects[0].folder
         self._memory = WindowMemory()

@@ -113,7 +113,8 @@ def synthesised(
     generator = load_generator(checkpoint, device, target.track, precision)
     trained_on = read_checkpoint(checkpoint).get("datamodule_hyper_parameters", {})
     fractions = tuple(trained_on.get("fractions", (0.7, 0.1)))
-    split = temporal_split(len(target.track), float(target.fps), fractions, generator.shape.span)
+    limit = trained_on.get("training_frames")
+    split = temporal_split(len(target.track), float(target.fps), fractions, generator.shape.span, limit)
     parameters = target.track.parameters[split.test.start : split.test.stop]
     label = "held-out frames" if progress else None
     chunks = synthesise(generator, target.track, parameters, _cuts_in(target, split.test), label)

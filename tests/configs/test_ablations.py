@@ -26,6 +26,7 @@ from tests.lit_reenact.tracking.test_tracker import project_face
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 FILES = sorted((CONFIGS / "ablations").glob("*.yaml"))
 ABLATIONS = read_ablations(FILES)
+BATCH = [*SMALL, *SHORT, "--model.lpips_backbone=untrained", "--loggers=[]"]
 
 
 @pytest.fixture(scope="module")
@@ -39,16 +40,18 @@ def track_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def landmarks_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A track that knows the landmarks of its frames, but not too well."""
     folder = tmp_path_factory.mktemp("landmarks") / "track"
-    made = make_track(folder, frames=40, size=64, fps=Fraction(30))
+    made = make_track(folder, frames=176, size=64, fps=Fraction(30))
     points = project_face(made)
     points[..., :2] += 0.3 * torch.randn(points[..., :2].shape, generator=torch.Generator().manual_seed(0))
-    info = replace(made.info, settings={"texture_size": 64, "texture_frames": 8, "skin_points": 200, "size": 64})
+    info = replace(
+        made.info, settings={"actor_fraction": 0.5, "texture_size": 64, "texture_frames": 8, "skin_points": 200, "size": 64}
+    )
     save_track(replace(made, landmarks=Landmarks(points, made.landmarks.found), info=info), folder)
     return folder
 
 
 def test_the_questions_that_are_asked() -> None:
-    asked = {"", "conditioning", "window", "losses", "discriminator", "tracker", "earlier approaches"}
+    asked = {"", "conditioning", "window", "losses", "discriminator", "footage", "tracker", "earlier approaches"}
     assert {ablation.question for ablation in ABLATIONS} >= asked
     assert {len(ablation.changes) for ablation in ABLATIONS if ablation.question == "window"} == {1}
 
@@ -62,13 +65,20 @@ def test_it_opens_with_its_command(file: Path) -> None:
 def test_it_trains_a_batch(ablation: Ablation, track_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "disabled")
     study = Study(CONFIGS / "demo.yaml", str(track_folder), tmp_path, seeds=1, steps=1, ablations=ABLATIONS)
-    run = fit.run_fit([*study.words(ablation, seed=0), *SMALL, *SHORT, "--model.lpips_backbone=untrained", "--loggers=[]"])
+    words = [*study.words(ablation, seed=0), *BATCH]
+    if ablation.question == "footage":
+        with pytest.raises(ReenactError, match=r"training_frames is \d+: choose 11 \(a window\) to 40 \(the training part"):
+            fit.run_fit(words)
+        words.append("--data.training_frames=20")
+    run = fit.run_fit(words)
     assert run.path == study.run(ablation, 0).path
     assert run.batch_step() == 1
 
 
 @pytest.mark.parametrize("name", ["tracker_no_smoothing", "tracker_no_photometric"])
-def test_the_clip_is_tracked_again(name: str, landmarks_folder: Path, tmp_path: Path) -> None:
+def test_the_clip_is_tracked_again_and_trains_a_batch(
+    name: str, landmarks_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (ablation,) = [one for one in ABLATIONS if one.name == name]
     target = TrackedClip.load(landmarks_folder)
     plain = track_again(target, {}, tmp_path / "plain", progress=False)
@@ -80,6 +90,9 @@ def test_the_clip_is_tracked_again(name: str, landmarks_folder: Path, tmp_path: 
         assert rough[1] > 1.5 * rough[0]
     else:
         assert not torch.equal(plain.track.parameters.rotation, again.track.parameters.rotation)
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    study = Study(CONFIGS / "demo.yaml", str(landmarks_folder), tmp_path, seeds=1, steps=1, ablations=ABLATIONS)
+    assert fit.run_fit([*study.words(ablation, 0, str(again.folder)), *BATCH]).batch_step() == 1
     # What is there is taken; with other settings it is made anew.
     written = (tmp_path / name / TRACK_NAME).stat().st_mtime_ns
     track_again(target, ablation.tracker, tmp_path / name, progress=False)

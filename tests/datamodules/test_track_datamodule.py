@@ -117,6 +117,19 @@ def test_parts_are_apart_by_a_second_and_the_held_out_ones_are_in_order(track_fo
     assert sorted(first) == sorted(second) == list(range(60))
 
 
+def test_less_footage_is_the_first_of_it_and_nothing_else_changes(track_folder: Path) -> None:
+    data = prepared(track_folder, training_frames=20)
+    assert sorted(torch.cat([batch.number for batch in data.train_dataloader()]).tolist()) == list(range(20))
+    assert torch.cat([batch.number for batch in data.test_dataloader()]).tolist() == list(range(95, 120))
+    assert torch.equal(data.mean_frame(), data.frames[0].mean(torch.arange(20)))
+
+
+@pytest.mark.parametrize("frames", [2, 61])
+def test_footage_that_is_not_there_is_refused(track_folder: Path, frames: int) -> None:
+    with pytest.raises(ReenactError, match=rf"training_frames is {frames}: choose 3 \(a window\) to 60 \(the training part"):
+        make_data(track_folder, training_frames=frames).check()
+
+
 def test_the_seed_of_the_run_is_that_of_the_order(track_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = prepared(track_folder)
     numbers = {}

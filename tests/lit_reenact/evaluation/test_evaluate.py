@@ -24,6 +24,7 @@ from lit_reenact.tracking.trackfile import CLIP_NAME, load_track, save_track
 from tests.factories import make_module, make_track
 from tests.lit_reenact.test_metrics_identity import write_network
 from tests.lit_reenact.tracking.test_tracker import project_face
+from tests.wandb_records import history
 
 FRAMES = 70
 TEST = range(61, 70)
@@ -137,14 +138,17 @@ def test_other_systems_get_a_row_each(track: Path, checkpoint: Path, pictures: P
     assert methods["brighter"]["l1"]["mean"] == pytest.approx(7, abs=0.1)  # but for what is white already
 
 
-def test_networks_of_ones_own_add_their_rows(track: Path, pictures: Path, tmp_path: Path) -> None:
+def test_networks_of_ones_own_add_their_rows(
+    track: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
     faces, looks = write_network(tmp_path / "faces.onnx", 112), write_network(tmp_path / "looks.onnx", 16, pieces=1)
     words = ("--frames", pictures, "--identity-model", faces, "--fid-model", looks)
     seen, known = tmp_path / "seen", load_track(track)
     seen.mkdir()
     (seen / CLIP_NAME).hardlink_to(track / CLIP_NAME)
     save_track(replace(known, landmarks=Landmarks(project_face(known), known.landmarks.found)), seen)
-    results = run(seen, tmp_path / "out", *words)
+    results = run(seen, tmp_path / "out", *words, "--wandb")
     assert results["networks"] == {"identity": "faces.onnx", "fid": "looks.onnx"}
     same, mean = results["methods"]["model"], results["methods"]["mean frame"]
     assert same["identity"]["mean"] == pytest.approx(1)
@@ -152,6 +156,12 @@ def test_networks_of_ones_own_add_their_rows(track: Path, pictures: Path, tmp_pa
     assert mean["identity"]["low"] <= mean["identity"]["mean"] < 1
     assert mean["fid"]["mean"] > 0
     assert mean["fid"]["low"] is None
+    (kept,) = (tmp_path / "out" / "wandb").glob("offline-run-*")
+    (told,) = [row for row in history(kept) if "evaluation/identity" in row]
+    for prefix, method in (("", same), ("mean_frame/", mean)):
+        assert [told[f"evaluation/{prefix}{name}"] for name in ("identity", "fid")] == [
+            method[name]["mean"] for name in ("identity", "fid")
+        ]
     page = (tmp_path / "out" / "report.html").read_text()
     assert all(name in page for name in ("Identity similarity", "<td>FID", "faces.onnx", "looks.onnx"))
 
@@ -209,6 +219,20 @@ def test_a_checkpoint_is_measured_on_what_it_was_not_trained_on(track: Path, che
     state = torch.load(checkpoint, weights_only=True)
     torch.save({**state, "datamodule_hyper_parameters": {"fractions": (0.5, 0.2)}}, tmp_path / "other.ckpt")
     assert run(track, tmp_path, "--checkpoint", tmp_path / "other.ckpt")["frames"] == [54, 70]
+
+
+def test_baselines_see_no_more_footage_than_the_checkpoint(track: Path, checkpoint: Path, tmp_path: Path) -> None:
+    whole = run(track, tmp_path / "whole", "--checkpoint", checkpoint)
+    state = torch.load(checkpoint, weights_only=True)
+    torch.save({**state, "datamodule_hyper_parameters": {"training_frames": 12}}, tmp_path / "less.ckpt")
+    less = run(track, tmp_path / "less", "--checkpoint", tmp_path / "less.ckpt")
+    assert less["frames"] == whole["frames"]
+    target = TrackedClip.load(track)
+    test = range(*less["frames"])
+    mean = target.read(range(12), less["size"]).double().mean(0).round()
+    by_hand = (target.read(test, less["size"]).double() - mean).abs().mean()
+    assert less["methods"]["mean frame"]["l1"]["mean"] == pytest.approx(float(by_hand), rel=0.01)
+    assert less["methods"]["model"] == whole["methods"]["model"]
 
 
 def one_missing(folder: Path) -> None:
