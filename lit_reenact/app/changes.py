@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from lit_reenact.app.editor import Editor
-from lit_reenact.app.figures import conditioning_view, keyframe_list, performance_notes, result_view, target_view
+from lit_reenact.app.figures import conditioning_view, keyframe_list, performance_notes, result_view, run_notes, target_view
 from lit_reenact.app.preview import preview
 from lit_reenact.app.session import Session
 
@@ -23,7 +23,16 @@ def everything(editor: Editor) -> list[Any]:
     longer than the network takes for a frame.
     """
     pictures = [editor.target, editor.result, editor.conditioning]
-    return [editor.desk, editor.frame, *pictures, editor.keyframes, editor.drive_notes, editor.remove_hair, editor.positions]
+    return [
+        editor.desk,
+        editor.frame,
+        *pictures,
+        editor.keyframes,
+        editor.drive_notes,
+        *_switches(editor),
+        editor.run_state,
+        editor.positions,
+    ]
 
 
 def begin(editor: Editor, session: Session) -> Changes:
@@ -36,7 +45,8 @@ def begin(editor: Editor, session: Session) -> Changes:
         editor.target: target_view(session),
         editor.keyframes: keyframe_list(session),
         editor.drive_notes: performance_notes(session),
-        editor.remove_hair: session.remove_hair,
+        editor.run_state: run_notes(session),
+        **_switched(editor, session),
     }
 
 
@@ -47,8 +57,8 @@ def go_on(editor: Editor, before: Session, after: Session) -> Changes:
         told[editor.positions] = _positions(after)
     if after.frame != before.frame:
         told |= {editor.frame: after.frame, editor.target: target_view(after)}
-    if after.remove_hair != before.remove_hair:
-        told[editor.remove_hair] = after.remove_hair
+    if _switched(editor, after) != _switched(editor, before):
+        told |= _switched(editor, after)
     if after.keyframes() != before.keyframes():
         told[editor.keyframes] = keyframe_list(after)
     return told
@@ -57,6 +67,14 @@ def go_on(editor: Editor, before: Session, after: Session) -> Changes:
 def _made(editor: Editor, session: Session) -> Changes:
     made = preview(session)
     return {editor.result: result_view(session, made), editor.conditioning: conditioning_view(session, made)}
+
+
+def _switches(editor: Editor) -> list[Any]:
+    return [editor.remove_hair, editor.any_light]
+
+
+def _switched(editor: Editor, session: Session) -> Changes:
+    return dict(zip(_switches(editor), (session.remove_hair, session.any_light), strict=True))
 
 
 def _positions(session: Session) -> list[float]:

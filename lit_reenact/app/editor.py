@@ -20,6 +20,7 @@ FEW = 12
 """So many sliders of one kind stand open; more of them are folded away under their common help."""
 
 GROUP_OPEN = "head"
+LIGHT = "light"
 
 UPLOAD_HEIGHT = 150
 """Pixels: less, and the label lies on what it is for."""
@@ -44,6 +45,7 @@ class Editor:
     delete_key: gr.Button
     sliders: dict[str, gr.Slider]
     positions: gr.JSON
+    any_light: gr.Checkbox
     remove_hair: gr.Checkbox
     reset_all: gr.Button
     reset_group: dict[str, gr.Button]
@@ -65,6 +67,7 @@ class Editor:
     files: gr.File
     edit_file: gr.File
     load_edit: gr.Button
+    run_state: gr.HTML
     run_target: gr.Textbox
     run_checkpoint: gr.Textbox
     open: gr.Button
@@ -135,10 +138,12 @@ def _sliders(table: Mapping[str, Slider]) -> dict[str, object]:
                         made |= _slider_rows(alike)
                 else:
                     made |= _slider_rows(alike)
+            if group == LIGHT:
+                any_light = gr.Checkbox(False, label="also light that the training never showed (faces may get spots)")
             resets[group] = gr.Button(f"Reset {group}", size="sm")
     in_order = {name: made[name] for name in table}
     hair = gr.Checkbox(False, label="remove the hair (the first time takes seconds)")
-    return {"reset_all": reset_all, "sliders": in_order, "reset_group": resets, "remove_hair": hair}
+    return {"reset_all": reset_all, "sliders": in_order, "reset_group": resets, "any_light": any_light, "remove_hair": hair}
 
 
 def _slider_rows(rows: Iterable[Slider]) -> dict[str, gr.Slider]:
@@ -216,6 +221,7 @@ def _export(limit: str) -> dict[str, object]:
 def _run() -> dict[str, object]:
     gr.HTML('<p class="help">A run is what <code>lit-reenact fit</code> wrote; paths are those of this computer.</p>')
     return {
+        "run_state": gr.HTML(NOTHING.format("No run is open."), elem_id="run-state"),
         "run_checkpoint": gr.Textbox(label="run folder, or a checkpoint of it", max_lines=1),
         "run_target": gr.Textbox(label="folder of the target's track (a run folder knows it)", max_lines=1),
         "open": gr.Button("Open", variant="primary"),

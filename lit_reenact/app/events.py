@@ -88,6 +88,7 @@ def _connect_sliders(editor: Editor) -> None:
 
     _live(editor.frame, looked, [editor.desk, editor.frame], everything(editor))
     _on(editor, editor.remove_hair.input, lambda session, remove: replace(session, remove_hair=remove), editor.remove_hair)
+    _on(editor, editor.any_light.input, lambda session, allowed: replace(session, any_light=allowed), editor.any_light)
     _on(editor, editor.reset_all.click, Session.reset)
     for group, button in editor.reset_group.items():
         _on(editor, button.click, partial(Session.reset, group=group))

@@ -80,7 +80,7 @@ def record(session: Session, composite: bool) -> Record:
     ingredients = [Ingredient.of(target, "target")]
     if performance.source is not None:
         ingredients.append(Ingredient.of(performance.source.track, "source"))
-    settings: dict[str, Any] = {"edits": session.edit().as_dict(), "any_light": False}
+    settings: dict[str, Any] = {"edits": session.edit().as_dict(), "any_light": session.any_light}
     if performance.policy is not None:
         settings |= {"policy": performance.policy.to_dict(), "guard": performance.guard}
     return Record(

@@ -72,6 +72,12 @@ def performance_notes(session: Session) -> str:
     return f"<p>Driven by {escape(driver)}, {len(performance)} frames.</p>{outside}"
 
 
+def run_notes(session: Session) -> str:
+    """Which network is open, and whom it draws."""
+    target = escape(session.run.target.track.info.source)
+    return f"<p>Open: <code>{escape(str(session.run.checkpoint))}</code>, trained on {target}.</p>"
+
+
 def figure(name: str, image: Tensor, caption: str, description: str) -> str:
     """A picture, uint8 (H, W, 3), with what stands under it and what a screen reader says of it."""
     picture = f'<img id="{name}" alt="{escape(description)}" src="data:image/png;base64,{_png(image)}">'

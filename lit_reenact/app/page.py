@@ -24,6 +24,7 @@ from lit_reenact.face import load_face_model
 
 HOST = "127.0.0.1"
 STYLE = Path(__file__).with_name("page.css")
+SCRIPT = Path(__file__).with_name("page.js")
 
 HEADER = """<header><h1>lit_reenact</h1><p>Edits and drives videos of people <strong>who agreed to it</strong>. Everything that is
 exported here is labelled and signed as AI-generated.</p></header>"""
@@ -95,6 +96,7 @@ def served(settings: PageSettings) -> Iterator[str]:
                 footer_links=[],
                 max_file_size=f"{settings.largest_upload}mb",
                 css_paths=STYLE,
+                js=SCRIPT.read_text(encoding="utf-8"),
                 theme=_theme(),
             )
         except OSError as error:

@@ -81,6 +81,7 @@ class Session:
         tracks: what each slider does that is moved at all; times are frames.
         keyed: the sliders that have keyframes. The others stand still over the whole video.
         remove_hair: whether the hair is taken away.
+        any_light: whether sliders of the light go where the training showed none.
     """
 
     run: OpenRun
@@ -89,6 +90,7 @@ class Session:
     tracks: Mapping[str, SliderTrack] = field(default_factory=dict)
     keyed: frozenset[str] = frozenset()
     remove_hair: bool = False
+    any_light: bool = False
 
     def values(self) -> dict[str, float]:
         """Where every slider stands in this frame."""
@@ -117,7 +119,7 @@ class Session:
     def reset(self, group: str | None = None) -> Session:
         """Without the edits of one group of sliders, or without any edit."""
         if group is None:
-            return replace(self, tracks={}, keyed=frozenset(), remove_hair=False)
+            return replace(self, tracks={}, keyed=frozenset(), remove_hair=False, any_light=False)
         kept = {n: t for n, t in self.tracks.items() if self.run.sliders[n].group != group}
         return replace(self, tracks=kept, keyed=self.keyed & kept.keys())
 
@@ -199,7 +201,7 @@ class Session:
         return replace(self, tracks=tracks, keyed=keyed, remove_hair=edit.remove_hair)
 
     def edited(self, start: int, stop: int) -> FaceParameters:
-        """The parameters of frames [start, stop) with all edits, of which those of the light are held (``hold_light``)."""
+        """The parameters of frames [start, stop) with all edits; the light is held (``hold_light``) if not ``any_light``."""
         return apply_sliders(
             self._held(start, stop)[0],
             self.performance.parameters[start:stop],
@@ -215,7 +217,9 @@ class Session:
     def _held(self, start: int, stop: int) -> tuple[dict[str, Tensor], tuple[str, ...]]:
         times = torch.arange(start, stop, dtype=torch.float64)
         values = {name: track(times) for name, track in self.tracks.items()}
-        return hold_light(values, self.performance.parameters[start:stop], self.run.target.track)
+        return (
+            (values, ()) if self.any_light else hold_light(values, self.performance.parameters[start:stop], self.run.target.track)
+        )
 
 
 def _until(track: SliderTrack, last: int) -> SliderTrack:

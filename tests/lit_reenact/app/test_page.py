@@ -257,7 +257,13 @@ def test_keyboard_and_screen_reader(person: Person) -> None:
         assert person.page.evaluate(unnamed) == []
     assert person.page.locator("h1").count() == 1
     person.page.get_by_role("tab", name="Edit a video").click()
+    person.page.get_by_role("tab", name="Run").click()
+    assert "trained on synthetic.mp4" in person.page.locator("#run-state").inner_text()
     person.page.get_by_role("tab", name="Sliders").click()
+    assert person.page.get_by_role("button", name="head", exact=True, expanded=True).count() == 1
+    for was_open in (False, True):
+        person.page.get_by_role("button", name="light", exact=True, expanded=was_open).click()
+    sync_api.expect(person.page.get_by_role("button", name="light", exact=True, expanded=False)).to_be_visible()
     person.slider("head_yaw").focus()
     person.and_wait(lambda: person.page.keyboard.press("ArrowRight"))
     assert person.slider("head_yaw").input_value() == "0.5"

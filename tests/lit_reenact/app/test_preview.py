@@ -92,6 +92,7 @@ def test_exported_files(session: Session, source: TrackedClip, tmp_path: Path) -
     settings = signature.manifest["assertions"][-1]["data"]["settings"]
     assert settings["edits"]["sliders"] == {"head_yaw": 10.0}
     assert settings["policy"]["rotation"]["mode"] == "relative"
+    assert settings["any_light"] is False
     assert "AI-generated" in read_tags(video)["comment"]
 
 

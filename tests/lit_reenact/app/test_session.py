@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -120,6 +120,10 @@ def test_light_that_the_training_never_showed_is_held_and_told(session: Session)
     (sentence,) = farther.limits()
     assert "+100 % was asked for" in sentence
     assert session.moved({"light_left": 1.0, "head_yaw": 10.0}).limits() == ()
+    free = replace(farther, any_light=True)
+    assert free.limits() == ()
+    assert not torch.equal(free.edited(5, 9).illumination, farther.edited(5, 9).illumination)
+    assert not free.reset().any_light
 
 
 def test_a_file_in_seconds_is_shown_in_frames(session: Session) -> None:
