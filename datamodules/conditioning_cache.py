@@ -38,21 +38,34 @@ def renderer_version() -> str:
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
 
 
-def conditioning_cache(track: Track, folder: Path, size: int, conditioning: Sequence[ConditioningImage]) -> CacheFile:
+def conditioning_cache(
+    track: Track, folder: Path, size: int, conditioning: Sequence[ConditioningImage], prefix: str = "conditioning"
+) -> CacheFile:
     """The file for the images of ``track`` at ``size`` pixels: uint8 (T, size, size, cache_channels), the layout of the networks.
 
-    Its name changes with everything that they are made from; those of one choice of images do not replace those of another, which
-    may be in use.
+    Its name begins with ``prefix`` and changes with everything that they are made from; those of one choice of images do not
+    replace those of another, which may be in use.
     """
     images = "-".join(conditioning)
-    digest = hashlib.sha256(repr((track.camera, track.info.face_model_hash, size, images, renderer_version())).encode())
+    digest = scene_digest(track, f"{size} {images}")
+    shape = (len(track), size, size, cache_channels(conditioning))
+    return CacheFile(folder, f"{prefix}-{images}-{size}", digest, shape)
+
+
+def scene_digest(track: Track, beside: str) -> str:
+    """Digest of everything that decides what is drawn of a track: 16 hexadecimal digits.
+
+    Args:
+        track: brings parameters, actor, camera and face model.
+        beside: what else does.
+    """
+    digest = hashlib.sha256(repr((track.camera, track.info.face_model_hash, beside, renderer_version())).encode())
     for part in (track.parameters, track.actor):
         for field in fields(part):
             values = getattr(part, field.name)
             digest.update(f"{field.name}{tuple(values.shape)}{values.dtype}".encode())
             digest.update(values.contiguous().numpy().tobytes())
-    shape = (len(track), size, size, cache_channels(conditioning))
-    return CacheFile(folder, f"conditioning-{images}-{size}", digest.hexdigest()[:16], shape)
+    return digest.hexdigest()[:16]
 
 
 def ensure_cache(file: CacheFile, renderer: Renderer, parameters: FaceParameters, progress: bool = True) -> None:

@@ -18,6 +18,8 @@ from datamodules.conditioning_cache import CachedImages, DrawnImages, cache_chan
 from datamodules.loader import ResumableLoader
 from datamodules.sampler import RUNS_IN_A_BATCH, RunSampler, held_out_batches, seeded, training_seed
 from datamodules.subject import Subject, read_subjects
+from datamodules.variations import UNVARIED, Variations
+from datamodules.varied_clip import VariedClip
 from datamodules.windows import Part, ReadImages, WindowDataset
 from lit_reenact.errors import ReenactError
 from lit_reenact.rendering.ablations import Renderer
@@ -53,6 +55,7 @@ class TrackDataModule(LightningDataModule):
         rendering: Rendering = "cache",
         frame_cache_gib: float = 4.0,
         augmentation: Augmentation = UNCHANGED,
+        variations: Variations = UNVARIED,
         flow: bool = False,
     ) -> None:
         """
@@ -79,6 +82,7 @@ class TrackDataModule(LightningDataModule):
             frame_cache_gib: how much disk the decoded frames may take beside the tracks, in GiB; those that find no room there
                 are decoded whenever they are wanted.
             augmentation: small random changes of the training windows, decided by the seed and the batch step; off by default.
+            variations: poses and expressions beyond the person's own performance to train on as well; off by default.
             flow: whether training batches tell the optical flow between frames that follow each other, which the temporal loss
                 needs.
         """
@@ -93,7 +97,7 @@ class TrackDataModule(LightningDataModule):
             raise ReenactError(
                 f"data.flow is on, but in batches of {batch_size} no window follows another by itself: set data.run_length=2"
             )
-        self.save_hyperparameters(logger=False, ignore=["augmentation"])  # a checkpoint holds plain values only
+        self.save_hyperparameters(logger=False, ignore=["augmentation", "variations"])  # a checkpoint holds plain values only
         self.image_size = image_size
         self.shape = WindowShape(window, placement, stride)
         self.conditioning = checked_conditioning(conditioning)
@@ -104,6 +108,7 @@ class TrackDataModule(LightningDataModule):
         self.rendering = rendering
         self.frame_cache_gib = frame_cache_gib
         self.augmentation = augmentation
+        self.variations = variations
         self.flow = flow
         self.subjects = [
             Subject(folder, image_size, fractions, self.shape.span, self.conditioning, training_frames)
@@ -149,6 +154,14 @@ class TrackDataModule(LightningDataModule):
         share = min(1.0, room / sum(lengths))
         return [subject.frames(int(share * length)) for subject, length in zip(self.subjects, lengths, strict=True)]
 
+    @cached_property
+    def varied(self) -> list[VariedClip]:
+        """The variations of each clip; none if there are to be none."""
+        if not self.variations.copies:
+            return []
+        pairs = zip(self.subjects, self.frames, strict=True)
+        return [VariedClip(subject, frames, self.variations) for subject, frames in pairs]
+
     @property
     def renderer(self) -> Renderer:
         """Renders the first actor's conditioning images at the data module's size."""
@@ -174,6 +187,10 @@ class TrackDataModule(LightningDataModule):
             frames.ensure()
             if self.rendering == "cache":
                 ensure_cache(subject.conditioning_file, subject.renderer.to(device), subject.track.parameters)
+        for subject, varied in zip(self.subjects, self.varied, strict=False):
+            varied.ensure_frames()
+            if self.rendering == "cache":
+                ensure_cache(varied.conditioning_file, subject.renderer.to(device), varied.parameters)
 
     def setup(self, stage: str | None = None) -> None:
         """Make the datasets of all three parts.
@@ -203,7 +220,8 @@ class TrackDataModule(LightningDataModule):
     def _part(self, actor: int, name: str, images: ReadImages) -> Part:
         subject = self.subjects[actor]
         span: range = getattr(subject.split, name)
-        return Part(images, self.frames[actor], span, subject.track.valid, subject.track.info.cuts)
+        part = Part(images, self.frames[actor], span, subject.track.valid, subject.track.info.cuts)
+        return self.varied[actor].part(part) if name == PARTS["training"] and self.varied else part
 
     def _images(self, subject: Subject) -> ReadImages:
         if self.rendering == "cache":
@@ -222,7 +240,7 @@ class TrackDataModule(LightningDataModule):
             seed=training_seed(),
             rank=rank,
             ranks=ranks,
-            weights=self._weights(dataset) if self.balance else None,
+            weights=self._weights(dataset) if self.balance or self.varied else None,
             actor=dataset.actor,
         )
         loader = ResumableLoader(dataset, batch_sampler=sampler, **self._loading())
@@ -256,8 +274,16 @@ class TrackDataModule(LightningDataModule):
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
 
     def _weights(self, dataset: WindowDataset) -> Tensor:
-        tracks = [subject.track for subject in self.subjects]
-        return torch.cat([frame_weights(track, dataset.number[dataset.actor == a].tolist()) for a, track in enumerate(tracks)])
+        return torch.cat([self._weights_of(a, dataset.number[dataset.actor == a]) for a in range(len(self.subjects))])
+
+    def _weights_of(self, actor: int, number: Tensor) -> Tensor:
+        """Of the windows of one actor, by their numbers (W,); a variation is as rare as what it varies."""
+        subject = self.subjects[actor]
+        own = number < len(subject.split.train)
+        weights = frame_weights(subject.track, number[own].tolist()) if self.balance else torch.ones(int(own.sum()))
+        if not self.varied:
+            return weights
+        return self.variations.weighted(weights)
 
     def state_dict(self) -> dict[str, list[str]]:
         """What a checkpoint says about the clips that it was trained on, as ``checkpoint["TrackDataModule"]``."""

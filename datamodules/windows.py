@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from datamodules.clip_frames import ClipFrames
 from lit_reenact.cuts import shots
 from lit_reenact.optical_flow import optical_flow
 from lit_reenact.schema import FaceParameters, Runs
@@ -19,6 +19,16 @@ from lit_reenact.windows import WindowShape
 ReadImages = Callable[[Tensor], Tensor | FaceParameters]
 """Frame numbers (N,) to the conditioning and region images of these frames, uint8 (N, 3 K + 1, H, W), or to what they are drawn
 from."""
+
+
+class ReadFrames(Protocol):
+    """Gives frames of one size by their numbers."""
+
+    @property
+    def size(self) -> int: ...
+
+    def read(self, frames: Tensor) -> Tensor:
+        """Of numbers int64 (N,): uint8 (N, size, size, 3)."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,7 @@ class Part:
     """
 
     images: ReadImages
-    frames: ClipFrames
+    frames: ReadFrames
     span: range
     valid: Tensor
     cuts: tuple[int, ...] = ()
@@ -122,5 +132,5 @@ def _joined(images: Sequence[Tensor | FaceParameters]) -> Tensor | FaceParameter
     if len(images) == 1:
         return first
     if isinstance(first, FaceParameters):
-        return FaceParameters(**{f.name: torch.cat([getattr(part, f.name) for part in images]) for f in fields(first)})
+        return FaceParameters.concatenated([part for part in images if isinstance(part, FaceParameters)])
     return torch.cat([part for part in images if isinstance(part, Tensor)])

@@ -118,6 +118,11 @@ class FaceParameters:
     def to(self, device: torch.device | str) -> FaceParameters:
         return FaceParameters(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
+    @classmethod
+    def concatenated(cls, parts: Sequence[FaceParameters]) -> FaceParameters:
+        """The frames of all parts, those of one after those of the other."""
+        return cls(**{f.name: torch.cat([getattr(part, f.name) for part in parts]) for f in fields(cls)})
+
     def replace(self, **channels: Tensor) -> FaceParameters:
         """A copy in which the named channels are exchanged."""
         return replace(self, **channels)

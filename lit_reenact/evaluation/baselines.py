@@ -1,7 +1,7 @@
 """What a network has to beat: frames made from the training frames without learning anything.
 
-The baselines see the same training frames as the network and nothing else, and answer any ``FaceParameters`` with frames. Two
-more, which make the nearest frame fit, stand in ``warped_frame`` and ``rendered_face``.
+The baselines see the same training frames as the network and nothing else, and answer any ``FaceParameters`` with frames. One
+more, which renders the face into the nearest frame, stands in ``rendered_face``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lit_reenact.face.model import FaceModel
 from lit_reenact.geometry import gaze_direction, head_to_camera, project
+from lit_reenact.rendering.mesh_warp import MeshWarp
 from lit_reenact.schema import Actor, Camera, FaceParameters
 
 ReadFrames = Callable[[list[int]], Tensor]
@@ -93,6 +94,13 @@ class NearestFrame:
     def _fitted(self, frames: Tensor, found: FaceParameters, wanted: FaceParameters) -> Tensor:
         """Frames uint8 (N, H, W, 3) that show ``found``, made to show ``wanted``: here just as they are."""
         return frames
+
+
+class WarpedNearestFrame(NearestFrame):
+    """The classical way in two dimensions: the nearest frame, bent until its face lies where the wanted one is (``MeshWarp``)."""
+
+    def _fitted(self, frames: Tensor, found: FaceParameters, wanted: FaceParameters) -> Tensor:
+        return MeshWarp(self._model, self._actor, self._camera)(frames, found, wanted)
 
 
 def _read_in_batches(read: ReadFrames, numbers: Tensor) -> Iterator[Tensor]:

@@ -9,10 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lit_reenact.evaluation.baselines import MeanFrame, NearestFrame
+from lit_reenact.evaluation.baselines import MeanFrame, NearestFrame, WarpedNearestFrame
 from lit_reenact.evaluation.heldout import measure
 from lit_reenact.evaluation.rendered_face import RenderedFace
-from lit_reenact.evaluation.warped_frame import WarpedNearestFrame
 from lit_reenact.face import load_face_model
 from lit_reenact.networks.generator import Generator
 from lit_reenact.reenactment import TrackedClip, conditioning_picture, target_renderer, write_self_reenactment

@@ -1,4 +1,4 @@
-"""The classical way in two dimensions: the nearest training frame, bent until its face lies where the wanted one is."""
+"""Frames bent by the face mesh: what shows one pose and expression made to show another, pixel by pixel."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, grid_sample, interpolate, pad
 
-from lit_reenact.evaluation.baselines import NearestFrame
+from lit_reenact.face.model import FaceModel
 from lit_reenact.geometry import head_to_camera, project
 from lit_reenact.rendering import rasterizer
-from lit_reenact.schema import Camera, FaceParameters
+from lit_reenact.schema import Actor, Camera, FaceParameters
 
 COARSEST = 8
 """Side of the smallest grid that a displacement is spread over."""
@@ -18,24 +18,33 @@ SWEEPS, FINE_SWEEPS, FINE = 20, 4, 64
 """Relaxations on each grid; on those finer than ``FINE`` fewer, for what comes from the coarser ones is nearly right there."""
 
 
-class WarpedNearestFrame(NearestFrame):
-    """The nearest frame, each triangle of its tracked face moved to where the wanted face has it.
+class MeshWarp:
+    """Moves each triangle of a tracked face to where another one has it.
 
     What lies about the face follows smoothly, and less the farther away it is; the border of the picture stays. Nothing is
-    drawn that the nearest frame does not show: the inside of a mouth that was shut is the gap between its lips, pulled wide.
+    drawn that the frame does not show: the inside of a mouth that was shut is the gap between its lips, pulled wide.
+
+    Args:
+        model: the face model of the track.
+        actor: the person.
+        camera: of the clip, whatever size the frames have.
     """
 
-    def _fitted(self, frames: Tensor, found: FaceParameters, wanted: FaceParameters) -> Tensor:
+    def __init__(self, model: FaceModel, actor: Actor, camera: Camera) -> None:
+        self.model, self.actor, self.camera = model, actor, camera
+
+    def __call__(self, frames: Tensor, found: FaceParameters, wanted: FaceParameters) -> Tensor:
+        """Frames uint8 (N, H, W, 3) that show ``found``, made to show ``wanted``."""
         height, width = frames.shape[1:3]
-        camera = self._camera.resized(width)
+        camera = self.camera.resized(width)
         old, new = self._places(found, camera), self._places(wanted, camera)
-        fragments = rasterizer.rasterize(new, self._model.faces, height, width)
-        back = rasterizer.interpolate(fragments, (old - new)[..., :2].contiguous(), self._model.faces)  # (N, 2, H, W)
+        fragments = rasterizer.rasterize(new, self.model.faces, height, width)
+        back = rasterizer.interpolate(fragments, (old - new)[..., :2].contiguous(), self.model.faces)  # (N, 2, H, W)
         return warp(frames, spread(back, (fragments.triangle >= 0)[:, None]))
 
     def _places(self, parameters: FaceParameters, camera: Camera) -> Tensor:
         """The mesh in the picture, (N, V, 3) pixels and depth."""
-        mesh = self._model.mesh(self._actor, parameters)
+        mesh = self.model.mesh(self.actor, parameters)
         return project(head_to_camera(mesh, parameters.rotation, parameters.translation), camera)
 
 

@@ -1,4 +1,4 @@
-"""The nearest frame, warped: against image operations of other libraries, where the motion is known."""
+"""Frames bent by the mesh: against image operations of other libraries, where the motion is known."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from scipy.sparse.linalg import spsolve
 from skimage.data import astronaut
 from torch import Tensor
 
-from lit_reenact.evaluation.warped_frame import WarpedNearestFrame, spread
 from lit_reenact.face import load_face_model
 from lit_reenact.geometry import axis_angle_to_matrix, matrix_to_axis_angle
 from lit_reenact.rendering.conditioning import ConditioningRenderer
-from lit_reenact.schema import EMPTY, Camera, FaceParameters
+from lit_reenact.rendering.mesh_warp import MeshWarp, spread
+from lit_reenact.schema import EMPTY, FACE, Camera, FaceParameters
 from tests.factories import make_actor, make_parameters
 
 SIZE = 128
@@ -35,8 +35,7 @@ def warped(picture: Tensor, found: FaceParameters, wanted: FaceParameters) -> tu
     """The picture that shows ``found``, made to show ``wanted``, and where the wanted face is, away from its rim."""
     model = load_face_model("builtin")
     actor = make_actor(model)
-    baseline = WarpedNearestFrame(lambda _: picture[None], torch.tensor([0]), found, model, actor, CAMERA)
-    (made,) = baseline.frames(wanted)
+    (made,) = MeshWarp(model, actor, CAMERA)(picture[None], found, wanted)
     face = ConditioningRenderer(model, actor, CAMERA, SIZE).regions(wanted)[0] != EMPTY
     return made, cv2.erode(face.numpy().astype(np.uint8), np.ones((7, 7))) > 0
 
@@ -62,6 +61,21 @@ def test_a_head_that_tilts_turns_its_pixels(picture: Tensor) -> None:
     expected = cv2.warpAffine(picture.numpy(), turn, (SIZE, SIZE), flags=cv2.INTER_LINEAR).astype(int)
     assert np.abs(made.numpy().astype(int) - expected)[face].mean() < 1.0
     assert np.abs(picture.numpy().astype(int) - expected)[face].mean() > 5
+
+
+def test_what_is_painted_on_a_face_goes_where_the_face_goes() -> None:
+    """The correspondence image has a colour for every place of the head: bent, it is that of the wanted pose and expression."""
+    model = load_face_model("builtin")
+    actor = make_actor(model)
+    renderer = ConditioningRenderer(model, actor, CAMERA, SIZE)
+    parameters = make_parameters(model, 40)
+    found, wanted = parameters[torch.tensor([0, 3, 11])], parameters[torch.tensor([8, 14, 20])]
+    painted, expected = (renderer(which)[:, 3:6].permute(0, 2, 3, 1) for which in (found, wanted))
+    made = MeshWarp(model, actor, CAMERA)(painted, found, wanted)
+    for one, other, before, region in zip(made, expected, painted, renderer.regions(wanted), strict=True):
+        face = torch.from_numpy(cv2.erode((region == FACE).numpy().astype(np.uint8), np.ones((5, 5)))) > 0
+        assert (one.int() - other.int())[face].abs().float().median() <= 1
+        assert (before.int() - other.int())[face].abs().float().median() >= 4
 
 
 def test_without_motion_nothing_moves_and_the_border_never_does(picture: Tensor) -> None:

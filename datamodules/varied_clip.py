@@ -1,0 +1,155 @@
+"""The variations of a training part as frames and images: bent, rendered and kept beside the track."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from datamodules.cache_file import CacheFile, Images
+from datamodules.clip_frames import ClipFrames
+from datamodules.conditioning_cache import CachedImages, DrawnImages, conditioning_cache, scene_digest
+from datamodules.subject import Subject
+from datamodules.variations import Variations
+from datamodules.windows import Part, ReadImages
+from lit_reenact.edit import apply_edit, neck_of
+from lit_reenact.face import FaceModel, load_face_model
+from lit_reenact.rendering.mesh_warp import MeshWarp
+from lit_reenact.schema import FaceParameters, Track
+from lit_reenact.video import resize_frames
+
+CHUNK = 16
+"""Frames bent at once."""
+
+
+@dataclass(frozen=True)
+class AppendedFrames:
+    """The frames of a clip before ``border``, after it those of a file, counted on."""
+
+    clip: ClipFrames
+    file: CacheFile
+    border: int
+
+    @property
+    def size(self) -> int:
+        return self.clip.size
+
+    def read(self, frames: Tensor) -> Tensor:
+        """Frames by number (N,): uint8 (N, size, size, 3)."""
+        images = torch.empty(len(frames), self.size, self.size, 3, dtype=torch.uint8)
+        own = frames < self.border
+        for which, read, numbers in ((own, self.clip.read, frames), (~own, self.file.read, frames - self.border)):
+            if which.any():
+                images[which] = read(numbers[which])
+        return images
+
+
+@dataclass(frozen=True)
+class AppendedImages:
+    """The conditioning images of frames, ascending, that belong together likewise."""
+
+    own: CachedImages
+    others: CachedImages
+    border: int
+
+    def __call__(self, frames: Tensor) -> Tensor:
+        """uint8 (N, cache_channels, H, W) of some frames (N,)."""
+        own = frames < self.border
+        return torch.cat([self.own(frames[own]), self.others(frames[~own] - self.border)])
+
+
+class VariedClip:
+    """The variations of one actor's training part, one copy after the other, as if they were a clip.
+
+    Args:
+        subject: the actor.
+        frames: of the clip.
+        variations: which.
+    """
+
+    def __init__(self, subject: Subject, frames: ClipFrames, variations: Variations) -> None:
+        self.subject = subject
+        self.clip = frames
+        self.variations = variations
+        self.length = len(subject.split.train)  # of a copy
+
+    @cached_property
+    def model(self) -> FaceModel:
+        return load_face_model(self.subject.track.info.face_model)
+
+    @cached_property
+    def parameters(self) -> FaceParameters:
+        """Of all frames of all copies."""
+        track, generator = self.subject.track, torch.Generator().manual_seed(0)
+        own, fps, neck = track.parameters[: self.length], Fraction(track.info.fps), neck_of(track)
+        copies = [
+            apply_edit(self.variations.edit(self.length, fps, generator), own, self.model, fps, neck, track.actor)
+            for _ in range(self.variations.copies)
+        ]
+        return FaceParameters.concatenated(copies)
+
+    @cached_property
+    def track(self) -> Track:
+        """As far as it says what is rendered."""
+        return replace(self.subject.track, parameters=self.parameters)
+
+    @cached_property
+    def conditioning_file(self) -> CacheFile:
+        subject = self.subject
+        prefix = f"{self.variations.name}-conditioning"
+        return conditioning_cache(self.track, subject.folder, subject.image_size, subject.conditioning, prefix)
+
+    @cached_property
+    def frame_file(self) -> CacheFile:
+        size = self.subject.image_size
+        digest = scene_digest(self.track, f"{size} {self.track.info.clip_sha256}")
+        return CacheFile(self.subject.folder, f"{self.variations.name}-frames-{size}", digest, (len(self.track), size, size, 3))
+
+    def part(self, own: Part) -> Part:
+        """A training part that begins with the first frame of its clip, and the variations after it.
+
+        Args:
+            own: the part; what reads its images says where those of the variations come from.
+        """
+        pieces = range(self.length, self.length + len(self.track), self.length)
+        cuts = [cut for cut in own.cuts if cut < self.length]
+        return Part(
+            images=self._images(own.images),
+            frames=AppendedFrames(self.clip, self.frame_file, self.length),
+            span=range(self.length + len(self.track)),
+            valid=own.valid[: self.length].repeat(1 + self.variations.copies),
+            cuts=(*cuts, *(piece + cut for piece in pieces for cut in (0, *cuts))),
+        )
+
+    def _images(self, own: ReadImages) -> ReadImages:
+        if isinstance(own, CachedImages):
+            return AppendedImages(own, CachedImages(self.conditioning_file), self.length)
+        both = FaceParameters.concatenated([self.subject.track.parameters[: self.length], self.parameters])
+        return DrawnImages(own.renderer, both) if isinstance(own, DrawnImages) else both.__getitem__
+
+    def ensure_frames(self, progress: bool = True) -> None:
+        """Bend the frames, unless they are there.
+
+        Raises:
+            ReenactError: the clip cannot be decoded, or the file cannot be written.
+        """
+        if not self.frame_file.is_intact():
+            with tqdm(total=len(self.parameters), desc="varied frames", unit="frame", disable=not progress) as bar:
+                self.frame_file.write(self._parts(bar.update))
+
+    def _parts(self, advance: Callable[[int], object]) -> Iterator[Images]:
+        """Bent at the clip's own size: what is bent is a little softer, and less so the finer it is."""
+        track = self.subject.track
+        warp = MeshWarp(self.model, track.actor, track.camera)
+        for copy in range(self.variations.copies):
+            for start in range(0, self.length, CHUNK):
+                numbers = torch.arange(start, min(start + CHUNK, self.length))
+                frames = self.clip.reader.read(numbers.tolist())
+                varied = warp(frames, track.parameters[numbers], self.parameters[copy * self.length + numbers])
+                yield resize_frames(varied, self.subject.image_size).numpy()
+                advance(len(numbers))
