@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from lit_reenact.commands.common import Commands, device_of
+from lit_reenact.errors import ReenactError
 
 DESCRIPTION = """Compare frames with the real ones of the target's held-out part: the end of its clip, which no training saw
 (70 % are for training, 10 % for validation, the rest for this; one second between them is left out). Baselines that learn
@@ -56,6 +58,12 @@ def add(commands: Commands) -> None:
         "jaw with the real ones', and the same of the baselines that move",
     )
     parser.add_argument(
+        "--edits",
+        action="store_true",
+        help="also edit all that the checkpoint was not trained on (turn the head, look aside, close an eye, a stronger "
+        "expression), track the result again and tell what moved; wants --checkpoint",
+    )
+    parser.add_argument(
         "--identity-model",
         type=Path,
         metavar="FILE.onnx",
@@ -91,12 +99,15 @@ def named_folder(word: str) -> tuple[str, Path]:
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out; returns its exit code."""
-    from lit_reenact.evaluation.evaluate import beside, evaluate, from_folder, synthesised, write_numbers
+    from lit_reenact.evaluation.edit_fidelity import edits_rows
+    from lit_reenact.evaluation.evaluate import beside, evaluate, from_folder, synthesised, try_edits, write_numbers
     from lit_reenact.evaluation.evaluation_page import write_grid, write_page
-    from lit_reenact.evaluation.table import text_table
+    from lit_reenact.evaluation.table import aligned, text_table
     from lit_reenact.metrics.backbones import OnnxBackbone
     from lit_reenact.reenactment import TrackedClip
 
+    if arguments.edits and arguments.checkpoint is None:
+        raise ReenactError("--edits wants --checkpoint: pictures that are there already cannot be edited")
     target = TrackedClip.load(arguments.target.parent if arguments.target.suffix == ".safetensors" else arguments.target)
     files = {"identity": arguments.identity_model, "fid": arguments.fid_model}
     networks = {metric: OnnxBackbone(file) for metric, file in files.items() if file is not None}
@@ -106,12 +117,17 @@ def run(arguments: argparse.Namespace) -> int:
         candidate = from_folder(target, arguments.frames)
     others = beside(target, candidate, dict(arguments.also))
     evaluation = evaluate(target, candidate, track_again=arguments.retrack, others=others, networks=networks)
+    if arguments.edits:
+        evaluation = replace(evaluation, edits=try_edits(target, arguments.checkpoint, device_of(arguments.device)))
     arguments.output.mkdir(parents=True, exist_ok=True)
     write_numbers(evaluation, arguments.output)
     write_page(evaluation, arguments.output / "report.html")
     write_grid(evaluation, arguments.output / "comparison.png")
     print(text_table(evaluation.estimates))
     print(f"Means over {evaluation.measured} held-out frames of {evaluation.target}, with 95 % intervals.")
+    if evaluation.edits:
+        print("Edits, what they moved in frames that no training saw, found again from pixels:")
+        print(aligned(edits_rows(evaluation.edits)))
     print(f"Wrote {arguments.output}/: metrics.json, frames.csv, report.html, comparison.png.")
     if arguments.wandb is not None:
         from lit_reenact.evaluation.wandb_log import log_evaluation

@@ -7,7 +7,7 @@ import io
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from lit_reenact.errors import ReenactError
 from lit_reenact.evaluation.ablation_statistics import summarise
+from lit_reenact.evaluation.edit_fidelity import EditFidelity, measure_edits
 from lit_reenact.evaluation.fidelity import measure_motion
 from lit_reenact.evaluation.frame_folder import read_frame_folder
 from lit_reenact.evaluation.heldout import Values, measure
@@ -27,6 +28,7 @@ from lit_reenact.face import load_face_model
 from lit_reenact.inference import Precision, load_generator, read_checkpoint
 from lit_reenact.losses import Lpips
 from lit_reenact.metrics.backbones import OnnxBackbone
+from lit_reenact.networks.generator import Generator
 from lit_reenact.reenactment import TrackedClip, synthesise
 from lit_reenact.rendering.ablations import make_renderer
 from lit_reenact.split import Split, temporal_split
@@ -71,6 +73,7 @@ class Evaluation:
         motion: metric to value and interval of the model's motion; empty if it was not tracked again.
         other_motion: method to the same of the others that move.
         networks: metric to the name of the file whose network it is measured by, of those metrics that need one.
+        edits: what edits moved (``edit_fidelity``); empty if none were tried.
     """
 
     target: str
@@ -85,6 +88,7 @@ class Evaluation:
     motion: dict[str, Estimate]
     other_motion: dict[str, dict[str, Estimate]]
     networks: dict[str, str]
+    edits: EditFidelity = field(default_factory=dict)
 
     @property
     def made(self) -> Tensor:
@@ -102,6 +106,17 @@ class Evaluation:
         return block_length(self.fps, self.measured)
 
 
+def try_edits(target: TrackedClip, checkpoint: Path, device: str = "cpu", progress: bool = True) -> EditFidelity:
+    """What edits move in all frames of the clip that no training saw, the validation part's and the test part's.
+
+    Raises:
+        ReenactError: as ``synthesised``, or no face is found in the frames that the network makes.
+    """
+    generator = load_generator(checkpoint, device, target.track)
+    split = _split(target, checkpoint, generator)
+    return measure_edits(target, generator, range(split.validation.start, split.test.stop), progress=progress)
+
+
 def synthesised(
     target: TrackedClip, checkpoint: Path, device: str = "cpu", precision: Precision = "float32", progress: bool = True
 ) -> Candidate:
@@ -111,14 +126,19 @@ def synthesised(
         ReenactError: as ``load_generator``, or the clip is too short to have a test part.
     """
     generator = load_generator(checkpoint, device, target.track, precision)
-    trained_on = read_checkpoint(checkpoint).get("datamodule_hyper_parameters", {})
-    fractions = tuple(trained_on.get("fractions", (0.7, 0.1)))
-    limit = trained_on.get("training_frames")
-    split = temporal_split(len(target.track), float(target.fps), fractions, generator.shape.span, limit)
+    split = _split(target, checkpoint, generator)
     parameters = target.track.parameters[split.test.start : split.test.stop]
     label = "held-out frames" if progress else None
     chunks = synthesise(generator, target.track, parameters, _cuts_in(target, split.test), label)
     return Candidate(f"checkpoint {checkpoint.name}", split, torch.cat([frames for _, frames, _ in chunks]))
+
+
+def _split(target: TrackedClip, checkpoint: Path, generator: Generator) -> Split:
+    """Of the clip as the checkpoint's training had it."""
+    trained_on = read_checkpoint(checkpoint).get("datamodule_hyper_parameters", {})
+    fractions = tuple(trained_on.get("fractions", (0.7, 0.1)))
+    limit = trained_on.get("training_frames")
+    return temporal_split(len(target.track), float(target.fps), fractions, generator.shape.span, limit)
 
 
 def from_folder(target: TrackedClip, folder: Path) -> Candidate:
@@ -275,6 +295,7 @@ def write_numbers(evaluation: Evaluation, folder: Path) -> None:
         "other_motion": {
             method: {name: _plain(value) for name, value in motion.items()} for method, motion in evaluation.other_motion.items()
         },
+        "edits": {name: {key: _plain(value) for key, value in row.items()} for name, row in evaluation.edits.items()},
     }
     write_whole(folder / "metrics.json", json.dumps(results, indent=2) + "\n")
     write_whole(folder / "frames.csv", _frame_table(evaluation))

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from lit_reenact.evaluation.charts import Line, line_chart
+from lit_reenact.evaluation.edit_fidelity import edits_rows
 from lit_reenact.evaluation.evaluate import MODEL, Evaluation, write_whole
 from lit_reenact.evaluation.heldout import unit
 from lit_reenact.evaluation.page import image, page, section
 from lit_reenact.evaluation.pictures import contact_sheet
 from lit_reenact.evaluation.report import AI_NOTICE
-from lit_reenact.evaluation.table import METRICS, differences_table, metrics_table, motion_table, verdict
+from lit_reenact.evaluation.table import METRICS, differences_table, metrics_table, motion_table, verdict, word_table
 from lit_reenact.metrics.frames import MS_SSIM_SIDE, error_map
 from lit_reenact.provenance import code_version
 from lit_reenact.reenactment import error_picture
@@ -42,8 +43,8 @@ FULL_SCALE = 64
 def write_page(evaluation: Evaluation, path: Path) -> None:
     """Write the page; it needs no other file and makes no request."""
     title = f"{evaluation.target}: held-out frames"
-    parts = [_header(title, evaluation), _numbers(evaluation), _sliders(evaluation), _motion(evaluation), _curves(evaluation)]
-    write_whole(path, page(title, [*parts, _maps(evaluation), *_pictures(evaluation), _facts(evaluation)]))
+    parts = [_header(title, evaluation), _numbers(evaluation), _sliders(evaluation), _motion(evaluation), *_edits(evaluation)]
+    write_whole(path, page(title, [*parts, _curves(evaluation), _maps(evaluation), *_pictures(evaluation), _facts(evaluation)]))
 
 
 def write_grid(evaluation: Evaluation, path: Path) -> None:
@@ -119,6 +120,17 @@ def _motion(evaluation: Evaluation) -> str:
     )
     methods = {MODEL: evaluation.motion, **evaluation.other_motion}
     return section("Does the motion follow?", text, motion_table(methods))
+
+
+def _edits(evaluation: Evaluation) -> list[str]:
+    if not evaluation.edits:
+        return []
+    text = (
+        "<p>The frames that no training saw were made once without an edit and once with each of these, held from beginning to "
+        "end, and tracked again from their pixels alone as one video. Angles and blinks: how much more than without the edit; "
+        "expression: how many times as strong. The second column tells of a closed eye how far it then is shut.</p>"
+    )
+    return [section("Do edits move what they name?", text, word_table(edits_rows(evaluation.edits)))]
 
 
 def _sliders(evaluation: Evaluation) -> str:

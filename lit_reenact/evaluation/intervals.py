@@ -50,6 +50,11 @@ def correlation(means: Tensor) -> Tensor:
     return (xy - x * y) / ((xx - x**2) * (yy - y**2)).sqrt()
 
 
+def ratio(means: Tensor) -> Tensor:
+    """Of the first series' mean to the second's."""
+    return means[..., 0] / means[..., 1]
+
+
 def products(x: Tensor, y: Tensor) -> Tensor:
     """What ``correlation`` needs of two series (T,): (T, 5)."""
     x, y = x.double(), y.double()
@@ -57,7 +62,12 @@ def products(x: Tensor, y: Tensor) -> Tensor:
     return torch.stack([x, y, x**2, y**2, x * y], -1)
 
 
-STATISTICS: dict[str, Statistic] = {"flicker": flicker_of_pair, "blink_f1": blink_f1, "jaw_r": correlation}
+STATISTICS: dict[str, Statistic] = {
+    "flicker": flicker_of_pair,
+    "blink_f1": blink_f1,
+    "jaw_r": correlation,
+    "strength": ratio,
+}
 """Of metrics that are no mean of one series."""
 
 

@@ -152,6 +152,18 @@ def text_table(estimates: Estimates) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of words as columns for a terminal."""
+    widths = [2 + max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("".join(f"{word:<{width}}" for word, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def word_table(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of words as an HTML table; the first are the heads."""
+    heads, *body = rows
+    return _table(heads[1:], [f"<tr>{''.join(f'<td>{escape(word)}</td>' for word in row)}</tr>" for row in body])
+
+
 def _brackets(metric: Metric, value: Estimate) -> str:
     return f"[{number(value.low, metric.decimals)}, {number(value.high, metric.decimals)}]"
 

@@ -104,8 +104,9 @@ def parameters_of(data: TrackDataModule, numbers: Tensor) -> Any:
 
 
 def test_a_varied_frame_shows_what_its_conditioning_shows(folder: Path) -> None:
-    """The synthetic clip is its own diffuse rendering, so bent skin is nearly the rendering of the edited parameters; but the light
-    does not turn with a head, so none turns here.
+    """The synthetic clip is its own diffuse rendering, so bent skin is nearly the rendering of the edited parameters.
+
+    But the light does not turn with a head, so none turns here.
     """
     data = varied(folder, {"turn": 0.0, "shift": 15.0, "gain": 0.5, "close": 0.0})
     numbers = torch.arange(TRAINED, 3 * TRAINED, 7)
