@@ -51,6 +51,15 @@ ROUNDER, ABOVE, BEHIND = 0.12, (15.0, 65.0), (0.0, 60.0)
 """A bare skull is wider than the model's, which is made for what is seen below the hair: by which part, and over which
 millimetres above the middle between the eyes, and behind it, that sets in."""
 
+CENTRE = (0.0, 15.0, -80.0)
+"""Of the skull, mm in head axes: towards it one shrinks that is too large for the person."""
+
+SKULLS = (1.0, 0.95, 0.9, 0.85, 0.8)
+"""Sizes that are tried, as a part of the model's skull."""
+
+OUTSIDE = 0.05
+"""Share of a skull above the forehead that may stick out of the hair: the rest is cut off there."""
+
 BARE = (175, *_RIGHT_CHEEK, 197, *mirrored(_RIGHT_CHEEK[::-1]))
 """FaceMesh points around the cheeks and the chin, where no hair of the head hangs before the skin."""
 
@@ -88,11 +97,12 @@ class Anatomist:
         actor: the person.
         camera: of the working clip.
         size: side of the pictures.
+        skull: how large the bare skull is, as a part of the model's.
     """
 
-    def __init__(self, model: FaceModel, actor: Actor, camera: Camera, size: int) -> None:
+    def __init__(self, model: FaceModel, actor: Actor, camera: Camera, size: int, skull: float = 1.0) -> None:
         self._model, self._size = model, size
-        self._actor = replace(actor, reflectance=bald_reflectance(model, actor), neutral=rounded(actor.neutral))
+        self._actor = replace(actor, reflectance=bald_reflectance(model, actor), neutral=bare_skull(actor.neutral, skull))
         self._renderer = ConditioningRenderer(model, self._actor, camera, size)
 
     def __call__(self, parameters: FaceParameters) -> Anatomy:
@@ -111,11 +121,31 @@ class Anatomist:
         )
 
 
-def rounded(neutral: Tensor) -> Tensor:
-    """A neutral mesh (V, 3) with a rounder skull; the face stays as it is, for it lies in front."""
+def fitting_anatomist(
+    model: FaceModel, actor: Actor, camera: Camera, size: int, parameters: FaceParameters, person: Tensor
+) -> Anatomist:
+    """The one whose skull is the largest that lies within a person's hair.
+
+    Args:
+        model, actor, camera, size: of the ``Anatomist``.
+        parameters: of N frames.
+        person: where the person is seen in them, bool (N, size, size), hair and all.
+    """
+    for skull in SKULLS:
+        anatomist = Anatomist(model, actor, camera, size, skull)
+        anatomy = anatomist(parameters)
+        above = anatomy.head & anatomy.on_top
+        if (above & ~person).sum() <= OUTSIDE * above.sum():
+            break
+    return anatomist
+
+
+def bare_skull(neutral: Tensor, size: float = 1.0) -> Tensor:
+    """A neutral mesh (V, 3) with a rounder skull of some size; the face stays as it is, for it lies in front."""
     _, up, ahead = neutral.unbind(-1)
-    share = _ramp(up, *ABOVE) * _ramp(-ahead, *BEHIND)
-    return neutral * torch.stack([1 + ROUNDER * share, torch.ones_like(up), torch.ones_like(up)], -1)
+    share = (_ramp(up, *ABOVE) * _ramp(-ahead, *BEHIND))[:, None]
+    centre, wider = neutral.new_tensor(CENTRE), neutral.new_tensor([1 + ROUNDER, 1.0, 1.0])
+    return torch.lerp(neutral, centre + size * (neutral * wider - centre), share)
 
 
 def _ramp(values: Tensor, start: float, stop: float) -> Tensor:

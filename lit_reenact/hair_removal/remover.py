@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lit_reenact.face import FaceModel
-from lit_reenact.hair_removal.anatomy import Anatomist, Anatomy
+from lit_reenact.hair_removal.anatomy import Anatomy, fitting_anatomist
 from lit_reenact.hair_removal.background import background_plate
 from lit_reenact.hair_removal.person import Mask, PersonSegmenter, grown, shrunk
 from lit_reenact.schema import FaceParameters, Track
@@ -51,14 +51,16 @@ class HairRemover:
 
     def __init__(self, model: FaceModel, track: Track, reader: FrameReader, size: int) -> None:
         self.margin = max(1, round(MARGIN * size))
-        self.anatomy, self.person = Anatomist(model, track.actor, track.camera, size), PersonSegmenter()
+        self.person = PersonSegmenter()
         self._feather = FEATHER * size
         valid = track.valid.nonzero().squeeze(1)
         numbers = valid[spread_evenly(len(valid), LEARNED_FROM)]
         frames = resize_frames(reader.read(numbers.tolist()), size)
         person = self.person(frames)
         self.plate = background_plate(frames, grown(person, 2 * self.margin))
-        self._learn_colours(frames, person, self.anatomy(track.parameters[numbers]))
+        shown = track.parameters[numbers]
+        self.anatomy = fitting_anatomist(model, track.actor, track.camera, size, shown, person)
+        self._learn_colours(frames, person, self.anatomy(shown))
 
     def _learn_colours(self, frames: Tensor, person: Tensor, anatomy: Anatomy) -> None:
         """The usual skin and hair, the latter if there is any over the face; and whether hair differs from the clothes."""

@@ -14,12 +14,13 @@ import torch
 
 from lit_reenact.face import load_face_model
 from lit_reenact.hair_removal import HairRemover, remover
-from lit_reenact.hair_removal.anatomy import Anatomist, bald_reflectance, rounded
+from lit_reenact.hair_removal.anatomy import Anatomist, bald_reflectance, bare_skull, fitting_anatomist
 from lit_reenact.hair_removal.background import background_plate
 from lit_reenact.hair_removal.person import PersonSegmenter, grown, shrunk
 from lit_reenact.rendering.conditioning import ConditioningRenderer
+from lit_reenact.schema import Camera
 from lit_reenact.video import FrameReader, VideoWriter
-from tests.factories import make_actor, make_track
+from tests.factories import make_actor, make_parameters, make_track
 
 SIZE, FRAMES = 128, 32
 MODEL = load_face_model("builtin")
@@ -67,7 +68,23 @@ def test_a_bald_head_has_the_skin_of_the_cheeks() -> None:
 def test_a_bare_skull_is_wider_than_the_models_and_the_face_is_not() -> None:
     points = torch.tensor([[70.0, 80, -90], [-70, 80, -90], [60, 60, 10], [75, 0, -90], [0, 110, -90]])
     wider = torch.tensor([[78.4, 80, -90], [-78.4, 80, -90], [60, 60, 10], [75, 0, -90], [0, 110, -90]])
-    torch.testing.assert_close(rounded(points), wider)
+    torch.testing.assert_close(bare_skull(points), wider)
+
+
+def test_a_smaller_skull_is_nearer_to_its_centre_and_the_face_is_not() -> None:
+    points = torch.tensor([[0.0, 115, -80], [0, 15, -180], [60, 60, 10]])
+    smaller = torch.tensor([[0.0, 105, -80], [0, 15, -180], [60, 60, 10]])  # what is not above the eyes stays too
+    torch.testing.assert_close(bare_skull(points, 0.9), smaller)
+
+
+def test_a_skull_lies_within_the_hair() -> None:
+    """An outline that is a smaller skull's own is found, and that size, not one that leaves room."""
+    actor, camera = make_actor(MODEL), Camera(focal=4.5 * SIZE, width=SIZE, height=SIZE)
+    parameters = make_parameters(MODEL, 6)
+    for size in (1.0, 0.8):
+        person = Anatomist(MODEL, actor, camera, SIZE, size)(parameters).head
+        found = fitting_anatomist(MODEL, actor, camera, SIZE, parameters, person)(parameters)
+        assert torch.equal(found.head, person)
 
 
 def test_an_evened_outline_loses_its_corners_alone() -> None:
