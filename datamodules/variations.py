@@ -55,7 +55,7 @@ class Variations:
 
     @property
     def name(self) -> str:
-        """Of their files: those of other settings may be in use beside them."""
+        """That tells their files from those of other settings."""
         return "varied-" + hashlib.sha256(repr(replace(self, share=0.5)).encode()).hexdigest()[:8]
 
     def weighted(self, weights: Tensor) -> Tensor:

@@ -101,14 +101,20 @@ class VariedClip:
     @cached_property
     def conditioning_file(self) -> CacheFile:
         subject = self.subject
-        prefix = f"{self.variations.name}-conditioning"
-        return conditioning_cache(self.track, subject.folder, subject.image_size, subject.conditioning, prefix)
+        return conditioning_cache(
+            self.track, subject.folder, subject.image_size, subject.conditioning, f"{self._prefix}-conditioning"
+        )
 
     @cached_property
     def frame_file(self) -> CacheFile:
         size = self.subject.image_size
         digest = scene_digest(self.track, f"{size} {self.track.info.clip_sha256}")
-        return CacheFile(self.subject.folder, f"{self.variations.name}-frames-{size}", digest, (len(self.track), size, size, 3))
+        return CacheFile(self.subject.folder, f"{self._prefix}-frames-{size}", digest, (len(self.track), size, size, 3))
+
+    @property
+    def _prefix(self) -> str:
+        """Of the files: those of other settings, or of a training on less footage, may be in use beside them."""
+        return f"{self.variations.name}-{self.length}"
 
     def part(self, own: Part) -> Part:
         """A training part that begins with the first frame of its clip, and the variations after it.
