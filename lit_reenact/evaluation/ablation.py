@@ -27,6 +27,8 @@ QUESTIONS = {
     "model.lambda_": "losses",
     "model.discriminator_": "discriminator",
     "data.training_frames": "footage",
+    "data.variations.": "augmentation",
+    "data.augmentation.": "augmentation",
     "tracker.": "tracker",
 }
 """What an ablation asks for, by how the names of its settings begin. They are told together, in one figure."""

@@ -51,7 +51,7 @@ def landmarks_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_questions_that_are_asked() -> None:
-    asked = {"", "conditioning", "window", "losses", "discriminator", "footage", "tracker", "earlier approaches"}
+    asked = {"", "conditioning", "window", "losses", "discriminator", "footage", "tracker", "earlier approaches", "augmentation"}
     assert {ablation.question for ablation in ABLATIONS} >= asked
     assert {len(ablation.changes) for ablation in ABLATIONS if ablation.question == "window"} == {1}
 
