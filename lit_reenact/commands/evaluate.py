@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 
 from lit_reenact.commands.common import Commands, device_of
@@ -61,7 +60,8 @@ def add(commands: Commands) -> None:
         "--edits",
         action="store_true",
         help="also edit all that the checkpoint was not trained on (turn the head, look aside, close an eye, a stronger "
-        "expression), track the result again and tell what moved; wants --checkpoint",
+        "expression), track the result again and tell what moved, and beside it what is found where the real frames are bent so; "
+        "wants --checkpoint",
     )
     parser.add_argument(
         "--identity-model",
@@ -100,7 +100,7 @@ def named_folder(word: str) -> tuple[str, Path]:
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out; returns its exit code."""
     from lit_reenact.evaluation.edit_fidelity import edits_rows
-    from lit_reenact.evaluation.evaluate import beside, evaluate, from_folder, synthesised, try_edits, write_numbers
+    from lit_reenact.evaluation.evaluate import beside, evaluate, from_folder, synthesised, with_edits, write_numbers
     from lit_reenact.evaluation.evaluation_page import write_grid, write_page
     from lit_reenact.evaluation.table import aligned, text_table
     from lit_reenact.metrics.backbones import OnnxBackbone
@@ -118,7 +118,7 @@ def run(arguments: argparse.Namespace) -> int:
     others = beside(target, candidate, dict(arguments.also))
     evaluation = evaluate(target, candidate, track_again=arguments.retrack, others=others, networks=networks)
     if arguments.edits:
-        evaluation = replace(evaluation, edits=try_edits(target, arguments.checkpoint, device_of(arguments.device)))
+        evaluation = with_edits(evaluation, target, arguments.checkpoint, device_of(arguments.device))
     arguments.output.mkdir(parents=True, exist_ok=True)
     write_numbers(evaluation, arguments.output)
     write_page(evaluation, arguments.output / "report.html")
@@ -126,8 +126,10 @@ def run(arguments: argparse.Namespace) -> int:
     print(text_table(evaluation.estimates))
     print(f"Means over {evaluation.measured} held-out frames of {evaluation.target}, with 95 % intervals.")
     if evaluation.edits:
-        print("Edits, what they moved in frames that no training saw, found again from pixels:")
+        print("What edits moved in frames that no training saw, found again from pixels:")
         print(aligned(edits_rows(evaluation.edits)))
+        print("The same where the real frames are bent to show the edits, which is how much of them can be found:")
+        print(aligned(edits_rows(evaluation.bent_edits)))
     print(f"Wrote {arguments.output}/: metrics.json, frames.csv, report.html, comparison.png.")
     if arguments.wandb is not None:
         from lit_reenact.evaluation.wandb_log import log_evaluation

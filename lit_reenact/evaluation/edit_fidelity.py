@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -22,8 +22,9 @@ from lit_reenact.geometry import axis_angle_to_matrix, matrix_to_euler
 from lit_reenact.networks.generator import Generator
 from lit_reenact.provenance import ai_generated_tags
 from lit_reenact.reenactment import OUTPUT_CRF, TrackedClip, synthesise
+from lit_reenact.rendering.mesh_warp import MeshWarp
 from lit_reenact.schema import FaceParameters, Track
-from lit_reenact.video import VideoWriter
+from lit_reenact.video import VideoWriter, resize_frames
 
 
 @dataclass(frozen=True)
@@ -67,42 +68,75 @@ UNITS = {
 }
 """Of the measures, in the order in which they are shown."""
 
+AT_ONCE = 16
+"""Frames bent at once."""
+
+Make = Callable[[FaceParameters], Iterable[Tensor]]
+"""The frames, uint8 (n, S, S, 3) at a time, that show the parameters of all frames of a part."""
+
 EditFidelity = dict[str, dict[str, Estimate]]
 """Name of a probe to measure to how much it changed (``expression``: how many times as strong it is); ``blink_left_level`` and
 ``blink_right_level`` are what the blinks then are."""
 
 
-def measure_edits(
-    target: TrackedClip, generator: Generator, frames: range, probes: Sequence[Probe] = PROBES, progress: bool = True
-) -> EditFidelity:
-    """Edit a part of a clip in several ways and find out what moved.
-
-    The part as the network makes it without an edit, and with each of them, is tracked as one video with cuts between: what
-    the tracker learns of the person is then the same for all.
+def network_edits(target: TrackedClip, generator: Generator, frames: range, progress: bool = True) -> EditFidelity:
+    """Edit a part of a clip in several ways, have a network make the frames, and find out what moved.
 
     Args:
         target: the clip.
         generator: trained on it.
         frames: numbers of the part, none of which was trained on if the result is to say anything.
-        probes: the edits.
         progress: whether to show progress bars.
 
     Raises:
         ReenactError: no face is found in the frames that the network makes.
     """
+    cuts, label = _cuts(target, frames), "edited frames" if progress else None
+
+    def made(edited: FaceParameters) -> Iterator[Tensor]:
+        return (chunk for _, chunk, _ in synthesise(generator, target.track, edited, cuts, label))
+
+    return _measure_edits(target, frames, made, PROBES, progress)
+
+
+def bent_edits(target: TrackedClip, frames: range, size: int, progress: bool = True) -> EditFidelity:
+    """The same where the real frames are bent by the face mesh to show the edits: how much of them this measure can find at all.
+
+    A tracker that holds unlikely faces for unlikely passes on less of an exaggeration than there is. Gaze is left out: no mesh
+    moves it.
+
+    Args:
+        target, frames, progress: see ``network_edits``.
+        size: of the frames in pixels.
+    """
     track = target.track
+    own, real = track.parameters[frames.start : frames.stop], target.read(frames, track.camera.width)
+    warp = MeshWarp(load_face_model(track.info.face_model), track.actor, track.camera)
+
+    def made(edited: FaceParameters) -> Iterator[Tensor]:
+        for start in range(0, len(frames), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            yield resize_frames(warp(real[part], own[part], edited[part]), size)
+
+    probes = [probe for probe in PROBES if not probe.measure.startswith("gaze")]
+    return _measure_edits(target, frames, made, probes, progress)
+
+
+def _measure_edits(target: TrackedClip, frames: range, made: Make, probes: Sequence[Probe], progress: bool) -> EditFidelity:
+    """What an edit moves in the frames that are made of it.
+
+    The part without an edit, and with each of them, is tracked as one video with cuts between: what the tracker learns of the
+    person is then the same for all.
+    """
+    track, cuts = target.track, _cuts(target, frames)
     parameters = track.parameters[frames.start : frames.stop]
     versions = [parameters, *(_edited(parameters, probe, track) for probe in probes)]
-    cuts = [cut - frames.start for cut in track.info.cuts if cut in frames[1:]]
     borders = [start + cut for start in range(0, len(versions) * len(frames), len(frames)) for cut in (0, *cuts)]
     with tempfile.TemporaryDirectory() as folder:
         video = Path(folder) / "edits.mp4"
         with VideoWriter(video, target.fps, tags=ai_generated_tags("edits of one part of a clip"), crf=OUTPUT_CRF) as writer:
-            for version, edited in enumerate(versions):
-                label = f"edit {version} of {len(probes)}" if progress else None
-                for _, made, _ in synthesise(generator, track, edited, tuple(cuts), label):
-                    for frame in made:
-                        writer.write(frame)
+            for frame in (frame for version in versions for chunk in made(version) for frame in chunk):
+                writer.write(frame)
         return compare_edits(retrack(video, progress, tuple(borders[1:])), len(frames), probes)
 
 
@@ -157,6 +191,11 @@ def edits_rows(found: Mapping[str, Mapping[str, Estimate]]) -> list[list[str]]:
 def _word(measure: str, value: float, sign: str = "") -> str:
     decimals = 1 if UNITS[measure] == "degrees" else 2
     return number(value, decimals, "" if measure == "expression" else sign)
+
+
+def _cuts(target: TrackedClip, frames: range) -> tuple[int, ...]:
+    """Cuts within a part of the clip, counted from its start."""
+    return tuple(cut - frames.start for cut in target.track.info.cuts if cut in frames[1:])
 
 
 def _edited(parameters: FaceParameters, probe: Probe, track: Track) -> FaceParameters:

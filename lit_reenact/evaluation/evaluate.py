@@ -7,7 +7,7 @@ import io
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lit_reenact.errors import ReenactError
 from lit_reenact.evaluation.ablation_statistics import summarise
-from lit_reenact.evaluation.edit_fidelity import EditFidelity, measure_edits
+from lit_reenact.evaluation.edit_fidelity import EditFidelity, bent_edits, network_edits
 from lit_reenact.evaluation.fidelity import measure_motion
 from lit_reenact.evaluation.frame_folder import read_frame_folder
 from lit_reenact.evaluation.heldout import Values, measure
@@ -73,7 +73,8 @@ class Evaluation:
         motion: metric to value and interval of the model's motion; empty if it was not tracked again.
         other_motion: method to the same of the others that move.
         networks: metric to the name of the file whose network it is measured by, of those metrics that need one.
-        edits: what edits moved (``edit_fidelity``); empty if none were tried.
+        edits: what edits moved in frames of the network (``edit_fidelity``); empty if none were tried.
+        bent_edits: the same of the real frames, bent: how much of an edit can be found.
     """
 
     target: str
@@ -89,6 +90,7 @@ class Evaluation:
     other_motion: dict[str, dict[str, Estimate]]
     networks: dict[str, str]
     edits: EditFidelity = field(default_factory=dict)
+    bent_edits: EditFidelity = field(default_factory=dict)
 
     @property
     def made(self) -> Tensor:
@@ -106,15 +108,22 @@ class Evaluation:
         return block_length(self.fps, self.measured)
 
 
-def try_edits(target: TrackedClip, checkpoint: Path, device: str = "cpu", progress: bool = True) -> EditFidelity:
-    """What edits move in all frames of the clip that no training saw, the validation part's and the test part's.
+def with_edits(
+    evaluation: Evaluation, target: TrackedClip, checkpoint: Path, device: str = "cpu", progress: bool = True
+) -> Evaluation:
+    """The evaluation of a checkpoint, and what edits move in all frames of the clip that no training saw.
 
     Raises:
         ReenactError: as ``synthesised``, or no face is found in the frames that the network makes.
     """
     generator = load_generator(checkpoint, device, target.track)
     split = _split(target, checkpoint, generator)
-    return measure_edits(target, generator, range(split.validation.start, split.test.stop), progress=progress)
+    unseen = range(split.validation.start, split.test.stop)
+    return replace(
+        evaluation,
+        edits=network_edits(target, generator, unseen, progress),
+        bent_edits=bent_edits(target, unseen, generator.image_size, progress),
+    )
 
 
 def synthesised(
@@ -276,9 +285,6 @@ def write_numbers(evaluation: Evaluation, folder: Path) -> None:
 
     The same frames give the same files, byte for byte.
     """
-    methods = {
-        method: {name: _plain(value) for name, value in metrics.items()} for method, metrics in evaluation.estimates.items()
-    }
     results = {
         "target": evaluation.target,
         "origin": evaluation.origin,
@@ -287,15 +293,12 @@ def write_numbers(evaluation: Evaluation, folder: Path) -> None:
         "size": evaluation.real.shape[1],
         "interval": {"level": LEVEL, "samples": SAMPLES, "block_frames": evaluation.block},
         **({"networks": evaluation.networks} if evaluation.networks else {}),
-        "methods": methods,
-        "differences": {
-            method: {name: _plain(value) for name, value in row.items()} for method, row in evaluation.differences.items()
-        },
+        "methods": _plain_rows(evaluation.estimates),
+        "differences": _plain_rows(evaluation.differences),
         "motion": {name: _plain(value) for name, value in evaluation.motion.items()},
-        "other_motion": {
-            method: {name: _plain(value) for name, value in motion.items()} for method, motion in evaluation.other_motion.items()
-        },
-        "edits": {name: {key: _plain(value) for key, value in row.items()} for name, row in evaluation.edits.items()},
+        "other_motion": _plain_rows(evaluation.other_motion),
+        "edits": _plain_rows(evaluation.edits),
+        "bent_edits": _plain_rows(evaluation.bent_edits),
     }
     write_whole(folder / "metrics.json", json.dumps(results, indent=2) + "\n")
     write_whole(folder / "frames.csv", _frame_table(evaluation))
@@ -325,6 +328,10 @@ def _frame_table(evaluation: Evaluation) -> str:
 def _where(known: Tensor, metrics: dict[str, Tensor]) -> dict[str, Tensor]:
     """The values (N, ...) of frames that count, bool (N,); NaN in the others."""
     return {name: torch.where(known.view(-1, *[1] * (series.ndim - 1)), series, torch.nan) for name, series in metrics.items()}
+
+
+def _plain_rows(rows: Mapping[str, Mapping[str, Estimate]]) -> dict[str, dict[str, dict[str, float | None]]]:
+    return {name: {key: _plain(value) for key, value in row.items()} for name, row in rows.items()}
 
 
 def _plain(value: Estimate) -> dict[str, float | None]:

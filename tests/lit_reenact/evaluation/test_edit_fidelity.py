@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,14 @@ import pytest
 import torch
 
 from lit_reenact.cli import main
-from lit_reenact.evaluation.edit_fidelity import PROBES, UNITS, Probe, compare_edits, edits_rows
+from lit_reenact.demo.clips import ensure_embedded_clip
+from lit_reenact.evaluation import evaluate
+from lit_reenact.evaluation.edit_fidelity import PROBES, UNITS, EditFidelity, Probe, bent_edits, compare_edits, edits_rows
 from lit_reenact.face import load_face_model
+from lit_reenact.reenactment import TrackedClip
 from lit_reenact.schema import FaceParameters, Landmarks, Track
-from tests.factories import make_parameters, make_track
+from lit_reenact.tracking.tracker import track_video
+from tests.factories import make_module, make_parameters, make_track
 
 FRAMES = 40
 
@@ -88,3 +93,52 @@ def test_pictures_cannot_be_edited(tmp_path: Path, capsys: pytest.CaptureFixture
     assert code == 2
     assert "--edits wants --checkpoint" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_the_command_tells_both_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is tracked again is known here: heads turned by 4 degrees where the network makes the frames, 5 where they are bent."""
+    folder = tmp_path / "track"
+    folder.mkdir()
+    track = make_track(folder, frames=70)
+    before = plain()
+
+    def turned(degrees: float) -> EditFidelity:
+        after = before.replace(rotation=before.rotation + torch.tensor([0.0, math.radians(degrees), 0.0]))
+        return compare_edits(made(tmp_path, [before, after]), FRAMES, PROBES[:1])
+
+    unseen = []
+    monkeypatch.setattr(evaluate, "network_edits", lambda target, generator, frames, progress: unseen.append(frames) or turned(4))
+    monkeypatch.setattr(evaluate, "bent_edits", lambda target, frames, size, progress: unseen.append(frames) or turned(5))
+    module = make_module(window=1)
+    state = {"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}
+    info = track.info
+    state["TrackDataModule"] = {"source": [info.source], "clip_sha256": [info.clip_sha256]}
+    torch.save(state, tmp_path / "best.ckpt")
+    words = ["--target", str(folder), "--checkpoint", str(tmp_path / "best.ckpt"), "--edits", "-o", str(tmp_path / "out")]
+    assert main(["evaluate", *words, "--device", "cpu"]) == 0
+    assert unseen == [range(54, 70)] * 2  # 70 % are for training, and a second (5 frames) is left out
+    results = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert results["edits"]["head_yaw=5"]["yaw"]["mean"] == pytest.approx(4, abs=1e-3)
+    assert results["bent_edits"]["head_yaw=5"]["yaw"]["mean"] == pytest.approx(5, abs=1e-3)
+    told, page = capsys.readouterr().out, (tmp_path / "out" / "report.html").read_text()
+    for text in (told, page):
+        assert text.index("4.0 [4.0, 4.0]") < text.index("5.0 [5.0, 5.0]")
+
+
+@pytest.mark.slow
+def test_real_frames_that_are_bent_show_the_edits(tmp_path: Path) -> None:
+    """Found by a landmark detector that knows nothing of the mesh by which they were bent."""
+    clip = ensure_embedded_clip("tiny", tmp_path)
+    track_video(clip, tmp_path / "track", progress=False)
+    target = TrackedClip.load(tmp_path / "track")
+    found = bent_edits(target, range(len(target.track)), target.track.camera.width, progress=False)
+    assert "gaze_yaw=10" not in found
+    assert found["head_yaw=10"]["yaw"].value == pytest.approx(10, abs=3)
+    assert found["head_pitch=5"]["pitch"].value == pytest.approx(5, abs=2)
+    for side, other in (("left", "right"), ("right", "left")):
+        values = found[f"close_{side}_eye=1"]
+        assert values[f"blink_{side}"].value > 0.25
+        assert abs(values[f"blink_{other}"].value) < 0.1
+    assert 1.1 < found["expression_gain=1.5"]["expression"].value < 1.7
