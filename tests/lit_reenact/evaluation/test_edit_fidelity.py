@@ -98,7 +98,7 @@ def test_pictures_cannot_be_edited(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_the_command_tells_both_tables(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is tracked again is known here: heads turned by 4 degrees where the network makes the frames, 5 where they are bent."""
+    """What is tracked again is known here: heads turn by 4 degrees where the network makes the frames, 5 where they are bent."""
     folder = tmp_path / "track"
     folder.mkdir()
     track = make_track(folder, frames=70)
