@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from lit_reenact.edit import apply_sliders, neck_of
+from lit_reenact.evaluation.fidelity import found_again
 from lit_reenact.evaluation.intervals import Estimate, estimate
-from lit_reenact.evaluation.motion import retrack
 from lit_reenact.evaluation.table import number
 from lit_reenact.face import load_face_model
 from lit_reenact.face.eyelids import BLINKS
 from lit_reenact.geometry import axis_angle_to_matrix, matrix_to_euler
 from lit_reenact.networks.generator import Generator
-from lit_reenact.provenance import ai_generated_tags
-from lit_reenact.reenactment import OUTPUT_CRF, TrackedClip, synthesise
+from lit_reenact.reenactment import TrackedClip, synthesise
 from lit_reenact.rendering.mesh_warp import MeshWarp
 from lit_reenact.schema import FaceParameters, Track
-from lit_reenact.video import VideoWriter, resize_frames
+from lit_reenact.video import resize_frames
 
 
 @dataclass(frozen=True)
@@ -132,12 +129,9 @@ def _measure_edits(target: TrackedClip, frames: range, made: Make, probes: Seque
     parameters = track.parameters[frames.start : frames.stop]
     versions = [parameters, *(_edited(parameters, probe, track) for probe in probes)]
     borders = [start + cut for start in range(0, len(versions) * len(frames), len(frames)) for cut in (0, *cuts)]
-    with tempfile.TemporaryDirectory() as folder:
-        video = Path(folder) / "edits.mp4"
-        with VideoWriter(video, target.fps, tags=ai_generated_tags("edits of one part of a clip"), crf=OUTPUT_CRF) as writer:
-            for frame in (frame for version in versions for chunk in made(version) for frame in chunk):
-                writer.write(frame)
-        return compare_edits(retrack(video, progress, tuple(borders[1:])), len(frames), probes)
+    made_frames = (frame for version in versions for chunk in made(version) for frame in chunk)
+    found = found_again(made_frames, target.fps, tuple(borders[1:]), progress)
+    return compare_edits(found, len(frames), probes)
 
 
 def compare_edits(track: Track, count: int, probes: Sequence[Probe] = PROBES) -> EditFidelity:

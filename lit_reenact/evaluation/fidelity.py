@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
@@ -43,12 +44,27 @@ def measure_motion(
     """
     count = len(real)
     both = (*cuts, count, *(count + cut for cut in cuts))
+    return compare_motion(found_again(torch.cat([real, made]), fps, both, progress), count)
+
+
+def found_again(frames: Iterable[Tensor], fps: Fraction, cuts: tuple[int, ...] = (), progress: bool = True) -> Track:
+    """Track made frames from their pixels alone, as they are in a video.
+
+    Args:
+        frames: uint8 (S, S, 3) each.
+        fps: frames per second.
+        cuts: the first frame after every cut in them.
+        progress: whether to show progress bars.
+
+    Raises:
+        ReenactError: no face is found.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        video = Path(folder) / "real_then_made.mp4"
-        with VideoWriter(video, fps, tags=ai_generated_tags("real frames, then made ones"), crf=OUTPUT_CRF) as writer:
-            for frame in torch.cat([real, made]):
+        video = Path(folder) / "made.mp4"
+        with VideoWriter(video, fps, tags=ai_generated_tags("made frames"), crf=OUTPUT_CRF) as writer:
+            for frame in frames:
                 writer.write(frame)
-        return compare_motion(retrack(video, progress, both), count)
+        return retrack(video, progress, cuts)
 
 
 def compare_motion(track: Track, count: int) -> dict[str, Tensor]:
