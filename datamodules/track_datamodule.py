@@ -187,10 +187,10 @@ class TrackDataModule(LightningDataModule):
             frames.ensure()
             if self.rendering == "cache":
                 ensure_cache(subject.conditioning_file, subject.renderer.to(device), subject.track.parameters)
-        for subject, varied in zip(self.subjects, self.varied, strict=False):
+        for varied in self.varied:
             varied.ensure_frames()
             if self.rendering == "cache":
-                ensure_cache(varied.conditioning_file, subject.renderer.to(device), varied.parameters)
+                ensure_cache(varied.conditioning_file, varied.subject.renderer.to(device), varied.parameters)
 
     def setup(self, stage: str | None = None) -> None:
         """Make the datasets of all three parts.

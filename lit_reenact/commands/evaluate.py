@@ -128,7 +128,7 @@ def run(arguments: argparse.Namespace) -> int:
     if evaluation.edits:
         print("What edits moved in frames that no training saw, found again from pixels:")
         print(aligned(edits_rows(evaluation.edits)))
-        print("The same where the real frames are bent to show the edits, which is how much of them can be found:")
+        print("The same without a network, where the real frames are bent by the face mesh to show the edits:")
         print(aligned(edits_rows(evaluation.bent_edits)))
     print(f"Wrote {arguments.output}/: metrics.json, frames.csv, report.html, comparison.png.")
     if arguments.wandb is not None:

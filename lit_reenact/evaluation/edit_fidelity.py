@@ -88,7 +88,7 @@ def network_edits(target: TrackedClip, generator: Generator, frames: range, prog
     Raises:
         ReenactError: no face is found in the frames that the network makes.
     """
-    cuts, label = _cuts(target, frames), "edited frames" if progress else None
+    cuts, label = target.cuts_in(frames), "edited frames" if progress else None
 
     def made(edited: FaceParameters) -> Iterator[Tensor]:
         return (chunk for _, chunk, _ in synthesise(generator, target.track, edited, cuts, label))
@@ -97,10 +97,10 @@ def network_edits(target: TrackedClip, generator: Generator, frames: range, prog
 
 
 def bent_edits(target: TrackedClip, frames: range, size: int, progress: bool = True) -> EditFidelity:
-    """The same where the real frames are bent by the face mesh to show the edits: how much of them this measure can find at all.
+    """The same where the real frames are bent by the face mesh to show the edits: what the measure finds without a network.
 
-    A tracker that holds unlikely faces for unlikely passes on less of an exaggeration than there is. Gaze is left out: no mesh
-    moves it.
+    A tracker that holds unlikely faces for unlikely passes on less of an exaggeration than there is. It is no upper bound:
+    bending draws nothing new, so an eye that it shuts still shows a streak of its ball. Gaze is left out: no mesh moves it.
 
     Args:
         target, frames, progress: see ``network_edits``.
@@ -125,7 +125,7 @@ def _measure_edits(target: TrackedClip, frames: range, made: Make, probes: Seque
     The part without an edit, and with each of them, is tracked as one video with cuts between: what the tracker learns of the
     person is then the same for all.
     """
-    track, cuts = target.track, _cuts(target, frames)
+    track, cuts = target.track, target.cuts_in(frames)
     parameters = track.parameters[frames.start : frames.stop]
     versions = [parameters, *(_edited(parameters, probe, track) for probe in probes)]
     borders = [start + cut for start in range(0, len(versions) * len(frames), len(frames)) for cut in (0, *cuts)]
@@ -185,11 +185,6 @@ def edits_rows(found: Mapping[str, Mapping[str, Estimate]]) -> list[list[str]]:
 def _word(measure: str, value: float, sign: str = "") -> str:
     decimals = 1 if UNITS[measure] == "degrees" else 2
     return number(value, decimals, "" if measure == "expression" else sign)
-
-
-def _cuts(target: TrackedClip, frames: range) -> tuple[int, ...]:
-    """Cuts within a part of the clip, counted from its start."""
-    return tuple(cut - frames.start for cut in target.track.info.cuts if cut in frames[1:])
 
 
 def _edited(parameters: FaceParameters, probe: Probe, track: Track) -> FaceParameters:

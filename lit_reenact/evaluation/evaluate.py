@@ -74,7 +74,7 @@ class Evaluation:
         other_motion: method to the same of the others that move.
         networks: metric to the name of the file whose network it is measured by, of those metrics that need one.
         edits: what edits moved in frames of the network (``edit_fidelity``); empty if none were tried.
-        bent_edits: the same of the real frames, bent: how much of an edit can be found.
+        bent_edits: the same of the real frames, bent, without a network.
     """
 
     target: str
@@ -138,7 +138,7 @@ def synthesised(
     split = _split(target, checkpoint, generator)
     parameters = target.track.parameters[split.test.start : split.test.stop]
     label = "held-out frames" if progress else None
-    chunks = synthesise(generator, target.track, parameters, _cuts_in(target, split.test), label)
+    chunks = synthesise(generator, target.track, parameters, target.cuts_in(split.test), label)
     return Candidate(f"checkpoint {checkpoint.name}", split, torch.cat([frames for _, frames, _ in chunks]))
 
 
@@ -220,7 +220,7 @@ def evaluate(
             estimates[method]["fid"] = Estimate(distance, math.nan, math.nan)  # of all frames together: drawn anew it is another
     moving = {method: frames for method, frames in outputs.items() if method != STILL} if track_again else {}
     motion = {
-        method: _estimates(measure_motion(frames, real, target.fps, _cuts_in(target, test), progress), fps)
+        method: _estimates(measure_motion(frames, real, target.fps, target.cuts_in(test), progress), fps)
         for method, frames in moving.items()
     }
     return Evaluation(
@@ -275,7 +275,7 @@ def measure_frames(target: TrackedClip, test: range, real: Tensor, outputs: Mapp
     regions = renderer.regions(track.parameters[test.start : test.stop])
     values = measure(outputs, real, regions, _trained_lpips())
     follows = torch.ones(len(test), dtype=torch.bool)
-    follows[[0, *_cuts_in(target, test)]] = False
+    follows[[0, *target.cuts_in(test)]] = False
     steadiness = measure_steadiness(outputs, real, follows)
     return {method: _where(known, metrics | steadiness[method]) for method, metrics in values.items()}
 
@@ -338,11 +338,6 @@ def _plain(value: Estimate) -> dict[str, float | None]:
     """What JSON can hold: no infinity, no NaN."""
     names = {"mean": value.value, "low": value.low, "high": value.high}
     return {name: round(number, 6) if math.isfinite(number) else None for name, number in names.items()}
-
-
-def _cuts_in(target: TrackedClip, frames: range) -> tuple[int, ...]:
-    """Cuts within a part of the clip, counted from its start."""
-    return tuple(cut - frames.start for cut in target.track.info.cuts if cut in frames[1:])
 
 
 def _trained_lpips() -> Lpips | None:

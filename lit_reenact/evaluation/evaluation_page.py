@@ -131,9 +131,10 @@ def _edits(evaluation: Evaluation) -> list[str]:
         "expression: how many times as strong. The second column tells of a closed eye how far it then is shut.</p>"
     )
     bent = (
-        "<h3>How much of it can be found</h3>"
-        '<p class="quiet">The same where the real frames are bent by the face mesh to show the edits: a tracker takes extreme '
-        "faces for less extreme ones, so an edit that is shown in full is not found in full.</p>"
+        "<h3>The same without a network</h3>"
+        '<p class="quiet">Here the real frames are bent by the face mesh to show the edits: a tracker takes extreme faces for '
+        "less extreme ones, so an exaggeration that is shown in full is not found in full. It is no upper bound: an eye that is "
+        "bent shut still shows a streak of its ball.</p>"
     )
     made, real = (word_table(edits_rows(found)) for found in (evaluation.edits, evaluation.bent_edits))
     return [section("Do edits move what they name?", text, made, bent, real)]

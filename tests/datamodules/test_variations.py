@@ -143,6 +143,7 @@ def test_they_are_the_same_wherever_they_are_rendered(folder: Path, rendering: R
         assert torch.equal(first.number, second.number)
         assert torch.equal(first.frame, second.frame)
         assert torch.equal(first.region, second.region)
+        assert torch.equal(first.conditioning, second.conditioning)
 
 
 def test_they_are_made_once_and_those_of_other_settings_stay(folder: Path) -> None:
