@@ -13,12 +13,12 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_warn
 
-from callbacks.checkpoint import BatchStepCheckpoint
-from callbacks.reenactment_video import ReenactmentVideo
-from lit_reenact.module import ReenactModule
-from lit_reenact.reenactment import TrackedClip
-from lit_reenact.run_folder import RunFolder
+from lit_reenact.callbacks.checkpoint import BatchStepCheckpoint
+from lit_reenact.callbacks.reenactment_video import ReenactmentVideo
+from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.tracking.trackfile import TRACK_NAME, load_track
+from lit_reenact.training.module import ReenactModule
+from lit_reenact.training.run_folder import RunFolder
 
 Kind = Literal["track", "model", "video"]
 

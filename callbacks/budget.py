@@ -6,7 +6,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, Trainer
 
-from lit_reenact.module import ReenactModule
+from lit_reenact.training.module import ReenactModule
 
 
 def budget_of(trainer: Trainer) -> int | None:

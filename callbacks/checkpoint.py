@@ -12,12 +12,12 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from torch import distributed
 
-from callbacks.frame_metrics import FrameMetrics
-from callbacks.graceful_stop import StopRequestedError
-from lit_reenact.errors import ReenactError
-from lit_reenact.module import ReenactModule
-from lit_reenact.random_state import random_state, set_random_state
-from lit_reenact.run_folder import is_whole
+from lit_reenact.callbacks.frame_metrics import FrameMetrics
+from lit_reenact.callbacks.graceful_stop import StopRequestedError
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.training.module import ReenactModule
+from lit_reenact.training.random_state import random_state, set_random_state
+from lit_reenact.training.run_folder import is_whole
 
 LAST = "last.ckpt"
 PREVIOUS = "previous.ckpt"

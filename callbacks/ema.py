@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 
-from lit_reenact.module import ReenactModule
+from lit_reenact.training.module import ReenactModule
 
 
 class ExponentialMovingAverage(Callback):

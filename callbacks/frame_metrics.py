@@ -8,10 +8,10 @@ from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 from torchmetrics import MeanMetric
 
-from lit_reenact.losses import Lpips, LpipsBackbone
+from lit_reenact.core.schema import EMPTY, Window
+from lit_reenact.losses.reconstruction import Lpips, LpipsBackbone
 from lit_reenact.metrics import FaceL1, psnr, ssim
-from lit_reenact.module import ReenactModule
-from lit_reenact.schema import EMPTY, Window
+from lit_reenact.training.module import ReenactModule
 
 
 class FrameMetrics(Callback):

@@ -13,7 +13,7 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 from torch import distributed
 
-from lit_reenact.module import ReenactModule
+from lit_reenact.training.module import ReenactModule
 
 TIME_IS_UP = signal.SIGUSR1
 """What ``sbatch --signal=SIGUSR1@90`` sends before a job's time is over."""

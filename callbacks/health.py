@@ -11,10 +11,10 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
-from lit_reenact.errors import ReenactError
-from lit_reenact.module import ReenactModule
-from lit_reenact.run_folder import RunFolder
-from lit_reenact.schema import Window
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.schema import Window
+from lit_reenact.training.module import ReenactModule
+from lit_reenact.training.run_folder import RunFolder
 
 STRONG = 0.98
 """Share of patches that a discriminator which is too strong tells rightly; 0.5 is a guess."""

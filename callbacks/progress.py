@@ -7,8 +7,8 @@ from typing import Any
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
 
-from callbacks.budget import budget_of
-from lit_reenact.module import ReenactModule
+from lit_reenact.callbacks.budget import budget_of
+from lit_reenact.training.module import ReenactModule
 
 
 class BatchProgressBar(TQDMProgressBar):

@@ -12,10 +12,11 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import WandbLogger
 from torch import Tensor
 
-from lit_reenact.module import ReenactModule
+from lit_reenact.core.schema import CONDITIONING, ConditioningImage, Track, Window, conditioning_channels
 from lit_reenact.provenance import Ingredient, Record, generated_video
-from lit_reenact.reenactment import TrackedClip, conditioning_picture, synthesise
-from lit_reenact.schema import CONDITIONING, ConditioningImage, Track, Window, conditioning_channels
+from lit_reenact.synthesis import conditioning_picture, synthesise
+from lit_reenact.tracking.tracked_clip import TrackedClip
+from lit_reenact.training.module import ReenactModule
 from lit_reenact.transfer import reenact
 
 

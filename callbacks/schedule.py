@@ -7,9 +7,9 @@ from typing import Any, Literal, get_args
 
 from lightning.pytorch import Callback, Trainer
 
-from callbacks.budget import budget_of
-from lit_reenact.errors import ReenactError
-from lit_reenact.module import ReenactModule
+from lit_reenact.callbacks.budget import budget_of
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.training.module import ReenactModule
 
 Schedule = Literal["constant", "linear", "cosine"]
 

@@ -15,8 +15,8 @@ from lightning.pytorch.callbacks import Callback
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from lit_reenact.module import ReenactModule
-from lit_reenact.schema import Window
+from lit_reenact.core.schema import Window
+from lit_reenact.training.module import ReenactModule
 
 PEAKS = {
     "B200": 2250.0,

@@ -11,8 +11,8 @@ from kornia.enhance import adjust_contrast, adjust_hue, adjust_saturation
 from kornia.geometry.transform import get_affine_matrix2d, warp_affine
 from torch import Tensor
 
-from datamodules.resampling import move_images
-from lit_reenact.schema import CONDITIONING, ConditioningImage, Window, conditioning_channels
+from lit_reenact.core.schema import CONDITIONING, ConditioningImage, Window, conditioning_channels
+from lit_reenact.datamodules.resampling import move_images
 
 MOVES, COLOURS = 4, 3
 """Numbers that are drawn for a window: rotation, scale and two shifts; exposure, saturation, hue."""

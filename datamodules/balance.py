@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lit_reenact.core.schema import Track
 from lit_reenact.face import load_face_model
-from lit_reenact.schema import Track
 from lit_reenact.tracking.shape import landmark_weights
 
 NEIGHBOURS = 10

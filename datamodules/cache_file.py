@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 
 Images = npt.NDArray[np.uint8]
 

@@ -12,9 +12,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 import lit_reenact
-from datamodules.cache_file import CacheFile, Images
-from lit_reenact.rendering.ablations import Renderer
-from lit_reenact.schema import ConditioningImage, FaceParameters, Track, conditioning_channels
+from lit_reenact.core.schema import ConditioningImage, FaceParameters, Track, conditioning_channels
+from lit_reenact.datamodules.cache_file import CacheFile, Images
+from lit_reenact.rendering.renderer import Renderer
 
 CHUNK = 16
 """Frames rendered at once."""
@@ -30,9 +30,9 @@ def renderer_version() -> str:
     """Digest of the source that decides what a conditioning image looks like: a version that nobody can forget to raise."""
     package = Path(lit_reenact.__file__).parent
     sources = [
-        package / "geometry.py",
+        package / "core" / "geometry.py",
         *sorted(package.glob("face/*.py")),
-        *sorted(package.glob("rendering/*.py")),
+        *sorted(package.glob("rendering/**/*.py")),
         Path(__file__),
     ]
     return hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()

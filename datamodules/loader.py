@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from torch.utils.data import DataLoader
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
-from datamodules.sampler import RunSampler
-from lit_reenact.schema import Runs
+from lit_reenact.core.schema import Runs
+from lit_reenact.datamodules.sampler import RunSampler
 
 
 class ResumableLoader(DataLoader[Runs]):

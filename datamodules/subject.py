@@ -11,17 +11,17 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from datamodules.cache_file import CacheFile
-from datamodules.clip_frames import ClipFrames
-from datamodules.conditioning_cache import conditioning_cache
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.paths import listed_lines
+from lit_reenact.core.schema import ConditioningImage, Track
+from lit_reenact.core.split import Split, temporal_split, training_frames
+from lit_reenact.datamodules.cache_file import CacheFile
+from lit_reenact.datamodules.clip_frames import ClipFrames
+from lit_reenact.datamodules.conditioning_cache import conditioning_cache
 from lit_reenact.face import load_face_model
-from lit_reenact.paths import listed_lines
-from lit_reenact.rendering.ablations import Renderer, make_renderer
-from lit_reenact.schema import ConditioningImage, Track
-from lit_reenact.split import Split, temporal_split, training_frames
+from lit_reenact.rendering.renderer import Renderer, make_renderer
 from lit_reenact.tracking.trackfile import CLIP_NAME, load_track
-from lit_reenact.video import probe, sha256
+from lit_reenact.video.io import probe, sha256
 
 AGAIN = "run `lit-reenact track` again"
 

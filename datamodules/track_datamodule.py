@@ -11,21 +11,21 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from datamodules.augmentation import UNCHANGED, Augmentation
-from datamodules.balance import frame_weights
-from datamodules.clip_frames import ClipFrames
-from datamodules.conditioning_cache import CachedImages, DrawnImages, cache_channels, ensure_cache
-from datamodules.loader import ResumableLoader
-from datamodules.sampler import RUNS_IN_A_BATCH, RunSampler, held_out_batches, seeded, training_seed
-from datamodules.subject import Subject, read_subjects
-from datamodules.variations import UNVARIED, Variations
-from datamodules.varied_clip import VariedClip
-from datamodules.windows import Part, ReadImages, WindowDataset
-from lit_reenact.errors import ReenactError
-from lit_reenact.rendering.ablations import Renderer
-from lit_reenact.schema import CONDITIONING, ConditioningImage, FaceParameters, Runs, Track, Window, checked_conditioning
-from lit_reenact.split import Split
-from lit_reenact.windows import Placement, WindowMemory, WindowShape, stack_windows, to_signed
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.schema import CONDITIONING, ConditioningImage, FaceParameters, Runs, Track, Window, checked_conditioning
+from lit_reenact.core.split import Split
+from lit_reenact.datamodules.augmentation import UNCHANGED, Augmentation
+from lit_reenact.datamodules.balance import frame_weights
+from lit_reenact.datamodules.clip_frames import ClipFrames
+from lit_reenact.datamodules.conditioning_cache import CachedImages, DrawnImages, cache_channels, ensure_cache
+from lit_reenact.datamodules.loader import ResumableLoader
+from lit_reenact.datamodules.sampler import RUNS_IN_A_BATCH, RunSampler, held_out_batches, seeded, training_seed
+from lit_reenact.datamodules.subject import Subject, read_subjects
+from lit_reenact.datamodules.variations import UNVARIED, Variations
+from lit_reenact.datamodules.varied_clip import VariedClip
+from lit_reenact.datamodules.windows import Part, ReadImages, WindowDataset
+from lit_reenact.networks.windows import Placement, WindowMemory, WindowShape, stack_windows, to_signed
+from lit_reenact.rendering.renderer import Renderer
 
 Rendering = Literal["cache", "worker", "device"]
 

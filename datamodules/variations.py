@@ -9,8 +9,8 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
+from lit_reenact.core.errors import ReenactError
 from lit_reenact.edit import Edit, SliderTrack
-from lit_reenact.errors import ReenactError
 
 
 @dataclass(frozen=True)

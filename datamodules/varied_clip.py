@@ -11,17 +11,17 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from datamodules.cache_file import CacheFile, Images
-from datamodules.clip_frames import ClipFrames
-from datamodules.conditioning_cache import CachedImages, DrawnImages, conditioning_cache, scene_digest
-from datamodules.subject import Subject
-from datamodules.variations import Variations
-from datamodules.windows import Part, ReadImages
+from lit_reenact.core.schema import FaceParameters, Track
+from lit_reenact.datamodules.cache_file import CacheFile, Images
+from lit_reenact.datamodules.clip_frames import ClipFrames
+from lit_reenact.datamodules.conditioning_cache import CachedImages, DrawnImages, conditioning_cache, scene_digest
+from lit_reenact.datamodules.subject import Subject
+from lit_reenact.datamodules.variations import Variations
+from lit_reenact.datamodules.windows import Part, ReadImages
 from lit_reenact.edit import apply_edit, neck_of
 from lit_reenact.face import FaceModel, load_face_model
 from lit_reenact.rendering.mesh_warp import MeshWarp
-from lit_reenact.schema import FaceParameters, Track
-from lit_reenact.video import resize_frames
+from lit_reenact.video.io import resize_frames
 
 CHUNK = 16
 """Frames bent at once."""

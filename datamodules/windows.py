@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from lit_reenact.cuts import shots
-from lit_reenact.optical_flow import optical_flow
-from lit_reenact.schema import FaceParameters, Runs
-from lit_reenact.windows import WindowShape
+from lit_reenact.core.schema import FaceParameters, Runs
+from lit_reenact.networks.windows import WindowShape
+from lit_reenact.video.cuts import shots
+from lit_reenact.video.optical_flow import optical_flow
 
 ReadImages = Callable[[Tensor], Tensor | FaceParameters]
 """Frame numbers (N,) to the conditioning and region images of these frames, uint8 (N, 3 K + 1, H, W), or to what they are drawn

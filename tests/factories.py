@@ -12,15 +12,15 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 
-from datamodules import TrackDataModule
+from lit_reenact.core.schema import LANDMARK_COUNT, Actor, Camera, CropBox, FaceParameters, Landmarks, Track, TrackInfo
+from lit_reenact.datamodules import TrackDataModule
 from lit_reenact.face import load_face_model
 from lit_reenact.face.model import FaceModel
-from lit_reenact.module import ReenactModule
 from lit_reenact.provenance import recording_tags
 from lit_reenact.rendering.conditioning import ConditioningRenderer
-from lit_reenact.schema import LANDMARK_COUNT, Actor, Camera, CropBox, FaceParameters, Landmarks, Track, TrackInfo
 from lit_reenact.tracking.trackfile import CLIP_NAME, save_track
-from lit_reenact.video import VideoWriter, sha256
+from lit_reenact.training.module import ReenactModule
+from lit_reenact.video.io import VideoWriter, sha256
 
 
 def smooth_noise(frames: int, channels: int, scale: float, generator: torch.Generator) -> Tensor:

@@ -8,10 +8,10 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from lit_reenact.core.geometry import axis_angle_to_matrix, matrix_to_euler
+from lit_reenact.core.schema import FaceParameters
 from lit_reenact.edit import Slider, apply_sliders
 from lit_reenact.face import FaceModel
-from lit_reenact.geometry import axis_angle_to_matrix, matrix_to_euler
-from lit_reenact.schema import FaceParameters
 
 Part = Literal["pose", "expression", "gaze"]
 PARTS: tuple[Part, ...] = get_args(Part)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import RLock
 
 from lit_reenact.app.session import Session
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 
 
 class Desk:

@@ -7,10 +7,10 @@ from pathlib import Path
 from lit_reenact.app.runs import OpenRun
 from lit_reenact.app.session import Performance
 from lit_reenact.app.uploads import called_by_its_name, folder_for
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 from lit_reenact.guard import GuardMode, guard
-from lit_reenact.reenactment import TrackedClip
 from lit_reenact.tracking.settings import TrackerSettings
+from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.tracking.tracker import track_video
 from lit_reenact.transfer import TransferPolicy, at_rate, transfer, transferred_cuts
 

@@ -21,11 +21,11 @@ from lit_reenact.app.runs import OpenRun, open_run
 from lit_reenact.app.session import Session, own_performance
 from lit_reenact.app.told import told
 from lit_reenact.app.uploads import called_by_its_name, checked_video
+from lit_reenact.core.errors import ReenactError
 from lit_reenact.edit import read_edit
-from lit_reenact.errors import ReenactError
 from lit_reenact.face import FaceModel
 from lit_reenact.guard import GuardMode
-from lit_reenact.reenactment import TrackedClip
+from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.transfer import PRESETS
 
 LOOKING: dict[str, Any] = {"concurrency_id": "looking", "concurrency_limit": 2, "show_progress": "hidden"}

@@ -13,9 +13,9 @@ from lit_reenact.app.session import Session
 from lit_reenact.app.uploads import safe_name
 from lit_reenact.edit import write_edit
 from lit_reenact.provenance import Ingredient, Model, Record
-from lit_reenact.reenactment import write_video
-from lit_reenact.reenactment.original import FullFrame, there_and_back
-from lit_reenact.video import FrameReader
+from lit_reenact.synthesis import write_video
+from lit_reenact.synthesis.full_frame import FullFrame, there_and_back
+from lit_reenact.video.io import FrameReader
 
 
 def export(

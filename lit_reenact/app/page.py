@@ -18,8 +18,8 @@ from lit_reenact.app.preview import preview
 from lit_reenact.app.runs import OpenRun
 from lit_reenact.app.session import Session, own_performance
 from lit_reenact.app.tracking_tab import build_tracking
+from lit_reenact.core.errors import ReenactError
 from lit_reenact.edit import sliders_of
-from lit_reenact.errors import ReenactError
 from lit_reenact.face import load_face_model
 
 HOST = "127.0.0.1"

@@ -11,16 +11,17 @@ import torch
 import yaml
 from torch import Tensor
 
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.schema import FaceParameters
 from lit_reenact.edit import Slider, neck_of, sliders_of
-from lit_reenact.errors import ReenactError
 from lit_reenact.face import FaceModel, load_face_model
-from lit_reenact.hair_removal import HairRemover
-from lit_reenact.inference import load_generator
 from lit_reenact.networks.generator import Generator
-from lit_reenact.reenactment import TrackedClip, target_renderer
-from lit_reenact.rendering.ablations import Renderer
-from lit_reenact.run_folder import RunFolder
-from lit_reenact.schema import FaceParameters
+from lit_reenact.rendering.renderer import Renderer
+from lit_reenact.synthesis import target_renderer
+from lit_reenact.synthesis.hair import HairRemover
+from lit_reenact.synthesis.inference import load_generator
+from lit_reenact.tracking.tracked_clip import TrackedClip
+from lit_reenact.training.run_folder import RunFolder
 
 KEPT_OPEN = 2
 """Runs that stay in memory: a network is large."""

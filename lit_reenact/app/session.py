@@ -12,13 +12,13 @@ from torch import Tensor
 from lit_reenact.app.copying import Part, differences
 from lit_reenact.app.keyframes import constant, has_key, value_at, with_key, without_key
 from lit_reenact.app.runs import OpenRun
-from lit_reenact.cuts import shots
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.schema import FaceParameters
 from lit_reenact.edit import Edit, Slider, SliderTrack, apply_sliders, hold_light
-from lit_reenact.errors import ReenactError
 from lit_reenact.guard import GuardMode
-from lit_reenact.reenactment import TrackedClip
-from lit_reenact.schema import FaceParameters
+from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.transfer import TransferPolicy
+from lit_reenact.video.cuts import shots
 
 STEPS = {"deg": 0.5, "mm": 1.0, "%": 1.0, "sd": 0.1, "x": 0.05, "": 0.01}
 """How far a slider goes at a time, by its unit."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 
 import gradio as gr
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 from lit_reenact.tracking.trackfile import TRACK_NAME, load_track
-from lit_reenact.video import probe, sha256
+from lit_reenact.video.io import probe, sha256
 
 LONGEST_NAME = 60
 

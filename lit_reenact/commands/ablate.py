@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from lit_reenact.commands.common import Commands
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 
 LAUNCH = "sweeps/launch/ablate_array.sbatch"
 
@@ -53,9 +53,9 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out; returns its exit code."""
-    from lit_reenact.ablations import check, compare, train_all, train_member
-    from lit_reenact.evaluation.ablation import Study, read_ablations
-    from lit_reenact.evaluation.ablation_table import told
+    from lit_reenact.experiments.ablation.definition import Study, read_ablations
+    from lit_reenact.experiments.ablation.study import check, compare, train_all, train_member
+    from lit_reenact.experiments.ablation.table import told
 
     if arguments.seeds < 1:
         raise ReenactError(f"--seeds {arguments.seeds}: it takes 1 or more")

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lit_reenact.commands.common import Commands, device_of
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 
 DESCRIPTION = """Serve a page to this machine's browsers on which a trained run is edited with sliders and keyframes, driven by
 an uploaded video, and exported; and on which videos are tracked. Nothing is sent anywhere else.

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -75,7 +75,7 @@ def checkpoint_file(path: Path) -> Path:
     Raises:
         ReenactError: the folder holds no checkpoint, or several runs.
     """
-    from lit_reenact.run_folder import RunFolder
+    from lit_reenact.training.run_folder import RunFolder
 
     if not path.is_dir():
         return path

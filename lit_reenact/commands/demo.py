@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from lit_reenact.commands.common import Commands
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 
 
 def add(commands: Commands) -> None:
@@ -24,7 +24,7 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out; returns its exit code."""
-    from lit_reenact.demo.run import run_demo
+    from lit_reenact.commands.demo_run import run_demo
 
     if (arguments.target is None) != (arguments.source is None):
         raise ReenactError("--target and --source go together: give both for your own videos, or neither for the embedded clips")

@@ -17,6 +17,6 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out; returns its exit code."""
-    from lit_reenact.doctor import examine
+    from lit_reenact.inspection.doctor import examine
 
     return examine(arguments.videos)

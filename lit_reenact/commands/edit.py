@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lit_reenact.commands.common import Commands, add_synthesis, checkpoint_file, device_of, is_track, original_of, track_folder
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 
 if TYPE_CHECKING:
     from lit_reenact.edit import Edit
@@ -58,10 +58,10 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out; returns its exit code."""
-    from lit_reenact.edited_video import Shown, performance, write_edited
     from lit_reenact.face import load_face_model
-    from lit_reenact.inference import load_generator
-    from lit_reenact.reenactment import TrackedClip
+    from lit_reenact.synthesis.edited_video import Shown, performance, write_edited
+    from lit_reenact.synthesis.inference import load_generator
+    from lit_reenact.tracking.tracked_clip import TrackedClip
     from lit_reenact.transfer import load_policy
 
     if arguments.list and arguments.target is None:

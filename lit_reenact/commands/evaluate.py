@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from lit_reenact.commands.common import Commands, device_of
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 
 DESCRIPTION = """Compare frames with the real ones of the target's held-out part: the end of its clip, which no training saw
 (70 % are for training, 10 % for validation, the rest for this; one second between them is left out). Baselines that learn
@@ -104,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
     from lit_reenact.evaluation.evaluation_page import write_grid, write_page
     from lit_reenact.evaluation.table import aligned, text_table
     from lit_reenact.metrics.backbones import OnnxBackbone
-    from lit_reenact.reenactment import TrackedClip
+    from lit_reenact.tracking.tracked_clip import TrackedClip
 
     if arguments.edits and arguments.checkpoint is None:
         raise ReenactError("--edits wants --checkpoint: pictures that are there already cannot be edited")

@@ -26,7 +26,7 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out; returns its exit code."""
-    from lit_reenact.export import export
+    from lit_reenact.synthesis.export import export
 
     difference = export(checkpoint_file(arguments.checkpoint), arguments.output)
     print(f"Wrote {arguments.output}; its frames differ by at most {difference * 127.5:.1g} of 255 levels from the checkpoint's.")

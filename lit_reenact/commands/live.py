@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lit_reenact.commands.common import Commands, checkpoint_file, device_of
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 
 if TYPE_CHECKING:
+    from lit_reenact.core.schema import Track
     from lit_reenact.live.camera import LiveInput
     from lit_reenact.provenance import Record
-    from lit_reenact.schema import Track
 
 
 def add(commands: Commands) -> None:
@@ -56,14 +56,14 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out; returns its exit code."""
-    from lit_reenact.inference import load_generator
     from lit_reenact.live.camera import open_input
     from lit_reenact.live.page import LivePage
     from lit_reenact.live.puppet import Puppet
     from lit_reenact.live.recording import Recording
     from lit_reenact.live.session import Session
     from lit_reenact.provenance import generated_video
-    from lit_reenact.reenactment import labelled
+    from lit_reenact.synthesis import labelled
+    from lit_reenact.synthesis.inference import load_generator
     from lit_reenact.tracking.trackfile import load_track
 
     if not 0 < arguments.calibration <= 60:
@@ -105,7 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _record(source: LiveInput, target: Track, driver: Track | None, checkpoint: Path) -> Record:
     """How the recording was made. A camera leaves no file to name."""
     from lit_reenact.provenance import Ingredient, Model, Record
-    from lit_reenact.video import sha256
+    from lit_reenact.video.io import sha256
 
     ingredients = [Ingredient.of(target, "target")]
     if source.file is not None:

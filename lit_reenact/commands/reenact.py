@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lit_reenact.commands.common import Commands, add_synthesis, checkpoint_file, device_of, is_track, original_of, track_folder
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 
 if TYPE_CHECKING:
-    from lit_reenact.reenactment import Settings, Written
+    from lit_reenact.synthesis import Settings, Written
 
 SHOWN = 5
 """Lines of the guard's report on the screen; the file has all."""
@@ -75,9 +75,10 @@ def _add_transfer(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out; returns its exit code."""
-    from lit_reenact.inference import load_generator
-    from lit_reenact.reenactment import TrackedClip, write_reenactment
+    from lit_reenact.synthesis import write_reenactment
+    from lit_reenact.synthesis.inference import load_generator
     from lit_reenact.tracking.batch import make_jobs
+    from lit_reenact.tracking.tracked_clip import TrackedClip
 
     settings = _settings(arguments)
     sources: list[Path | None] = list(arguments.source or [])
@@ -132,7 +133,7 @@ def output_files(sources: Sequence[Path], output: Path) -> list[Path]:
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:
-    from lit_reenact.reenactment import Settings
+    from lit_reenact.synthesis import Settings
     from lit_reenact.transfer import load_policy
 
     original = original_of(arguments)

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from lit_reenact.commands.common import Commands
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 
 DESCRIPTION = """Run the trials of a sweep file, one after another, each a training of its own:
 
@@ -46,9 +46,9 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out; returns its exit code."""
-    from lit_reenact.sweep.definition import load_sweep
-    from lit_reenact.sweep.results import text_table, write_results
-    from lit_reenact.sweep.trials import LOG, run_sweep
+    from lit_reenact.experiments.sweep.definition import load_sweep
+    from lit_reenact.experiments.sweep.results import text_table, write_results
+    from lit_reenact.experiments.sweep.trials import LOG, run_sweep
 
     track = [] if arguments.track is None else [f"data.track={arguments.track}"]
     sweep = load_sweep(arguments.file, [f"--{setting}" for setting in (*track, *arguments.settings)])

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from lit_reenact.commands.common import Commands
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 
 
 def add(commands: Commands) -> None:

@@ -8,14 +8,14 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
+from lit_reenact.core.geometry import axis_angle_to_matrix, euler_to_matrix, flip, matrix_to_axis_angle, matrix_to_euler
+from lit_reenact.core.schema import Actor, FaceParameters, Track
 from lit_reenact.edit.light import SCALES, lit
 from lit_reenact.edit.proportions import FIELDS, proportions
 from lit_reenact.edit.sliders import IDENTITY, sliders_of
 from lit_reenact.edit.tracks import Edit
 from lit_reenact.face import FaceModel
 from lit_reenact.face.eyelids import BLINKS, shut_at
-from lit_reenact.geometry import axis_angle_to_matrix, euler_to_matrix, flip, matrix_to_axis_angle, matrix_to_euler
-from lit_reenact.schema import Actor, FaceParameters, Track
 from lit_reenact.transfer import mean_rotation, neck
 
 OPENING = ("eyeWide", "eyeSquint")

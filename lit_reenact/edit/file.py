@@ -22,9 +22,9 @@ from typing import Any, get_args
 
 import yaml
 
+from lit_reenact.core.errors import ReenactError
 from lit_reenact.edit.sliders import Slider, sliders_of
 from lit_reenact.edit.tracks import Edit, Interpolation, SliderTrack, TimeUnit
-from lit_reenact.errors import ReenactError
 from lit_reenact.face import FaceModel
 
 JSON_SUFFIX = ".json"

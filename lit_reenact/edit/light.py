@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
+from lit_reenact.core.schema import FaceParameters, Track
 from lit_reenact.rendering.shading import HARMONICS, LAMBERT
-from lit_reenact.schema import FaceParameters, Track
 
 Y, X = 1, 3
 """Numbers of the harmonics that are brighter below (the camera's y points down) and to the right of the picture."""

@@ -12,7 +12,7 @@ import torch
 from scipy.interpolate import PchipInterpolator
 from torch import Tensor
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 
 Interpolation = Literal["smooth", "linear"]
 TimeUnit = Literal["seconds", "frames"]

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from lit_reenact.core.geometry import gaze_direction, head_to_camera, project
+from lit_reenact.core.schema import Actor, Camera, FaceParameters
 from lit_reenact.face.model import FaceModel
-from lit_reenact.geometry import gaze_direction, head_to_camera, project
 from lit_reenact.rendering.mesh_warp import MeshWarp
-from lit_reenact.schema import Actor, Camera, FaceParameters
 
 ReadFrames = Callable[[list[int]], Tensor]
 """Frame numbers to the frames of a clip, uint8 (N, H, W, 3)."""

@@ -10,18 +10,19 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from lit_reenact.core.geometry import axis_angle_to_matrix, matrix_to_euler
+from lit_reenact.core.schema import FaceParameters, Track
 from lit_reenact.edit import apply_sliders, neck_of
 from lit_reenact.evaluation.fidelity import found_again
 from lit_reenact.evaluation.intervals import Estimate, estimate
 from lit_reenact.evaluation.table import number
 from lit_reenact.face import load_face_model
 from lit_reenact.face.eyelids import BLINKS
-from lit_reenact.geometry import axis_angle_to_matrix, matrix_to_euler
 from lit_reenact.networks.generator import Generator
-from lit_reenact.reenactment import TrackedClip, synthesise
 from lit_reenact.rendering.mesh_warp import MeshWarp
-from lit_reenact.schema import FaceParameters, Track
-from lit_reenact.video import resize_frames
+from lit_reenact.synthesis import synthesise
+from lit_reenact.tracking.tracked_clip import TrackedClip
+from lit_reenact.video.io import resize_frames
 
 
 @dataclass(frozen=True)

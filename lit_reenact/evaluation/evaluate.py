@@ -13,8 +13,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lit_reenact.errors import ReenactError
-from lit_reenact.evaluation.ablation_statistics import summarise
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.parallel import undivided
+from lit_reenact.core.split import Split, temporal_split
 from lit_reenact.evaluation.edit_fidelity import EditFidelity, bent_edits, network_edits
 from lit_reenact.evaluation.fidelity import measure_motion
 from lit_reenact.evaluation.frame_folder import read_frame_folder
@@ -22,17 +23,18 @@ from lit_reenact.evaluation.heldout import Values, measure
 from lit_reenact.evaluation.intervals import LEVEL, SAMPLES, Estimate, block_length, estimate
 from lit_reenact.evaluation.recognition import measure_fid, measure_identity
 from lit_reenact.evaluation.self_reenactment import EVERY, SIMPLEST, baseline_frames
+from lit_reenact.evaluation.statistics import summarise
 from lit_reenact.evaluation.steadiness import measure_steadiness
 from lit_reenact.evaluation.table import COMPARED
 from lit_reenact.face import load_face_model
-from lit_reenact.inference import Precision, load_generator, read_checkpoint
-from lit_reenact.losses import Lpips
+from lit_reenact.losses.reconstruction import Lpips
 from lit_reenact.metrics.backbones import OnnxBackbone
 from lit_reenact.networks.generator import Generator
-from lit_reenact.reenactment import TrackedClip, synthesise
-from lit_reenact.rendering.ablations import make_renderer
-from lit_reenact.split import Split, temporal_split
-from lit_reenact.threads import undivided
+from lit_reenact.rendering.renderer import make_renderer
+from lit_reenact.synthesis import synthesise
+from lit_reenact.synthesis.inference import Precision, load_generator
+from lit_reenact.tracking.tracked_clip import TrackedClip
+from lit_reenact.training.checkpoint import read_checkpoint
 
 MODEL = "model"
 """The method whose frames are evaluated; the others are what it has to beat."""

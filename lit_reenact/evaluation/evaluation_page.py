@@ -20,7 +20,7 @@ from lit_reenact.evaluation.report import AI_NOTICE
 from lit_reenact.evaluation.table import METRICS, differences_table, metrics_table, motion_table, verdict, word_table
 from lit_reenact.metrics.frames import MS_SSIM_SIDE, error_map
 from lit_reenact.provenance import code_version
-from lit_reenact.reenactment import error_picture
+from lit_reenact.synthesis import error_picture
 
 SHOWN = 3
 """Worst frames, and best ones."""

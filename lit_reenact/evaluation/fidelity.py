@@ -10,15 +10,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from lit_reenact.core.schema import Track
 from lit_reenact.evaluation.intervals import products
 from lit_reenact.evaluation.motion import eye_opening, retrack
 from lit_reenact.face import load_face_model
 from lit_reenact.metrics.blinks import blink_events
 from lit_reenact.metrics.motion import expression_distance, gaze_error, landmark_distance, pose_distance
 from lit_reenact.provenance import ai_generated_tags
-from lit_reenact.reenactment import OUTPUT_CRF
-from lit_reenact.schema import Track
-from lit_reenact.video import VideoWriter
+from lit_reenact.synthesis import OUTPUT_CRF
+from lit_reenact.video.io import VideoWriter
 
 
 def measure_motion(

@@ -9,11 +9,11 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from lit_reenact.losses import Lpips
+from lit_reenact.core.parallel import side_by_side
+from lit_reenact.core.schema import EMPTY, EYES, MOUTH
+from lit_reenact.losses.reconstruction import Lpips
 from lit_reenact.metrics.frames import MS_SSIM_SIDE, error_map, l1, ms_ssim, psnr, ssim_map
 from lit_reenact.metrics.regions import region_l1, region_mean, region_psnr
-from lit_reenact.schema import EMPTY, EYES, MOUTH
-from lit_reenact.threads import side_by_side
 
 _BATCH = 2
 """Frames compared at once, of every method: what is computed of them stays small."""

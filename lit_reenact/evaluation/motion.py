@@ -13,15 +13,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lit_reenact.cuts import shots
-from lit_reenact.errors import ReenactError
-from lit_reenact.geometry import axis_angle_to_matrix, matrix_to_euler
-from lit_reenact.landmarks import detect, fill_gaps
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.geometry import axis_angle_to_matrix, matrix_to_euler
+from lit_reenact.core.schema import CropBox, Landmarks, Track
+from lit_reenact.landmarks.detection import detect, fill_gaps
 from lit_reenact.metrics import mouth_opening, pearson_r, slope
-from lit_reenact.prepare import MAX_GAP_SECONDS, Prepared
-from lit_reenact.schema import CropBox, Landmarks, Track
 from lit_reenact.tracking.tracker import TrackerSettings, track
-from lit_reenact.video import iterate_frames, probe, sha256
+from lit_reenact.tracking.working_clip import MAX_GAP_SECONDS, Prepared
+from lit_reenact.video.cuts import shots
+from lit_reenact.video.io import iterate_frames, probe, sha256
 
 CHANNELS = ("yaw", "pitch", "roll", "mouth_opening", "eye_opening", "gaze_yaw", "gaze_pitch")
 

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate
 
+from lit_reenact.core.schema import CONDITIONING_CHANNELS, EMPTY, FaceParameters
 from lit_reenact.evaluation.baselines import NearestFrame
 from lit_reenact.rendering.conditioning import ConditioningRenderer
-from lit_reenact.schema import CONDITIONING_CHANNELS, EMPTY, FaceParameters
 
 FEATHER = 1 / 40
 """Over how much of the image's side the rendered face fades out towards its edge."""

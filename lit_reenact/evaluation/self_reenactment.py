@@ -9,14 +9,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from lit_reenact.core.split import Split, temporal_split
 from lit_reenact.evaluation.baselines import MeanFrame, NearestFrame, WarpedNearestFrame
 from lit_reenact.evaluation.heldout import measure
 from lit_reenact.evaluation.rendered_face import RenderedFace
 from lit_reenact.face import load_face_model
 from lit_reenact.networks.generator import Generator
-from lit_reenact.reenactment import TrackedClip, conditioning_picture, target_renderer, write_self_reenactment
-from lit_reenact.split import Split, temporal_split
-from lit_reenact.video import resize_frames
+from lit_reenact.synthesis import conditioning_picture, target_renderer, write_self_reenactment
+from lit_reenact.tracking.tracked_clip import TrackedClip
+from lit_reenact.video.io import resize_frames
 
 NEAREST = {
     "nearest frame, warped": WarpedNearestFrame,

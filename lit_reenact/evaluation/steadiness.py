@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
+from lit_reenact.core.parallel import side_by_side
 from lit_reenact.evaluation.heldout import Values, unit
 from lit_reenact.metrics.temporal import flicker, still_pixels, warped_error
-from lit_reenact.optical_flow import optical_flow
-from lit_reenact.threads import side_by_side
+from lit_reenact.video.optical_flow import optical_flow
 
 _BATCH = 16
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from lit_reenact.run_folder import joined_curves
+from lit_reenact.training.run_folder import joined_curves
 
 Curve = tuple[list[float], list[float]]
 """Batch steps and the values logged there."""

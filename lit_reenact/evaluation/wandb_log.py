@@ -14,9 +14,9 @@ from lightning.pytorch.loggers import WandbLogger
 
 from lit_reenact.evaluation.evaluate import MODEL, Evaluation
 from lit_reenact.evaluation.evaluation_page import APART_SECONDS, SHOWN, extremes
-from lit_reenact.loggers import PROJECT, finish_wandb, make_loggers
-from lit_reenact.reenactment import error_picture
-from lit_reenact.run_folder import batch_step_of
+from lit_reenact.synthesis import error_picture
+from lit_reenact.training.loggers import PROJECT, finish_wandb, make_loggers
+from lit_reenact.training.run_folder import batch_step_of
 
 COLUMNS = ["method", "metric", "mean", "low", "high"]
 ID_NAME = "wandb-id.txt"

@@ -11,7 +11,8 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 from torch import Tensor
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.geometry import rigid_alignment
 from lit_reenact.face.blendshapes import LARGEST
 from lit_reenact.face.builtin import builtin_model, colours
 from lit_reenact.face.embedding import Embedding, embed_landmarks, on_their_own_lip, with_meeting_lips
@@ -29,7 +30,6 @@ from lit_reenact.face.topology import (
     build_topology,
 )
 from lit_reenact.face.unwrapping import border, fan, unwrap_head
-from lit_reenact.geometry import rigid_alignment
 
 BACK, BOTTOM = -130.0, -150.0
 """Head axes, mm: what lies behind the first, or below the second, no portrait shows: not even at 40 degrees of yaw."""

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 from lit_reenact.face.assembly import Parts, assemble
 from lit_reenact.face.builtin import builtin_model
 from lit_reenact.face.embedding import Embedding, embed_landmarks

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.geometry import rigid_alignment
 from lit_reenact.face.builtin import builtin_model
 from lit_reenact.face.laplacian import graph_laplacian
 from lit_reenact.face.model import embedded, vertex_normals
 from lit_reenact.face.surface import nearest_on_mesh
 from lit_reenact.face.topology import LOWER_LIP_RIM, UPPER_LIP_RIM, build_topology
-from lit_reenact.geometry import rigid_alignment
 
 RIGID_ROUNDS = 40
 TRIM = 0.8

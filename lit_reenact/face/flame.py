@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.geometry import axis_angle_to_matrix
 from lit_reenact.face.assembly import Parts, assemble
 from lit_reenact.face.inert_pickle import read_arrays
 from lit_reenact.face.model import FaceModel
-from lit_reenact.geometry import axis_angle_to_matrix
 
 UNIT = 1000.0
 """Millimetres of the files' unit."""

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 from lit_reenact.face.assembly import Parts, assemble
 from lit_reenact.face.builtin import builtin_model
 from lit_reenact.face.embedding import Embedding

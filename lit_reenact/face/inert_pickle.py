@@ -10,7 +10,7 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 
 _ARRAYS = {
     (f"numpy.{core}.multiarray", "_reconstruct"): np.core.multiarray._reconstruct  # type: ignore[attr-defined]

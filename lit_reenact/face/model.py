@@ -9,7 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from lit_reenact.schema import Actor, FaceParameters
+from lit_reenact.core.schema import Actor, FaceParameters
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 from lit_reenact.face.basel import read_basel
 from lit_reenact.face.builtin import builtin_model
 from lit_reenact.face.flame import read_flame

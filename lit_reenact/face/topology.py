@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 
 FACE_POINTS = 468
 """FaceMesh points without the irises: the vertices of the face, and the landmarks that a mesh is fitted to."""

@@ -8,10 +8,10 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.schema import FaceParameters, Track
 from lit_reenact.guard.ranges import Channel, SeenRange, measured, with_values
 from lit_reenact.guard.report import COMBINATION, Excess, GuardMode, GuardReport
-from lit_reenact.schema import FaceParameters, Track
 from lit_reenact.transfer import limit_softly
 
 ROUNDING = 1e-3

@@ -9,10 +9,10 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.geometry import axis_angle_to_matrix, euler_to_matrix, matrix_to_axis_angle, matrix_to_euler
+from lit_reenact.core.schema import FaceParameters, Track
 from lit_reenact.face import load_face_model
-from lit_reenact.geometry import axis_angle_to_matrix, euler_to_matrix, matrix_to_axis_angle, matrix_to_euler
-from lit_reenact.schema import FaceParameters, Track
 from lit_reenact.transfer import mean_rotation
 
 RARE = 0.005

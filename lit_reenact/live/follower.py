@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from lit_reenact.errors import ReenactError
-from lit_reenact.landmarks import Points
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.schema import FaceParameters, Track
+from lit_reenact.landmarks.detection import Points
 from lit_reenact.live.driver import calibrate
 from lit_reenact.live.puppet import OnlineTransfer
 from lit_reenact.live.tracker import OnlineTracker
-from lit_reenact.schema import FaceParameters, Track
 
 LEAST = 15
 """Pictures that a face is learned from, however few a second there are."""

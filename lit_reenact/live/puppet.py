@@ -7,17 +7,17 @@ from collections import deque
 import torch
 from torch import Tensor
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.schema import FaceParameters, Track
 from lit_reenact.live.driver import Driver
 from lit_reenact.live.tracker import Motion
 from lit_reenact.networks.generator import Generator
-from lit_reenact.reenactment import target_renderer
-from lit_reenact.schema import FaceParameters, Track
+from lit_reenact.networks.windows import to_signed
+from lit_reenact.synthesis import target_renderer
 from lit_reenact.transfer import limit_softly, mean_rotation, neck
 from lit_reenact.transfer.channels import lid_ratio
 from lit_reenact.transfer.relative import carry, turns_from
-from lit_reenact.video import Frame
-from lit_reenact.windows import to_signed
+from lit_reenact.video.io import Frame
 
 REMEMBERED = 900
 """Frames that the driver's neck is learned from, at most."""

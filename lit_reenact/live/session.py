@@ -17,14 +17,14 @@ import cv2
 import numpy as np
 import torch
 
-from lit_reenact.landmarks import Points, find_faces
+from lit_reenact.core.schema import FaceParameters, Track
+from lit_reenact.landmarks.detection import Points, find_faces
 from lit_reenact.live.camera import LiveInput
 from lit_reenact.live.follower import Follower
 from lit_reenact.live.handover import Handover
 from lit_reenact.live.puppet import Puppet
 from lit_reenact.live.readout import Readout
-from lit_reenact.schema import FaceParameters, Track
-from lit_reenact.video import Frame
+from lit_reenact.video.io import Frame
 
 PREVIEW = 256
 """Side in pixels of the camera's pictures that are shown while it looks for a face and learns it."""

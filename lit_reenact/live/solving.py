@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lit_reenact.geometry import axis_angle_to_matrix
+from lit_reenact.core.geometry import axis_angle_to_matrix
 from lit_reenact.tracking import solver
 from lit_reenact.tracking.solver import POSE, SWEEPS, Problem, State
 

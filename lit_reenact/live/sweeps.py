@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from lit_reenact.rendering.jit import compiled
+from lit_reenact.rendering.compiled.numba_types import compiled
 
 Doubles = npt.NDArray[np.float64]
 

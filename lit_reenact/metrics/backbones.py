@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 
 
 class OnnxBackbone(nn.Module):

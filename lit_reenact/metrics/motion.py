@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lit_reenact.geometry import axis_angle_to_matrix, gaze_direction
+from lit_reenact.core.geometry import axis_angle_to_matrix, gaze_direction
 
 INNER_LIP_TOP, INNER_LIP_BOTTOM = 13, 14
 """FaceMesh landmarks at the middle of the inner edge of the upper and the lower lip."""

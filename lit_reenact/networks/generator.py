@@ -8,9 +8,9 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from lit_reenact.core.schema import CONDITIONING, ConditioningImage, checked_conditioning, conditioning_channels
 from lit_reenact.networks.blocks import DownStep, Norm, Refinement, UpConvolution, initialize
-from lit_reenact.schema import CONDITIONING, ConditioningImage, checked_conditioning, conditioning_channels
-from lit_reenact.windows import Placement, WindowShape
+from lit_reenact.networks.windows import Placement, WindowShape
 
 Head = Literal["residual", "tanh"]
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 
 CERTIFICATE_VARIABLE, KEY_VARIABLE = "LIT_REENACT_CERTIFICATE", "LIT_REENACT_KEY"
 CERTIFICATE_NAME, KEY_NAME = "certificate.pem", "key.pem"

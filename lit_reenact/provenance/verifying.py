@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 from lit_reenact.provenance.certificate import existing_identities
 from lit_reenact.provenance.record import COMPOSITE, RECORD, ROLE, SHA256, SYNTHETIC
 

@@ -19,4 +19,4 @@ def kernels(device: torch.device) -> ModuleType | None:
 
 @cache
 def _kernels() -> ModuleType | None:
-    return import_module("lit_reenact.rendering.kernels") if util.find_spec("numba") else None
+    return import_module("lit_reenact.rendering.compiled.kernels") if util.find_spec("numba") else None

@@ -9,17 +9,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lit_reenact.core.geometry import gaze_direction, head_to_camera
+from lit_reenact.core.schema import CONDITIONING_CHANNELS, EMPTY, EYES, FACE, MOUTH, Actor, Camera, FaceParameters
 from lit_reenact.face import topology
 from lit_reenact.face.model import FaceModel, embedded
 from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, HEAD, SKIN
-from lit_reenact.geometry import gaze_direction, head_to_camera
 from lit_reenact.rendering.normals import VertexNormals
 from lit_reenact.rendering.openings import Openness
 from lit_reenact.rendering.painting import paint
 from lit_reenact.rendering.rasterizer import frames_at_once
 from lit_reenact.rendering.scene import SAMPLES, Scene, Surface
 from lit_reenact.rendering.vertices import place
-from lit_reenact.schema import CONDITIONING_CHANNELS, EMPTY, EYES, FACE, MOUTH, Actor, Camera, FaceParameters
 
 LID_REACH, LIP_REACH = 6.0, 10.0
 """Millimetres of skin about the opening of an eye, and of the mouth, that belong to it."""

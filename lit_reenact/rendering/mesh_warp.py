@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, grid_sample, interpolate, pad
 
+from lit_reenact.core.geometry import head_to_camera, project
+from lit_reenact.core.schema import Actor, Camera, FaceParameters
 from lit_reenact.face.model import FaceModel
-from lit_reenact.geometry import head_to_camera, project
 from lit_reenact.rendering import rasterizer
-from lit_reenact.schema import Actor, Camera, FaceParameters
 
 COARSEST = 8
 """Side of the smallest grid that a displacement is spread over."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lit_reenact.core.schema import Actor
 from lit_reenact.face.eyelids import gaps, lid_gaps
 from lit_reenact.face.model import FaceModel
 from lit_reenact.rendering.rasterizer import interpolate_at, rasterize
 from lit_reenact.rendering.scene import Surface
-from lit_reenact.schema import Actor
 
 EYE_SHUT, EYE_RAMP = 0.2, 0.15
 """Shares of the gap between a person's lids at rest: up to the first an eye counts as shut, above both together as open."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag, grid_sample, one_hot
 
+from lit_reenact.core.schema import CONDITIONING_CHANNELS, EMPTY
 from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, MOUTH, OPENINGS
 from lit_reenact.rendering import backend
 from lit_reenact.rendering.eyeballs import eye_colours
@@ -13,7 +14,6 @@ from lit_reenact.rendering.openings import inside_mouth
 from lit_reenact.rendering.patches import Patches, find_patches
 from lit_reenact.rendering.rasterizer import frames_at_once, interpolate_hits
 from lit_reenact.rendering.scene import FIRST_SAMPLE, SAMPLES, Scene, Surface
-from lit_reenact.schema import CONDITIONING_CHANNELS, EMPTY
 
 
 def paint(surface: Surface, scene: Scene, images: Tensor) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from lit_reenact.schema import Camera
+from lit_reenact.core.schema import Camera
 
 SAMPLES = 2
 """Samples along each side of a pixel, which shows their mean: a gap between lips or lids is seldom wider than a pixel or two,

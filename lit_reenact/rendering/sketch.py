@@ -10,11 +10,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from lit_reenact.core.geometry import gaze_direction, head_to_camera, project
+from lit_reenact.core.schema import Actor, Camera, FaceParameters
 from lit_reenact.face.model import FaceModel
 from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, MOUTH, RIMS, mirrored
-from lit_reenact.geometry import gaze_direction, head_to_camera, project
 from lit_reenact.rendering.conditioning import eyeballs_of
-from lit_reenact.schema import Actor, Camera, FaceParameters
 
 Points = tuple[int, ...]
 

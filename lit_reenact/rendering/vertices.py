@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lit_reenact.geometry import axis_angle_to_matrix, flip, head_to_camera, project
+from lit_reenact.core.geometry import axis_angle_to_matrix, flip, head_to_camera, project
+from lit_reenact.core.schema import Camera, FaceParameters
 from lit_reenact.rendering import backend
 from lit_reenact.rendering.normals import VertexNormals
 from lit_reenact.rendering.shading import irradiance, irradiance_polynomial
-from lit_reenact.schema import Camera, FaceParameters
 
 
 def place(

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from lit_reenact.core.geometry import matrix_to_axis_angle
+from lit_reenact.core.parallel import ahead, side_by_side
+from lit_reenact.core.schema import Camera
 from lit_reenact.face import FaceModel
-from lit_reenact.geometry import matrix_to_axis_angle
 from lit_reenact.rendering.shading import irradiance
-from lit_reenact.schema import Camera
-from lit_reenact.threads import ahead, side_by_side
 from lit_reenact.tracking import energy, photometric
 from lit_reenact.tracking.photometric import Samples, SkinPoints
 from lit_reenact.tracking.settings import TrackerSettings
@@ -31,7 +31,7 @@ from lit_reenact.tracking.skin_colour import (
 )
 from lit_reenact.tracking.smoothing import Timing
 from lit_reenact.tracking.solver import State
-from lit_reenact.video import FrameReader
+from lit_reenact.video.io import FrameReader
 
 ROUNDS = 3
 """Times that light, reflectance and the usual colour of skin are solved in turn."""

@@ -16,8 +16,8 @@ from typing import Generic, TypeVar
 import cv2
 import torch
 
-from lit_reenact.errors import ReenactError
-from lit_reenact.paths import listed_lines
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.paths import listed_lines
 from lit_reenact.tracking.quality import photometric_gain
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.tracker import finished_track, stored_settings, track_video

@@ -14,8 +14,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lit_reenact.geometry import flip
-from lit_reenact.schema import Camera
+from lit_reenact.core.geometry import flip
+from lit_reenact.core.schema import Camera
 
 OUTER_EYE_CORNERS = (263, 33)
 """FaceMesh landmarks of the left and the right outer eye corner."""

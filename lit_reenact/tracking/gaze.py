@@ -7,10 +7,10 @@ import math
 import torch
 from torch import Tensor
 
+from lit_reenact.core.geometry import flip
+from lit_reenact.core.schema import Camera
 from lit_reenact.face import FaceModel
 from lit_reenact.face.topology import RIGHT_LOWER_LID, RIGHT_UPPER_LID, mirrored
-from lit_reenact.geometry import flip
-from lit_reenact.schema import Camera
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.shape import Shape
 from lit_reenact.tracking.smoothing import Timing

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from lit_reenact.face import FaceModel
 from lit_reenact.face.topology import LOWER_LIP_RIM, UPPER_LIP_RIM
-from lit_reenact.measures import DEPTH_SCALE
+from lit_reenact.landmarks.measures import DEPTH_SCALE
 from lit_reenact.tracking import energy
 from lit_reenact.tracking.solver import Problem, State, head_jacobian, residuals
 

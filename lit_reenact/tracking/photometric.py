@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, grid_sample, interpolate, max_pool2d, normalize
 
+from lit_reenact.core.geometry import head_to_camera, project
+from lit_reenact.core.schema import Camera
 from lit_reenact.face import FaceModel, vertex_normals
 from lit_reenact.face.topology import HEAD, SKIN
-from lit_reenact.geometry import head_to_camera, project
 from lit_reenact.rendering.rasterizer import Fragments, rasterize
 from lit_reenact.rendering.shading import LAMBERT, irradiance, spherical_harmonics
-from lit_reenact.schema import Camera
 
 FACING_LIMIT = 0.25
 """Cosine between normal and view below which skin is seen too flatly to be believed."""

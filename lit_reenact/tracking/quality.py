@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from lit_reenact.core.geometry import head_to_camera, project
+from lit_reenact.core.schema import FACE, Track
 from lit_reenact.face import FaceModel
 from lit_reenact.face.topology import FACE_POINTS
-from lit_reenact.geometry import head_to_camera, project
 from lit_reenact.rendering.conditioning import ConditioningRenderer
-from lit_reenact.schema import FACE, Track
 from lit_reenact.tracking.energy import length
-from lit_reenact.video import FrameReader
+from lit_reenact.video.io import FrameReader
 
 
 def projected_landmarks(track: Track, model: FaceModel) -> Tensor:

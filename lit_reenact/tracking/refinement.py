@@ -13,21 +13,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from lit_reenact.core.geometry import flip
+from lit_reenact.core.parallel import side_by_side
+from lit_reenact.core.schema import Camera
 from lit_reenact.face import FaceModel
 from lit_reenact.face.topology import FACE_POINTS
-from lit_reenact.geometry import flip
 from lit_reenact.rendering.shading import irradiance
-from lit_reenact.schema import Camera
-from lit_reenact.threads import side_by_side
 from lit_reenact.tracking import energy, photometric
-from lit_reenact.tracking.appearance import (
-    Chunk,
-    TrackedSkin,
-    learn_complexion,
-    read_in_chunks,
-    sparse_skin,
-    training_spread,
-)
+from lit_reenact.tracking.appearance import Chunk, TrackedSkin, learn_complexion, read_in_chunks, sparse_skin, training_spread
 from lit_reenact.tracking.neutral import ROBUST_SCALE
 from lit_reenact.tracking.photometric import Samples, SkinPoints
 from lit_reenact.tracking.settings import TrackerSettings
@@ -35,7 +28,7 @@ from lit_reenact.tracking.shape import Fit
 from lit_reenact.tracking.skin_colour import Normal, features
 from lit_reenact.tracking.smoothing import Timing
 from lit_reenact.tracking.solver import POSE, Problem, Stage, State, joined, normal_equations, step
-from lit_reenact.video import FrameReader
+from lit_reenact.video.io import FrameReader
 
 REFINE = (Stage(iterations=2, robust_scale=ROBUST_SCALE),)
 """Pose and expression from the fit to landmarks."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from lit_reenact.core.geometry import axis_angle_to_matrix, matrix_to_axis_angle
+from lit_reenact.core.schema import Camera
 from lit_reenact.face import FaceModel
 from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, FACE_POINTS, MOUTH, OPENINGS, RIMS, around, mirrored
-from lit_reenact.geometry import axis_angle_to_matrix, matrix_to_axis_angle
-from lit_reenact.measures import BONY, DEPTH_SCALE
-from lit_reenact.schema import Camera
+from lit_reenact.landmarks.measures import BONY, DEPTH_SCALE
 from lit_reenact.tracking import energy
 from lit_reenact.tracking.correctives import fit_correctives, learn_correctives
 from lit_reenact.tracking.neutral import ROBUST_SCALE, close_mouth, raise_jaw, refine_template

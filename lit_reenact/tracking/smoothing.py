@@ -9,7 +9,7 @@ import torch
 from scipy.linalg import solveh_banded
 from torch import Tensor
 
-from lit_reenact.cuts import shots
+from lit_reenact.video.cuts import shots
 
 
 def whittaker(values: Tensor, weight: Tensor, strength: float) -> Tensor:

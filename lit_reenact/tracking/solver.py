@@ -8,9 +8,9 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from lit_reenact.geometry import axis_angle_to_matrix, flip, rigid_alignment
-from lit_reenact.schema import Camera
-from lit_reenact.threads import side_by_side
+from lit_reenact.core.geometry import axis_angle_to_matrix, flip, rigid_alignment
+from lit_reenact.core.parallel import side_by_side
+from lit_reenact.core.schema import Camera
 from lit_reenact.tracking import energy
 
 POSE = 6

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.geometry import rigid_alignment
 from lit_reenact.face import FaceModel
 from lit_reenact.face.spreading import spread
 from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, MOUTH, RIMS, UPPER_LIP_RIM, mirror_vertices
-from lit_reenact.geometry import rigid_alignment
-from lit_reenact.measures import DEPTH_SCALE
+from lit_reenact.landmarks.measures import DEPTH_SCALE
 from lit_reenact.tracking.energy import length, outer_eye_distance
 
 TEMPLATE_FRAMES = 200

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import torch
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.geometry import matrix_to_axis_angle
+from lit_reenact.core.parallel import undivided
+from lit_reenact.core.schema import Actor, Camera, FaceParameters, Track, TrackInfo
+from lit_reenact.core.split import training_frames
 from lit_reenact.face import load_face_model
-from lit_reenact.geometry import matrix_to_axis_angle
-from lit_reenact.prepare import Prepared, prepare
-from lit_reenact.schema import Actor, Camera, FaceParameters, Track, TrackInfo
-from lit_reenact.split import training_frames
-from lit_reenact.threads import undivided
 from lit_reenact.tracking.appearance import TrackedSkin, held_frames, learn_reflectance, photometric_error
 from lit_reenact.tracking.gaze import fit_gaze
+from lit_reenact.tracking.partial_results import forget
 from lit_reenact.tracking.refinement import refine
 from lit_reenact.tracking.report import REPORT_NAME, write_report
 from lit_reenact.tracking.settings import TrackerSettings
@@ -23,8 +23,8 @@ from lit_reenact.tracking.shape import fit_landmarks, smooth_shape, smooth_state
 from lit_reenact.tracking.smoothing import Timing
 from lit_reenact.tracking.solver import State
 from lit_reenact.tracking.trackfile import CLIP_NAME, load_track, save_track
-from lit_reenact.unfinished import forget
-from lit_reenact.video import FrameReader, sha256
+from lit_reenact.tracking.working_clip import Prepared, prepare
+from lit_reenact.video.io import FrameReader, sha256
 
 __all__ = ["TrackerSettings", "track", "track_video"]
 

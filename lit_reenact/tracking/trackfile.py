@@ -14,9 +14,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.schema import SCHEMA_VERSION, Actor, Camera, CropBox, FaceParameters, Landmarks, Track, TrackInfo
 from lit_reenact.face import load_face_model
-from lit_reenact.schema import SCHEMA_VERSION, Actor, Camera, CropBox, FaceParameters, Landmarks, Track, TrackInfo
 
 TRACK_NAME = "track.safetensors"
 CLIP_NAME = "clip.mp4"

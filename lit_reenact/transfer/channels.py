@@ -9,20 +9,13 @@ import torch
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 
-from lit_reenact.cuts import shots
+from lit_reenact.core.geometry import axis_angle_to_matrix, flip, matrix_to_axis_angle
+from lit_reenact.core.schema import Actor
 from lit_reenact.face.eyelids import BLINKS, shut_at
 from lit_reenact.face.model import FaceModel
-from lit_reenact.geometry import axis_angle_to_matrix, flip, matrix_to_axis_angle
-from lit_reenact.schema import Actor
 from lit_reenact.transfer.policy import Mode
-from lit_reenact.transfer.relative import (
-    carry,
-    limit_softly,
-    mean_rotation,
-    nearest_rotation,
-    transfer_rotation,
-    turns_from,
-)
+from lit_reenact.transfer.relative import carry, limit_softly, mean_rotation, nearest_rotation, transfer_rotation, turns_from
+from lit_reenact.video.cuts import shots
 
 LARGEST_RATIO = 2.0
 """Largest factor between two people's spreads, and the inverse of the smallest: who moves three times as much does something

@@ -8,8 +8,8 @@ from fractions import Fraction
 import torch
 from torch import Tensor
 
-from lit_reenact.errors import ReenactError
-from lit_reenact.schema import Actor, FaceParameters, Track
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.schema import Actor, FaceParameters, Track
 from lit_reenact.transfer.channels import amplify, play, smooth
 from lit_reenact.transfer.policy import ChannelPolicy, TransferPolicy
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
 from typing import Any, Literal, get_args
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 
 Mode = Literal["target", "typical", "source", "reference", "relative", "matched", "camera"]
 """Where a channel comes from:

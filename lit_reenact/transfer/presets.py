@@ -11,7 +11,7 @@ import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 from lit_reenact.transfer.policy import CHANNELS, REFERENCES, ChannelPolicy, TransferPolicy, any_of, meant
 
 _KEPT: dict[str, Any] = {name: ChannelPolicy("target") for name in CHANNELS}

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.schema import FaceParameters, Track
 from lit_reenact.face import load_face_model
-from lit_reenact.schema import FaceParameters, Track
 from lit_reenact.transfer.channels import (
     amplify,
     amplify_rotation,

@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor
 
-from lit_reenact.geometry import axis_angle_to_matrix, matrix_to_axis_angle
-from lit_reenact.schema import FaceParameters
+from lit_reenact.core.geometry import axis_angle_to_matrix, matrix_to_axis_angle
+from lit_reenact.core.schema import FaceParameters
 
 UNSURE_TURN = math.radians(1)
 """Turns of this size tell half of what they seem to about the neck; the rest may be the tracker's error."""

@@ -9,8 +9,8 @@ from math import ceil
 import torch
 from torch import Tensor
 
-from lit_reenact.geometry import axis_angle_to_matrix, matrix_to_axis_angle
-from lit_reenact.schema import FaceParameters, Landmarks, Track
+from lit_reenact.core.geometry import axis_angle_to_matrix, matrix_to_axis_angle
+from lit_reenact.core.schema import FaceParameters, Landmarks, Track
 
 
 def resample(parameters: FaceParameters, from_fps: Fraction, to_fps: Fraction, cuts: tuple[int, ...] = ()) -> FaceParameters:

@@ -15,4 +15,4 @@ export PATH="$PWD/.venv/bin:$PATH" OMP_NUM_THREADS="${OMP_NUM_THREADS:-4}"
 nodes=${NODES:-1} gpus=${GPUS:-$(nvidia-smi --list-gpus | wc -l)}
 exec torchrun --nnodes="$nodes" --nproc-per-node="$gpus" --max-restarts="${RESTARTS:-0}" \
     --rdzv-backend=c10d --rdzv-endpoint="${MASTER:-localhost}:${PORT:-29400}" --rdzv-id="${RUN:-lit-reenact}" \
-    -m lit_reenact.cli fit "$@" --trainer.num_nodes="$nodes" --trainer.devices="$gpus"
+    -m lit_reenact.commands.main fit "$@" --trainer.num_nodes="$nodes" --trainer.devices="$gpus"

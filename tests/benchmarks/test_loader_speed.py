@@ -20,10 +20,10 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from datamodules import TrackDataModule
-from datamodules.track_datamodule import Rendering
+from lit_reenact.core.schema import Runs
+from lit_reenact.datamodules import TrackDataModule
+from lit_reenact.datamodules.track_datamodule import Rendering
 from lit_reenact.networks.generator import Generator
-from lit_reenact.schema import Runs
 from tests.factories import make_track
 
 SIZE, WINDOW, BATCH, FRAMES = 256, 11, 16, 120

@@ -13,7 +13,7 @@ from lit_reenact.app.figures import conditioning_view, result_view
 from lit_reenact.app.preview import preview
 from lit_reenact.app.runs import open_run
 from lit_reenact.app.session import Session, own_performance
-from lit_reenact.module import ReenactModule
+from lit_reenact.training.module import ReenactModule
 from tests.factories import make_track
 
 CONFIGS = Path(__file__).parents[2] / "configs"

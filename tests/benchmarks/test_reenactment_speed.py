@@ -10,10 +10,10 @@ import torch
 import yaml
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from lit_reenact.inference import render_frames
 from lit_reenact.live.puppet import Puppet
 from lit_reenact.networks.generator import Generator
-from lit_reenact.reenactment import target_renderer
+from lit_reenact.synthesis import target_renderer
+from lit_reenact.synthesis.inference import render_frames
 from tests.factories import make_track
 
 CONFIGS = Path(__file__).parents[2] / "configs"

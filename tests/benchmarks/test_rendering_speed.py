@@ -12,12 +12,12 @@ import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
+from lit_reenact.core.geometry import head_to_camera, project
+from lit_reenact.core.schema import Actor, Camera, FaceParameters
 from lit_reenact.face import FaceModel, builtin_model, load_face_model
-from lit_reenact.geometry import head_to_camera, project
 from lit_reenact.rendering import backend
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.rendering.rasterizer import rasterize
-from lit_reenact.schema import Actor, Camera, FaceParameters
 
 SIZE, FRAMES, GPU_FRAMES = 256, 8, 256
 CAMERA = Camera(focal=4.5 * SIZE, width=SIZE, height=SIZE)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from lit_reenact.landmarks import detect
-from lit_reenact.video import iterate_frames, probe
+from lit_reenact.landmarks.detection import detect
+from lit_reenact.video.io import iterate_frames, probe
 
 ICT = "assets/ict_facekit.npz"
 
@@ -31,7 +31,7 @@ def test_tracking(
     start = time.perf_counter()
     detect(iterate_frames(video), frames, None)
     landmarks_alone = time.perf_counter() - start
-    command = [sys.executable, "-m", "lit_reenact.cli", "track", str(video), "-o", str(tmp_path), "--face-model", model]
+    command = [sys.executable, "-m", "lit_reenact.commands.main", "track", str(video), "-o", str(tmp_path), "--face-model", model]
     before = _processor_seconds()
     benchmark.pedantic(subprocess.run, args=(command,), kwargs={"check": True, "capture_output": True}, rounds=1)
     seconds, processor = benchmark.stats.stats.total, _processor_seconds() - before

@@ -21,10 +21,10 @@ from lightning.pytorch import Callback
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor, nn
 
-from datamodules.sampler import seeded
-from lit_reenact import fit
+from lit_reenact.datamodules.sampler import seeded
 from lit_reenact.networks.generator import Generator
-from lit_reenact.run_folder import joined_curves
+from lit_reenact.training import fit
+from lit_reenact.training.run_folder import joined_curves
 from tests.factories import make_track
 
 SIZE, WINDOW, BATCH, STEPS = 256, 11, 4, 40

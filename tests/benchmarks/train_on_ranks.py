@@ -14,9 +14,9 @@ import torch  # isort: skip
 from lightning.pytorch import Callback, Trainer  # isort: skip
 from torch.utils.data import DataLoader
 
-from lit_reenact.module import ReenactModule
-from lit_reenact.schema import Window
-from tests.lit_reenact.test_module import quiet_trainer
+from lit_reenact.core.schema import Window
+from lit_reenact.training.module import ReenactModule
+from tests.lit_reenact.training.test_module import quiet_trainer
 
 SIZE, WINDOW = 128, 11
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import wandb
 
-from callbacks import Artifacts, BatchBudget, BatchStepCheckpoint, FrameMetrics, ReenactmentVideo
-from lit_reenact.loggers import finish_wandb, make_loggers
+from lit_reenact.callbacks import Artifacts, BatchBudget, BatchStepCheckpoint, FrameMetrics, ReenactmentVideo
+from lit_reenact.training.loggers import finish_wandb, make_loggers
 from tests.factories import make_data, make_module, make_track, make_trainer
 from tests.wandb_records import artifacts, history
 

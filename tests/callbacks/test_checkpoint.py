@@ -11,10 +11,10 @@ import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
 
-from callbacks import BatchBudget, BatchStepCheckpoint, ExponentialMovingAverage, GracefulStop
-from lit_reenact.errors import ReenactError
-from lit_reenact.module import ReenactModule
-from lit_reenact.schema import Window
+from lit_reenact.callbacks import BatchBudget, BatchStepCheckpoint, ExponentialMovingAverage, GracefulStop
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.schema import Window
+from lit_reenact.training.module import ReenactModule
 from tests.factories import make_data, make_module, make_trainer
 
 

@@ -9,8 +9,8 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 
-from callbacks import BatchBudget, ExponentialMovingAverage
-from lit_reenact.module import ReenactModule
+from lit_reenact.callbacks import BatchBudget, ExponentialMovingAverage
+from lit_reenact.training.module import ReenactModule
 from tests.factories import make_data, make_module, make_trainer
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from callbacks import FrameMetrics
-from lit_reenact.losses import Lpips
+from lit_reenact.callbacks import FrameMetrics
+from lit_reenact.losses.reconstruction import Lpips
 from lit_reenact.metrics import ssim
-from lit_reenact.video import FrameReader
+from lit_reenact.video.io import FrameReader
 from tests.factories import make_data, make_module, make_trainer
 
 

@@ -11,12 +11,12 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 
-from callbacks import BatchBudget, BatchStepCheckpoint, ExponentialMovingAverage, TrainingHealth
-from lit_reenact.errors import ReenactError
-from lit_reenact.module import ReenactModule
-from lit_reenact.schema import Window
+from lit_reenact.callbacks import BatchBudget, BatchStepCheckpoint, ExponentialMovingAverage, TrainingHealth
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.schema import Window
+from lit_reenact.training.module import ReenactModule
 from tests.factories import make_module, make_trainer
-from tests.lit_reenact.test_module import Recorder, Windows
+from tests.lit_reenact.training.test_module import Recorder, Windows
 
 
 class Scripted(TrainingHealth):

@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from callbacks import BatchBudget, ExponentialMovingAverage, ReenactmentVideo
-from callbacks.reenactment_video import side_by_side
-from lit_reenact.errors import ReenactError
+from lit_reenact.callbacks import BatchBudget, ExponentialMovingAverage, ReenactmentVideo
+from lit_reenact.callbacks.reenactment_video import side_by_side
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.schema import ConditioningImage
 from lit_reenact.provenance import is_ai_generated
 from lit_reenact.provenance.verifying import read_signature
-from lit_reenact.reenactment import Settings, TrackedClip, conditioning_picture, write_reenactment
-from lit_reenact.schema import ConditioningImage
-from lit_reenact.video import iterate_frames, probe, read_tags
+from lit_reenact.synthesis import Settings, conditioning_picture, write_reenactment
+from lit_reenact.tracking.tracked_clip import TrackedClip
+from lit_reenact.video.io import iterate_frames, probe, read_tags
 from tests.factories import make_data, make_module, make_track, make_trainer
 
 

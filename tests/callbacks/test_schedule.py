@@ -6,10 +6,10 @@ import math
 
 import pytest
 
-from callbacks import BatchBudget, LearningRateSchedule
-from lit_reenact.errors import ReenactError
-from lit_reenact.module import ReenactModule
-from tests.lit_reenact.test_module import SMALL, Recorder, Windows, quiet_trainer
+from lit_reenact.callbacks import BatchBudget, LearningRateSchedule
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.training.module import ReenactModule
+from tests.lit_reenact.training.test_module import SMALL, Recorder, Windows, quiet_trainer
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,13 @@ from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-import callbacks.throughput
-from callbacks import BatchBudget, BatchStepCheckpoint, Throughput
-from callbacks.throughput import peak_flops
-from lit_reenact.module import ReenactModule
-from lit_reenact.schema import Window
+import lit_reenact.callbacks.throughput
+from lit_reenact.callbacks import BatchBudget, BatchStepCheckpoint, Throughput
+from lit_reenact.callbacks.throughput import peak_flops
+from lit_reenact.core.schema import Window
+from lit_reenact.training.module import ReenactModule
 from tests.factories import make_data, make_module, make_trainer
-from tests.lit_reenact.test_module import SMALL, Windows
+from tests.lit_reenact.training.test_module import SMALL, Windows
 
 
 class Clock:
@@ -84,7 +84,7 @@ class SlowLogger(CSVLogger):
 
 def test_speed_and_waiting_without_validations_and_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, logger = Clock(), SlowLogger(tmp_path)
-    monkeypatch.setattr(callbacks.throughput, "perf_counter", clock)
+    monkeypatch.setattr(lit_reenact.callbacks.throughput, "perf_counter", clock)
     module = SlowModule(**SMALL, lambda_adversarial=0.0)
     module.clock = logger.clock = clock
     checkpoint = BatchStepCheckpoint(every_n_batches=17)

@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from lit_reenact import fit
-from lit_reenact.errors import ReenactError
-from lit_reenact.evaluation.ablation import Ablation, Study, read_ablations
-from lit_reenact.evaluation.ablation_track import track_again
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.schema import EMPTY, Landmarks
+from lit_reenact.experiments.ablation.definition import Ablation, Study, read_ablations
+from lit_reenact.experiments.ablation.track import track_again
 from lit_reenact.face import load_face_model
-from lit_reenact.reenactment import TrackedClip
-from lit_reenact.rendering.ablations import make_renderer
-from lit_reenact.schema import EMPTY, Landmarks
+from lit_reenact.rendering.renderer import make_renderer
+from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.tracking.trackfile import TRACK_NAME, save_track
+from lit_reenact.training import fit
 from tests.configs.test_configs import SHORT, SMALL
 from tests.configs.test_launch import JOB, LAUNCH, launch
 from tests.factories import make_track

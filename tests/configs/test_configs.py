@@ -11,8 +11,8 @@ import torch
 import yaml
 from torch.utils.flop_counter import FlopCounterMode
 
-from lit_reenact import fit
 from lit_reenact.networks.generator import Generator
+from lit_reenact.training import fit
 from tests.factories import make_track
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs").glob("*.yaml"))

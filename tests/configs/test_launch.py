@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from skimage.data import astronaut
 
-from lit_reenact.run_folder import RunFolder, joined_curves
+from lit_reenact.training.run_folder import RunFolder, joined_curves
 from tests.factories import make_track
 from tests.slurm import private_slurm
 from tests.video_files import write_video

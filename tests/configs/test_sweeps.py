@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import wandb
 
-from lit_reenact import fit
-from lit_reenact.cli import main
-from lit_reenact.run_folder import RunFolder, joined_curves
-from lit_reenact.sweep.definition import load_sweep, propose
+from lit_reenact.commands.main import main
+from lit_reenact.experiments.sweep.definition import load_sweep, propose
+from lit_reenact.training import fit
+from lit_reenact.training.run_folder import RunFolder, joined_curves
 from tests.configs.test_configs import SHORT, SMALL
 from tests.factories import make_track
 from tests.wandb_records import history

@@ -15,8 +15,8 @@ import lit_reenact  # noqa: F401  (first: it keeps torchvision importable)
 import torch  # isort: skip
 from lightning.pytorch import Callback, LightningModule, Trainer, seed_everything  # isort: skip
 
-from callbacks import FrameMetrics
-from lit_reenact.schema import Window
+from lit_reenact.callbacks import FrameMetrics
+from lit_reenact.core.schema import Window
 from tests.factories import make_data, make_module, make_trainer
 
 GLOBAL_BATCH = 8

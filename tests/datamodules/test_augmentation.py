@@ -12,9 +12,9 @@ from kornia.geometry.transform import get_affine_matrix2d, warp_affine
 from scipy import ndimage
 from torch import Tensor
 
-from datamodules.augmentation import MOVES, Augmentation
-from datamodules.resampling import move_images
-from lit_reenact.schema import Window
+from lit_reenact.core.schema import Window
+from lit_reenact.datamodules.augmentation import MOVES, Augmentation
+from lit_reenact.datamodules.resampling import move_images
 from tests.factories import make_data
 
 SIZE, WINDOW, BATCH = 48, 3, 4

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from datamodules.balance import LIMIT, frame_weights, rarity
+from lit_reenact.datamodules.balance import LIMIT, frame_weights, rarity
 from lit_reenact.tracking.trackfile import load_track
 from tests.factories import make_data
 

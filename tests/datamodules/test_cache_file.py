@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import torch
 
-from datamodules.cache_file import ABANDONED, CacheFile, Images
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.datamodules.cache_file import ABANDONED, CacheFile, Images
 
 SHAPE = (6, 4, 4, 3)
 VALUES = np.random.default_rng(0).integers(0, 256, SHAPE, dtype=np.uint8)

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from datamodules.cache_file import CacheFile
-from datamodules.conditioning_cache import CachedImages, DrawnImages, conditioning_cache, ensure_cache
+from lit_reenact.core.schema import CONDITIONING, Track
+from lit_reenact.datamodules.cache_file import CacheFile
+from lit_reenact.datamodules.conditioning_cache import CachedImages, DrawnImages, conditioning_cache, ensure_cache
 from lit_reenact.face import load_face_model
 from lit_reenact.rendering.conditioning import ConditioningRenderer
-from lit_reenact.schema import CONDITIONING, Track
 from lit_reenact.tracking.trackfile import load_track
 
 SIZE = 32

@@ -9,9 +9,9 @@ import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
 
-from callbacks import BatchBudget, BatchStepCheckpoint
-from lit_reenact.module import ReenactModule
-from lit_reenact.schema import Window
+from lit_reenact.callbacks import BatchBudget, BatchStepCheckpoint
+from lit_reenact.core.schema import Window
+from lit_reenact.training.module import ReenactModule
 from tests.factories import make_data, make_module, make_trainer
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from datamodules.sampler import RunSampler, held_out_batches
+from lit_reenact.datamodules.sampler import RunSampler, held_out_batches
 
 STRETCHES = [range(57), range(57, 60), range(60, 131)]
 

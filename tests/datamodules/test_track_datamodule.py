@@ -21,14 +21,14 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from callbacks import BatchBudget
-from datamodules import TrackDataModule, subject, track_datamodule
-from datamodules.augmentation import Augmentation
-from datamodules.track_datamodule import Rendering
-from lit_reenact.errors import ReenactError
-from lit_reenact.schema import Runs, Window
+from lit_reenact.callbacks import BatchBudget
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.schema import Runs, Window
+from lit_reenact.datamodules import TrackDataModule, subject, track_datamodule
+from lit_reenact.datamodules.augmentation import Augmentation
+from lit_reenact.datamodules.track_datamodule import Rendering
 from lit_reenact.tracking.trackfile import load_track, save_track
-from lit_reenact.video import Frame, VideoWriter, iterate_frames, sha256
+from lit_reenact.video.io import Frame, VideoWriter, iterate_frames, sha256
 from tests.factories import make_data, make_module, make_track, make_trainer
 
 

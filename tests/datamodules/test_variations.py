@@ -11,14 +11,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from datamodules import TrackDataModule
-from datamodules.track_datamodule import Rendering
-from datamodules.variations import Variations
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.geometry import axis_angle_to_matrix, matrix_to_euler
+from lit_reenact.core.schema import FACE, Runs
+from lit_reenact.datamodules import TrackDataModule
+from lit_reenact.datamodules.track_datamodule import Rendering
+from lit_reenact.datamodules.variations import Variations
 from lit_reenact.edit import sliders_of
-from lit_reenact.errors import ReenactError
 from lit_reenact.face import load_face_model
-from lit_reenact.geometry import axis_angle_to_matrix, matrix_to_euler
-from lit_reenact.schema import FACE, Runs
 from tests.factories import make_data, make_module, make_trainer
 
 TRAINED = 60

@@ -12,13 +12,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from datamodules.cache_file import CacheFile
-from datamodules.clip_frames import ClipFrames
-from datamodules.conditioning_cache import CachedImages
-from datamodules.windows import Part, WindowDataset
-from lit_reenact.schema import Runs
-from lit_reenact.video import FrameReader
-from lit_reenact.windows import WindowMemory, WindowShape, stack_windows
+from lit_reenact.core.schema import Runs
+from lit_reenact.datamodules.cache_file import CacheFile
+from lit_reenact.datamodules.clip_frames import ClipFrames
+from lit_reenact.datamodules.conditioning_cache import CachedImages
+from lit_reenact.datamodules.windows import Part, WindowDataset
+from lit_reenact.networks.windows import WindowMemory, WindowShape, stack_windows
+from lit_reenact.video.io import FrameReader
 
 FRAMES, SIZE = 30, 16
 

@@ -10,9 +10,10 @@ import yaml
 
 from lit_reenact.app.runs import OpenRun, open_run
 from lit_reenact.app.session import Session, own_performance
-from lit_reenact.module import ReenactModule
-from lit_reenact.reenactment import TrackedClip, target_renderer
-from lit_reenact.windows import WindowMemory, stack_windows, to_signed
+from lit_reenact.networks.windows import WindowMemory, stack_windows, to_signed
+from lit_reenact.synthesis import target_renderer
+from lit_reenact.tracking.tracked_clip import TrackedClip
+from lit_reenact.training.module import ReenactModule
 from tests.factories import make_track
 
 FRAMES, SIZE = 40, 64

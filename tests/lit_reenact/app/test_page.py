@@ -18,9 +18,7 @@ from PIL import Image
 from torch import Tensor
 
 from lit_reenact.app.runs import OpenRun, open_run
-from lit_reenact.edit import read_edit
-from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, around
-from lit_reenact.geometry import (
+from lit_reenact.core.geometry import (
     axis_angle_to_matrix,
     euler_to_matrix,
     head_to_camera,
@@ -28,9 +26,11 @@ from lit_reenact.geometry import (
     matrix_to_euler,
     project,
 )
+from lit_reenact.core.schema import FaceParameters
+from lit_reenact.edit import read_edit
+from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, around
 from lit_reenact.provenance.verifying import read_signature
-from lit_reenact.schema import FaceParameters
-from lit_reenact.video import FrameReader
+from lit_reenact.video.io import FrameReader
 
 sync_api = pytest.importorskip("playwright.sync_api")
 pytest.importorskip("gradio")

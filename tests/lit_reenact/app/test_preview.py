@@ -13,13 +13,13 @@ from lit_reenact.app.driving import driven
 from lit_reenact.app.export import export
 from lit_reenact.app.preview import Preview, driving_frame, preview, target_frame
 from lit_reenact.app.session import Performance, Session
+from lit_reenact.core.errors import ReenactError
 from lit_reenact.edit import read_edit
-from lit_reenact.errors import ReenactError
-from lit_reenact.inference import render_frames
 from lit_reenact.provenance.verifying import read_signature
-from lit_reenact.reenactment import TrackedClip
+from lit_reenact.synthesis.inference import render_frames
+from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.transfer import PRESETS, at_rate, transfer
-from lit_reenact.video import FrameReader, read_tags
+from lit_reenact.video.io import FrameReader, read_tags
 from tests.factories import make_track
 
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from lit_reenact.app.runs import open_run
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 
 
 def test_a_run_folder_knows_its_target_and_is_opened_once(run_folder: Path) -> None:

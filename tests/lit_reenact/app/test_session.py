@@ -11,10 +11,10 @@ import torch
 
 from lit_reenact.app.copying import PARTS
 from lit_reenact.app.session import Performance, Session, grid, on_grid
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.geometry import axis_angle_to_matrix
+from lit_reenact.core.schema import FaceParameters
 from lit_reenact.edit import Edit, Slider, apply_edit, parse_edit, read_edit, write_edit
-from lit_reenact.errors import ReenactError
-from lit_reenact.geometry import axis_angle_to_matrix
-from lit_reenact.schema import FaceParameters
 
 
 def assert_same(first: FaceParameters, second: FaceParameters) -> None:

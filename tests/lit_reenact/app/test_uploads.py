@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from lit_reenact.app.uploads import called_by_its_name, checked_video, folder_for, safe_name
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 from lit_reenact.tracking.trackfile import save_track
-from lit_reenact.video import sha256
+from lit_reenact.video.io import sha256
 from tests.factories import make_track
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lit_reenact.cli import BAD_INPUT, main
+from lit_reenact.commands.main import BAD_INPUT, main
 
 
 @pytest.mark.parametrize(

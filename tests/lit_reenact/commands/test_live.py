@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from lit_reenact.cli import main
-from lit_reenact.landmarks import Points
+from lit_reenact.commands.main import main
+from lit_reenact.landmarks.detection import Points
 from lit_reenact.live import camera, session
 from lit_reenact.live.page import LivePage
 from lit_reenact.provenance import is_ai_generated
 from lit_reenact.provenance.verifying import read_signature
 from lit_reenact.tracking.trackfile import load_track, save_track
-from lit_reenact.video import Frame, probe, read_tags
+from lit_reenact.video.io import Frame, probe, read_tags
 from tests.factories import make_module
 from tests.lit_reenact.live.conftest import Scene, scene
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from lit_reenact.cli import main
+from lit_reenact.commands.main import main
 from lit_reenact.commands.reenact import output_files
-from lit_reenact.errors import ReenactError
-from lit_reenact.video import probe
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.video.io import probe
 from tests.factories import make_module, make_track
 
 

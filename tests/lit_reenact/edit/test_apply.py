@@ -9,13 +9,13 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
+from lit_reenact.core.geometry import axis_angle_to_matrix, head_to_camera, matrix_to_euler
+from lit_reenact.core.schema import Camera, FaceParameters, Track
 from lit_reenact.edit import apply_sliders, neck_of, sliders_of
 from lit_reenact.edit.proportions import FIELDS, proportions
 from lit_reenact.face import FaceModel, load_face_model
-from lit_reenact.geometry import axis_angle_to_matrix, head_to_camera, matrix_to_euler
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.rendering.shading import irradiance
-from lit_reenact.schema import Camera, FaceParameters, Track
 from tests.factories import make_actor, make_parameters, make_track
 
 MODEL = load_face_model("builtin")

@@ -11,8 +11,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lit_reenact.core.errors import ReenactError
 from lit_reenact.edit import GROUPS, Edit, SliderTrack, parse_edit, read_edit, sliders_of, write_edit
-from lit_reenact.errors import ReenactError
 from lit_reenact.face import load_face_model
 
 MODEL = load_face_model("builtin")

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from lit_reenact.core.schema import FaceParameters, Track
 from lit_reenact.edit import apply_sliders, hold_light
 from lit_reenact.face import load_face_model
 from lit_reenact.rendering.shading import irradiance
-from lit_reenact.schema import FaceParameters, Track
 from tests.factories import make_track
 
 MODEL = load_face_model("builtin")

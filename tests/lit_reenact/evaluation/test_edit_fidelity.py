@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from lit_reenact.cli import main
-from lit_reenact.demo.clips import ensure_embedded_clip
+from lit_reenact.commands.main import main
+from lit_reenact.core.schema import FaceParameters, Landmarks, Track
+from lit_reenact.demo_clips.clips import ensure_embedded_clip
 from lit_reenact.evaluation import evaluate
 from lit_reenact.evaluation.edit_fidelity import PROBES, UNITS, EditFidelity, Probe, bent_edits, compare_edits, edits_rows
 from lit_reenact.face import load_face_model
-from lit_reenact.reenactment import TrackedClip
-from lit_reenact.schema import FaceParameters, Landmarks, Track
+from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.tracking.tracker import track_video
 from tests.factories import make_module, make_parameters, make_track
 

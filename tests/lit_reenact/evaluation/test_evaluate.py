@@ -15,14 +15,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from lit_reenact.cli import main
+from lit_reenact.commands.main import main
+from lit_reenact.core.schema import Landmarks
 from lit_reenact.evaluation.evaluation_page import extremes, heat, mean_error
 from lit_reenact.evaluation.frame_folder import read_frame_folder
-from lit_reenact.reenactment import TrackedClip
-from lit_reenact.schema import Landmarks
+from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.tracking.trackfile import CLIP_NAME, load_track, save_track
 from tests.factories import make_module, make_track
-from tests.lit_reenact.test_metrics_identity import write_network
+from tests.lit_reenact.metrics.test_identity import write_network
 from tests.lit_reenact.tracking.test_tracker import project_face
 from tests.wandb_records import history
 

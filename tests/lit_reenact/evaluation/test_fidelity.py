@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 from skimage.data import astronaut
 
+from lit_reenact.core.schema import Actor, Camera, CropBox, FaceParameters, Landmarks, Track, TrackInfo
 from lit_reenact.evaluation.fidelity import compare_motion, measure_motion
 from lit_reenact.evaluation.intervals import estimate
 from lit_reenact.face import load_face_model
-from lit_reenact.schema import Actor, Camera, CropBox, FaceParameters, Landmarks, Track, TrackInfo
 
 COUNT = 40
 

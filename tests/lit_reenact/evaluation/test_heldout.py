@@ -7,9 +7,9 @@ from skimage.data import astronaut
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torch import Tensor
 
+from lit_reenact.core.schema import EYES, FACE, MOUTH
 from lit_reenact.evaluation.heldout import measure
-from lit_reenact.losses import Lpips
-from lit_reenact.schema import EYES, FACE, MOUTH
+from lit_reenact.losses.reconstruction import Lpips
 
 FRAMES = 19  # more than one batch, and not a multiple of it
 

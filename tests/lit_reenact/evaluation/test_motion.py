@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.geometry import euler_to_matrix, matrix_to_axis_angle
+from lit_reenact.core.schema import Actor, Camera, CropBox, FaceParameters, Landmarks, Track, TrackInfo
 from lit_reenact.evaluation.motion import EYES, Motion, eye_opening, motion_fidelity, motion_of, retrack, varied_frames
-from lit_reenact.geometry import euler_to_matrix, matrix_to_axis_angle
-from lit_reenact.schema import Actor, Camera, CropBox, FaceParameters, Landmarks, Track, TrackInfo
 
 FRAMES = 120
 
@@ -110,7 +110,7 @@ def test_a_real_clip_tracked_twice_follows_itself(shared_dir: Path, tmp_path: Pa
     from fractions import Fraction
     from itertools import islice
 
-    from lit_reenact.video import VideoWriter, iterate_frames
+    from lit_reenact.video.io import VideoWriter, iterate_frames
 
     clip = tmp_path / "clip.mp4"
     frames = list(islice(iterate_frames(shared_dir / "videos" / "d9.mp4"), 60))

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from lit_reenact.core.schema import EMPTY, Camera, FaceParameters
 from lit_reenact.evaluation.rendered_face import RenderedFace
 from lit_reenact.face import load_face_model
 from lit_reenact.rendering.conditioning import ConditioningRenderer
-from lit_reenact.schema import EMPTY, Camera, FaceParameters
 from tests.factories import make_actor, make_parameters
 
 SIZE = 96

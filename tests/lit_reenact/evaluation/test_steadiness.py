@@ -10,7 +10,7 @@ from torch import Tensor
 from lit_reenact.evaluation.heldout import unit
 from lit_reenact.evaluation.steadiness import measure_steadiness
 from lit_reenact.metrics.temporal import flicker, still_pixels, warped_error
-from lit_reenact.optical_flow import optical_flow
+from lit_reenact.video.optical_flow import optical_flow
 
 FRAMES, CUT = 37, 16
 """More than two chunks, the second of which begins with a cut."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from lit_reenact.cli import main
+from lit_reenact.commands.main import main
 from lit_reenact.tracking.trackfile import load_track
 from tests.factories import make_module, make_track
 from tests.wandb_records import history

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 from lit_reenact.face import builtin_model, load_face_model
 from lit_reenact.face.basel import assemble_basel
 from lit_reenact.face.model import FaceModel

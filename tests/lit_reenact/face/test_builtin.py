@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 from lit_reenact.face import FaceModel, builtin_model, load_face_model, vertex_normals
 from lit_reenact.face.topology import (
     HEAD,

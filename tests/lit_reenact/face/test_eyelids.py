@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from lit_reenact.core.schema import Actor
 from lit_reenact.face import load_face_model
 from lit_reenact.face.eyelids import gaps, shut_at
-from lit_reenact.schema import Actor
 from tests.factories import make_actor
 
 

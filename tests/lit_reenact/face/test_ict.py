@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 from lit_reenact.face import FaceModel, builtin_model, ict, load_face_model, vertex_normals
 from lit_reenact.face.topology import (
     EYE_LEFT,

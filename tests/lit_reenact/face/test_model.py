@@ -6,9 +6,9 @@ import dataclasses
 
 import torch
 
+from lit_reenact.core.schema import Actor, FaceParameters
 from lit_reenact.face import builtin_model, vertex_normals
 from lit_reenact.face.model import FaceModel
-from lit_reenact.schema import Actor, FaceParameters
 from tests.factories import make_actor
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 from lit_reenact.face import load_face_model
 
 

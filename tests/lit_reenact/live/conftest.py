@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from lit_reenact.core.geometry import gaze_direction, head_to_camera, project
+from lit_reenact.core.schema import Track
 from lit_reenact.face import builtin_model
-from lit_reenact.geometry import gaze_direction, head_to_camera, project
 from lit_reenact.networks.generator import Generator
-from lit_reenact.schema import Track
 from tests.factories import make_module, make_track
 
 FRAMES, SIZE = 60, 64

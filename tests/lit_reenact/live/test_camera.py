@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 from lit_reenact.live.camera import USUAL_RATE, open_input, paced
 from tests.video_files import number_of, numbered, write_video
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 from lit_reenact.live.page import BORDER, LivePage
 
 COLOURS = ((250, 20, 20), (20, 20, 250))

@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from lit_reenact.errors import ReenactError
-from lit_reenact.inference import render_frames
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.schema import FaceParameters
 from lit_reenact.live.driver import calibrate
 from lit_reenact.live.puppet import OnlineTransfer, Puppet
 from lit_reenact.live.tracker import Motion
 from lit_reenact.networks.generator import Generator
-from lit_reenact.reenactment import target_renderer
-from lit_reenact.schema import FaceParameters
+from lit_reenact.synthesis import target_renderer
+from lit_reenact.synthesis.inference import render_frames
 from lit_reenact.transfer import mean_rotation, reenact
 from tests.factories import make_module, make_parameters
 from tests.lit_reenact.live.conftest import FRAMES, SIZE, Scene

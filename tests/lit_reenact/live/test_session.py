@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lit_reenact.errors import ReenactError
-from lit_reenact.landmarks import Points
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.landmarks.detection import Points
 from lit_reenact.live import session
 from lit_reenact.live.camera import LiveInput
 from lit_reenact.live.follower import LEAST
 from lit_reenact.live.puppet import Puppet
 from lit_reenact.live.session import Session
 from lit_reenact.networks.generator import Generator
-from lit_reenact.video import Frame
+from lit_reenact.video.io import Frame
 from tests.lit_reenact.live.conftest import SIZE, Scene
 
 BLIND = range(30, 33)

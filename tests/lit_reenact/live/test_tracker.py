@@ -10,18 +10,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.geometry import axis_angle_to_matrix, matrix_to_axis_angle
+from lit_reenact.core.schema import Camera, CropBox
 from lit_reenact.face.topology import FACE_POINTS
-from lit_reenact.geometry import axis_angle_to_matrix, matrix_to_axis_angle
-from lit_reenact.landmarks import find_faces
+from lit_reenact.landmarks.detection import find_faces
 from lit_reenact.live.driver import VIEW, Driver, calibrate
 from lit_reenact.live.tracker import LOST, Motion, OnlineTracker
-from lit_reenact.schema import Camera, CropBox
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.shape import FIT, fit_landmarks, smooth_shape, with_true_depth
 from lit_reenact.tracking.smoothing import Timing
 from lit_reenact.tracking.solver import initial_state, solve
-from lit_reenact.video import iterate_frames
+from lit_reenact.video.io import iterate_frames
 from tests.lit_reenact.live.conftest import SIZE, Scene
 
 

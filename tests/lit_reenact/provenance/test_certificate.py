@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
 from lit_reenact.provenance.certificate import CERTIFICATE_VARIABLE, KEY_VARIABLE, existing_identities, folder, own_identity
 
 

@@ -10,9 +10,9 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 UNSIGNED = {
-    "lit_reenact/prepare.py": "a working clip is a recording",
-    "lit_reenact/demo/clips.py": "drawn without a network; input of the demo",
-    "lit_reenact/reenactment/pieces.py": "pieces of a video that is signed when they are joined",
+    "lit_reenact/tracking/working_clip.py": "a working clip is a recording",
+    "lit_reenact/demo_clips/clips.py": "drawn without a network; input of the demo",
+    "lit_reenact/synthesis/resumable_writer.py": "pieces of a video that is signed when they are joined",
     "lit_reenact/evaluation/fidelity.py": "lies in a temporary folder while it is tracked again",
 }
 

@@ -10,7 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.geometry import axis_angle_to_matrix, euler_to_matrix, head_to_camera, matrix_to_axis_angle, project
+from lit_reenact.core.schema import EMPTY, EYES, FACE, MOUTH, Actor, Camera, FaceParameters
 from lit_reenact.face import FaceModel, builtin_model
 from lit_reenact.face.topology import (
     EYE_LEFT,
@@ -23,11 +25,9 @@ from lit_reenact.face.topology import (
     mirrored,
 )
 from lit_reenact.face.topology import MOUTH as MOUTH_FILL
-from lit_reenact.geometry import axis_angle_to_matrix, euler_to_matrix, head_to_camera, matrix_to_axis_angle, project
 from lit_reenact.rendering.conditioning import ConditioningRenderer, conditioning_to_rgb
 from lit_reenact.rendering.eyeballs import IRIS
 from lit_reenact.rendering.rasterizer import rasterize
-from lit_reenact.schema import EMPTY, EYES, FACE, MOUTH, Actor, Camera, FaceParameters
 
 CAMERA = Camera(focal=1400.0, width=256, height=256)
 GREY = 0.5

@@ -14,11 +14,11 @@ from scipy.sparse.linalg import spsolve
 from skimage.data import astronaut
 from torch import Tensor
 
+from lit_reenact.core.geometry import axis_angle_to_matrix, matrix_to_axis_angle
+from lit_reenact.core.schema import EMPTY, FACE, Camera, FaceParameters
 from lit_reenact.face import load_face_model
-from lit_reenact.geometry import axis_angle_to_matrix, matrix_to_axis_angle
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.rendering.mesh_warp import MeshWarp, spread
-from lit_reenact.schema import EMPTY, FACE, Camera, FaceParameters
 from tests.factories import make_actor, make_parameters
 
 SIZE = 128

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from lit_reenact.core.schema import CONDITIONING_CHANNELS, Camera
 from lit_reenact.face.topology import HEAD, MOUTH, SKIN
 from lit_reenact.rendering import backend
 from lit_reenact.rendering.painting import paint, textured
 from lit_reenact.rendering.patches import Patches, find_patches
 from lit_reenact.rendering.rasterizer import find_hits, rasterize
 from lit_reenact.rendering.scene import SAMPLES, Scene, Surface
-from lit_reenact.schema import CONDITIONING_CHANNELS, Camera
 
 HEIGHT, WIDTH = 24, 36
 """Of the images, pixels."""

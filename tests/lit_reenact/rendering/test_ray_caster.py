@@ -13,16 +13,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from lit_reenact.core.geometry import head_to_camera, matrix_to_axis_angle, project
+from lit_reenact.core.schema import Actor, Camera, FaceParameters
 from lit_reenact.face import FaceModel, builtin_model
 from lit_reenact.face.topology import SKIN
-from lit_reenact.geometry import head_to_camera, matrix_to_axis_angle, project
-from lit_reenact.landmarks import detect
-from lit_reenact.prepare import choose_crop, to_clip
+from lit_reenact.landmarks.detection import detect
 from lit_reenact.rendering.rasterizer import Fragments, interpolate, rasterize
-from lit_reenact.schema import Actor, Camera, FaceParameters
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.shape import fit_landmarks
 from lit_reenact.tracking.smoothing import Timing
+from lit_reenact.tracking.working_clip import choose_crop, to_clip
 
 pytestmark = pytest.mark.usefixtures("implementation")
 

@@ -14,8 +14,8 @@ import pytest
 import torch
 from skimage.data import astronaut
 
-from lit_reenact.cli import main
-from lit_reenact.errors import ReenactError
+from lit_reenact.commands.main import main
+from lit_reenact.core.errors import ReenactError
 from lit_reenact.tracking.batch import Job, in_processes, make_jobs, parse_shard, read_manifest, shard
 from lit_reenact.tracking.tracker import TrackerSettings, stored_settings
 from lit_reenact.tracking.trackfile import load_track
@@ -175,7 +175,7 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(tmp_path: Path) -> No
     words = [
         sys.executable,
         "-m",
-        "lit_reenact.cli",
+        "lit_reenact.commands.main",
         "track",
         "--manifest",
         str(listed),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lit_reenact.core.geometry import axis_angle_to_matrix
+from lit_reenact.core.schema import Camera
 from lit_reenact.face import builtin_model
-from lit_reenact.geometry import axis_angle_to_matrix
-from lit_reenact.schema import Camera
 from lit_reenact.tracking import energy
 from lit_reenact.tracking.correctives import fit_correctives, learn_correctives
 from lit_reenact.tracking.settings import TrackerSettings

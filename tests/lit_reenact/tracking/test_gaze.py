@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from lit_reenact.core.geometry import axis_angle_to_matrix, gaze_direction, head_to_camera, project
+from lit_reenact.core.schema import Camera
 from lit_reenact.face import FaceModel, builtin_model
-from lit_reenact.geometry import axis_angle_to_matrix, gaze_direction, head_to_camera, project
-from lit_reenact.schema import Camera
 from lit_reenact.tracking.gaze import calibrate_eyeballs, fit_gaze, iris_plane_radius, look, place_eyeballs, rays_in_head
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.shape import Shape

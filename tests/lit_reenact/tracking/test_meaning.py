@@ -10,22 +10,22 @@ import pytest
 import torch
 from torch import Tensor
 
+from lit_reenact.core.geometry import axis_angle_to_matrix, euler_to_matrix, matrix_to_axis_angle, matrix_to_euler
+from lit_reenact.core.schema import LANDMARK_COUNT, Camera
 from lit_reenact.face import builtin_model
 from lit_reenact.face.topology import mirror_vertices
-from lit_reenact.geometry import axis_angle_to_matrix, euler_to_matrix, matrix_to_axis_angle, matrix_to_euler
-from lit_reenact.landmarks import detect
+from lit_reenact.landmarks.detection import detect
 from lit_reenact.metrics import pearson_r, slope
-from lit_reenact.prepare import prepare
-from lit_reenact.reenactment import conditioning_picture
 from lit_reenact.rendering.conditioning import ConditioningRenderer
-from lit_reenact.schema import LANDMARK_COUNT, Camera
+from lit_reenact.synthesis import conditioning_picture
 from lit_reenact.tracking import energy
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.shape import FIT, Shape, fit_landmarks, landmark_problem, smooth_shape
 from lit_reenact.tracking.smoothing import Timing
 from lit_reenact.tracking.solver import initial_state, solve
 from lit_reenact.tracking.tracker import track_video
-from lit_reenact.video import FrameReader
+from lit_reenact.tracking.working_clip import prepare
+from lit_reenact.video.io import FrameReader
 from tests.factories import make_parameters
 
 CAMERA = Camera(focal=4.5 * 256, width=256, height=256)

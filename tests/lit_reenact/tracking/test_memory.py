@@ -70,7 +70,7 @@ def test_memory_of_the_two_passes(videos: dict[int, Path], tmp_path: Path) -> No
 
 def test_memory_of_the_whole(videos: dict[int, Path], tmp_path: Path) -> None:
     """Not a tenth of a frame is kept."""
-    track = ("-m", "lit_reenact.cli", "track", "--size", "128", "-o", str(tmp_path))
+    track = ("-m", "lit_reenact.commands.main", "track", "--size", "128", "-o", str(tmp_path))
     short, long = (peak_memory(*track, str(videos[count])) for count in LENGTHS)
     assert long < 3000
     assert long - short < 0.25 * (LENGTHS[1] - LENGTHS[0]), (short, long)

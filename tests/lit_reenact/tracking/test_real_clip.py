@@ -11,13 +11,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from lit_reenact.core.geometry import head_to_camera, matrix_to_axis_angle, project
+from lit_reenact.core.schema import Actor, Camera
+from lit_reenact.core.split import training_frames
 from lit_reenact.face import FaceModel, builtin_model, load_face_model
-from lit_reenact.geometry import head_to_camera, matrix_to_axis_angle, project
-from lit_reenact.measures import DEPTH_SCALE
-from lit_reenact.prepare import prepare
+from lit_reenact.landmarks.measures import DEPTH_SCALE
 from lit_reenact.rendering.openings import Openness
-from lit_reenact.schema import Actor, Camera
-from lit_reenact.split import training_frames
 from lit_reenact.tracking.appearance import TrackedSkin, held_frames, photometric_error
 from lit_reenact.tracking.energy import length, outer_eye_distance
 from lit_reenact.tracking.refinement import refine
@@ -26,7 +25,8 @@ from lit_reenact.tracking.shape import Fit, Shape, fit_landmarks, smooth_shape
 from lit_reenact.tracking.smoothing import Timing
 from lit_reenact.tracking.solver import State
 from lit_reenact.tracking.template import eye_openings, lip_opening
-from lit_reenact.video import FrameReader
+from lit_reenact.tracking.working_clip import prepare
+from lit_reenact.video.io import FrameReader
 
 pytestmark = pytest.mark.slow
 

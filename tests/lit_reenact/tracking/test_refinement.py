@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from lit_reenact.core.geometry import axis_angle_to_matrix, head_to_camera, project
+from lit_reenact.core.schema import Camera, FaceParameters
 from lit_reenact.face import FaceModel, builtin_model
-from lit_reenact.geometry import axis_angle_to_matrix, head_to_camera, project
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.rendering.shading import irradiance
-from lit_reenact.schema import Camera, FaceParameters
 from lit_reenact.tracking import energy, photometric
 from lit_reenact.tracking.appearance import sparse_skin
 from lit_reenact.tracking.refinement import BRIGHTNESS_SCALE, REFINE, KnownSkin, Linearised, linearise, look, refine_frames

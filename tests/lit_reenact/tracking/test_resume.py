@@ -14,10 +14,10 @@ import pytest
 import torch
 from skimage.data import astronaut
 
-from lit_reenact import landmarks, prepare
-from lit_reenact.landmarks import LEAD
-from lit_reenact.schema import Track
-from lit_reenact.tracking import tracker
+from lit_reenact.core.schema import Track
+from lit_reenact.landmarks import detection
+from lit_reenact.landmarks.detection import LEAD
+from lit_reenact.tracking import tracker, working_clip
 from lit_reenact.tracking.tracker import TrackerSettings, track_video
 from tests.video_files import write_video
 
@@ -37,15 +37,15 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Short blocks; and a list with an entry for every time that a detector looks at a frame."""
     calls: list[int] = []
-    look = landmarks._faces_of
+    look = detection._faces_of
 
     def counted(frame: Any, mesh: Any) -> Any:
         calls.append(len(calls))
         return look(frame, mesh)
 
-    for module in (landmarks, prepare):
+    for module in (detection, working_clip):
         monkeypatch.setattr(module, "BLOCK", BLOCK)
-    monkeypatch.setattr(landmarks, "_faces_of", counted)
+    monkeypatch.setattr(detection, "_faces_of", counted)
     return calls
 
 
@@ -55,14 +55,14 @@ def made(video: Path, folder: Path) -> Track:
 
 def track_slowly(video: Path, folder: Path) -> None:
     """In a process of its own."""
-    look = landmarks._faces_of
+    look = detection._faces_of
 
     def slowly(frame: Any, mesh: Any) -> Any:
         time.sleep(0.05)
         return look(frame, mesh)
 
-    landmarks.BLOCK = prepare.BLOCK = BLOCK
-    landmarks._faces_of = slowly
+    detection.BLOCK = working_clip.BLOCK = BLOCK
+    detection._faces_of = slowly
     made(video, folder)
 
 

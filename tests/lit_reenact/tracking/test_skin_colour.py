@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from lit_reenact.core.geometry import axis_angle_to_matrix
+from lit_reenact.core.schema import Camera
 from lit_reenact.face import FaceModel, builtin_model
-from lit_reenact.geometry import axis_angle_to_matrix
 from lit_reenact.rendering.conditioning import ConditioningRenderer
-from lit_reenact.schema import Camera
 from lit_reenact.tracking.appearance import TrackedSkin, learn_complexion, learn_reflectance
 from lit_reenact.tracking.photometric import SkinPoints, skin_texels
 from lit_reenact.tracking.settings import TrackerSettings

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from lit_reenact.core.geometry import axis_angle_to_matrix
+from lit_reenact.core.schema import Camera, FaceParameters
 from lit_reenact.face import FaceModel, builtin_model
 from lit_reenact.face.topology import FACE_POINTS
-from lit_reenact.geometry import axis_angle_to_matrix
-from lit_reenact.schema import Camera, FaceParameters
 from lit_reenact.tracking import energy
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.shape import FIT, REST, fit_landmarks, landmark_problem, landmark_weights, lift_by_skin, smooth_shape

@@ -11,15 +11,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from lit_reenact.errors import ReenactError
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.geometry import axis_angle_to_matrix, gaze_direction, head_to_camera, project
+from lit_reenact.core.schema import Actor, CropBox, Landmarks, Track
 from lit_reenact.face import builtin_model
-from lit_reenact.geometry import axis_angle_to_matrix, gaze_direction, head_to_camera, project
-from lit_reenact.prepare import Prepared
 from lit_reenact.rendering.conditioning import ConditioningRenderer
-from lit_reenact.schema import Actor, CropBox, Landmarks, Track
 from lit_reenact.tracking import tracker
 from lit_reenact.tracking.tracker import TrackerSettings, track, track_video
-from lit_reenact.video import FrameReader, probe
+from lit_reenact.tracking.working_clip import Prepared
+from lit_reenact.video.io import FrameReader, probe
 from tests.factories import make_track
 
 SETTINGS = TrackerSettings(texture_size=64, texture_frames=16, skin_points=400)

@@ -9,8 +9,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from lit_reenact.errors import ReenactError
-from lit_reenact.schema import Track
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.schema import Track
 from lit_reenact.tracking.trackfile import TRACK_NAME, _digest, load_track, save_track
 from tests.factories import make_track
 

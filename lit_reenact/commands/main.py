@@ -1,0 +1,102 @@
+"""The command ``lit-reenact``: arguments in, the functions of the package, one sentence when the input is bad."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import sys
+from collections.abc import Sequence
+
+from lit_reenact.commands import ablate, app, demo, doctor, edit, evaluate, export, live, reenact, sweep, track, verify
+from lit_reenact.core.errors import ReenactError
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+UNREAD = 141
+
+DESCRIPTION = """Deep Video Portraits as an experiment framework: track two videos, train a network on the target, and
+give the target the source's head pose, expression and gaze.
+
+  lit-reenact demo                                        the whole way on two embedded clips, in minutes on a CPU
+  lit-reenact doctor                                      is this machine ready, and is my video?
+  lit-reenact track target.mp4 source.mp4 -o tracks       fit the face model to videos
+  lit-reenact fit --config configs/paper.yaml --track tracks/target
+  lit-reenact reenact --source tracks/source --target tracks/target --checkpoint CKPT -o out.mp4
+  lit-reenact evaluate --target tracks/target --checkpoint CKPT -o outputs/evaluation
+  lit-reenact ablate configs/ablations/*.yaml --track tracks/target --seeds 3
+
+Every video that it writes says in its metadata, and under a signature, that it was AI-generated. Use it on people who
+agreed to it."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of every command but fit, validate and test, which LightningCLI parses."""
+    parser = argparse.ArgumentParser("lit-reenact", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    for command in (doctor, track):
+        command.add(commands)
+    for name, what in (
+        ("fit", "train a generator"),
+        ("validate", "measure on the validation part"),
+        ("test", "measure on the test part"),
+    ):
+        commands.add_parser(name, help=f"{what} (LightningCLI; `lit-reenact {name} --help` lists every setting)", add_help=False)
+    for command in (reenact, edit, live, app, evaluate, ablate, sweep, verify, export, demo):
+        command.add(commands)
+    return parser
+
+
+def _lightning(command: str, arguments: list[str]) -> int:
+    from lit_reenact.training import fit
+
+    {"fit": fit.run_fit, "validate": fit.run_validate, "test": fit.run_test}[command](arguments)
+    return 0
+
+
+def _sentence(error: OSError) -> str:
+    name = error.filename or "a file"
+    if error.errno == errno.ENOSPC:
+        return f"{name}: the disk is full; free some space and run the same command again"
+    return f"{name} cannot be read or written ({error.strerror or error}): choose another place or mend its permissions"
+
+
+def _run(words: list[str]) -> int:
+    try:
+        if words and words[0] in ("fit", "validate", "test"):
+            return _lightning(words[0], words[1:])
+        arguments = build_parser().parse_args(words)
+        code: int = arguments.run(arguments)
+        return code
+    except ReenactError as error:
+        print(f"lit-reenact: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        print(f"lit-reenact: {_sentence(error)}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt as interrupt:
+        print(f"lit-reenact: {str(interrupt) or 'interrupted; the same command goes on'}", file=sys.stderr)
+        return INTERRUPTED
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        The exit code: 0 done, 2 bad input (one sentence on stderr), 130 interrupted, 141 nobody reads on what it prints.
+    """
+    try:
+        try:
+            return _run(list(sys.argv[1:] if argv is None else argv))
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:  # as of `lit-reenact edit --list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more as it ends
+        return UNREAD
+
+
+if __name__ == "__main__":
+    sys.exit(main())

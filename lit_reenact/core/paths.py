@@ -1,0 +1,48 @@
+"""Where the files that come with the package lie, in a clone and in an installed wheel; and lists of users' own files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from lit_reenact.core.errors import ReenactError
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def config_path(name: str) -> Path:
+    """The path of a shipped configuration.
+
+    Args:
+        name: file name in ``configs/`` with or without ``.yaml``, such as "demo".
+
+    Raises:
+        ReenactError: there is no such configuration; the message lists those there are.
+    """
+    folder = _PACKAGE / "configs"
+    path = folder / f"{name.removesuffix('.yaml')}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml"))) or "none"
+        raise ReenactError(f"there is no configuration {name!r}; shipped are: {known}")
+    return path
+
+
+def listed_lines(path: Path, what: str) -> Iterator[tuple[int, str]]:
+    """The lines of a user's text file with their numbers from 1, without the empty ones and those that begin with #.
+
+    Args:
+        path: of the file.
+        what: stands one a line in it; for the message.
+
+    Raises:
+        ReenactError: it cannot be read as text.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ReenactError(f"{path} cannot be read ({error.strerror}): give a text file with {what} a line") from error
+    except UnicodeDecodeError as error:
+        raise ReenactError(f"{path} is no text file (UTF-8): give {what} a line") from error
+    for number, line in enumerate(lines, 1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            yield number, line.strip()

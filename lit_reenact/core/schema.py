@@ -1,0 +1,300 @@
+"""The types that travel between the stages, and the conventions that all of them share.
+
+    video -> frames -> Landmarks -> Track (FaceParameters + Actor + Camera) -> conditioning images -> Window -> frame
+
+Conventions, stated here once and used everywhere:
+
+* Images are ``uint8 (T, H, W, 3)`` RGB on disk and out of decord, ``float32 (B, C, H, W)`` in [-1, 1] inside networks and
+  in [0, 1] for metrics and kornia.
+* Pixel centres lie at half-integers (x + 0.5, y + 0.5); the origin is the top-left corner of the image.
+* Head axes: x to the subject's left (image right), y up, z out of the face; millimetres; the origin lies between the
+  eyeballs of the generic mean face. Camera axes (OpenCV): x right, y down, z forward.
+* A head point X is seen at ``FLIP @ (R @ X) + t`` in the camera, ``FLIP = diag(1, -1, -1)``: no rotation is a frontal face.
+* Rotations are axis-angle in parameters and matrices in formulas; radians in code, degrees in anything a person reads.
+  Positive yaw turns to the subject's left, positive pitch looks up, positive roll tilts to the subject's left shoulder.
+* "Left" and "right" are the subject's. Expressions carry ARKit names (``jawOpen``, ``eyeBlinkLeft``, ...).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Literal, NamedTuple, cast, get_args
+
+import torch
+from torch import Tensor
+
+from lit_reenact.core.errors import ReenactError
+
+SCHEMA_VERSION = 2
+"""Version of the track file; a reader refuses every other one in words."""
+
+LANDMARK_COUNT = 478
+"""MediaPipe FaceMesh with irises: 468 face points, then 5 points of the subject's right and 5 of the left iris."""
+
+ConditioningImage = Literal["diffuse", "correspondence", "eyes", "landmarks", "normals", "depth"]
+"""What a conditioning image may show; each has 3 channels."""
+
+CONDITIONING: tuple[ConditioningImage, ...] = ("diffuse", "correspondence", "eyes")
+"""The conditioning images of a frame, in this order, unless a network says otherwise: those of Deep Video Portraits."""
+
+CONDITIONING_CHANNELS = 9
+"""Of these three together."""
+
+EMPTY, FACE, EYES, MOUTH = 0, 1, 2, 3
+"""Labels of a region image: no face; face; in the face the eyes with their lids, and the mouth with its lips."""
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """FaceMesh points of ``T`` frames.
+
+    Attributes:
+        points: float32 (T, 478, 3), x and y in pixels of the image they belong to, z in the same unit (smaller is nearer,
+            about 25 % too deep as MediaPipe gives it); NaN where no face was found.
+        found: bool (T,), whether a face was seen in the frame.
+    """
+
+    points: Tensor
+    found: Tensor
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole with its principal point at the centre of the image, fixed over a video.
+
+    Attributes:
+        focal: focal length in pixels of this image.
+        width: image width in pixels.
+        height: image height in pixels.
+    """
+
+    focal: float
+    width: int
+    height: int
+
+    def resized(self, size: int) -> Camera:
+        """The same view on a square image of ``size`` pixels; the image must be square already."""
+        if self.width != self.height:
+            raise ReenactError(f"a camera of {self.width}x{self.height} cannot be resized to a square of {size}")
+        return Camera(focal=self.focal * size / self.width, width=size, height=size)
+
+
+@dataclass(frozen=True)
+class FaceParameters:
+    """What may change from frame to frame; the only thing that transfer and editing touch.
+
+    Attributes:
+        rotation: (T, 3) axis-angle of the head.
+        translation: (T, 3) position of the head's origin in camera axes, mm.
+        identity: (T, K_identity) coefficients of the face model's identity basis (as tracked: the Actor's, repeated).
+        expression: (T, K_expression) blendshape coefficients, within the face model's bounds.
+        illumination: (T, 27) nine spherical harmonics x RGB, band by band: (T, 9, 3) flattened.
+        gaze: (T, 4) yaw and pitch of the left eye, yaw and pitch of the right eye, relative to the head, radians.
+    """
+
+    rotation: Tensor
+    translation: Tensor
+    identity: Tensor
+    expression: Tensor
+    illumination: Tensor
+    gaze: Tensor
+
+    def __post_init__(self) -> None:
+        lengths = {f.name: len(getattr(self, f.name)) for f in fields(self)}
+        if len(set(lengths.values())) != 1:
+            raise ValueError(f"FaceParameters of unequal length: {lengths}")
+
+    def __len__(self) -> int:
+        return len(self.rotation)
+
+    def __getitem__(self, frames: slice | Tensor) -> FaceParameters:
+        """The parameters of some frames (a slice, an index tensor or a mask; the frame axis always stays)."""
+        return FaceParameters(**{f.name: getattr(self, f.name)[frames] for f in fields(self)})
+
+    def to(self, device: torch.device | str) -> FaceParameters:
+        return FaceParameters(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+
+    @classmethod
+    def concatenated(cls, parts: Sequence[FaceParameters]) -> FaceParameters:
+        """The frames of all parts, those of one after those of the other."""
+        return cls(**{f.name: torch.cat([getattr(part, f.name) for part in parts]) for f in fields(cls)})
+
+    def replace(self, **channels: Tensor) -> FaceParameters:
+        """A copy in which the named channels are exchanged."""
+        return replace(self, **channels)
+
+
+@dataclass(frozen=True)
+class Actor:
+    """What does not change over a video of one person.
+
+    Attributes:
+        neutral: (V, 3) the person's neutral mesh in head axes, mm.
+        identity: (K_identity,) the coefficients nearest to ``neutral`` in the face model's identity basis. The mesh of a
+            frame with identity ``a`` starts from ``neutral + basis (a - identity)``, so no detail of the person is lost.
+        reflectance: (3, S, S) albedo in [0, 1] over the face model's UV square, row 0 at v = 0.
+        eyeballs: (2, 3) centres of the left and the right eyeball in head axes, mm.
+        gaze_offset: (4,) what was added to the measured gaze so that looking ahead is 0; same order as ``gaze``.
+        correctives: (M, 468, 3) modes of this person alone, displacements of the landmarks in mm; M may be 0. They measure what
+            named expressions cannot say. Nothing is rendered with them, for no other actor could supply them.
+    """
+
+    neutral: Tensor
+    identity: Tensor
+    reflectance: Tensor
+    eyeballs: Tensor
+    gaze_offset: Tensor
+    correctives: Tensor
+
+    def to(self, device: torch.device | str) -> Actor:
+        return Actor(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
+
+
+@dataclass(frozen=True)
+class CropBox:
+    """The square of the upright source frame that became the working clip: corner and side in source pixels."""
+
+    x: int
+    y: int
+    side: int
+
+
+@dataclass(frozen=True)
+class TrackInfo:
+    """Where a track comes from; written as JSON into its file.
+
+    Attributes:
+        source: file name of the source video, without its folder.
+        source_sha256: of the source video.
+        clip_sha256: of the working clip that lies beside the track.
+        fps: frames per second of the working clip, as a fraction "30000/1001".
+        crop: the part of the source frame that the working clip shows.
+        face_model: name of the face model.
+        face_model_hash: of its arrays.
+        actor_frames: frames [0, actor_frames) were used to learn the Actor; the rest of the clip is held out.
+        settings: the tracker's settings as plain values.
+        notes: sentences for the user (several faces seen, frames without a face, ...).
+        cuts: the first frame after every hard cut; nothing is smoothed, and no window reaches, over one.
+    """
+
+    source: str
+    source_sha256: str
+    clip_sha256: str
+    fps: str
+    crop: CropBox
+    face_model: str
+    face_model_hash: str
+    actor_frames: int
+    settings: dict[str, float | int | str | bool]
+    notes: tuple[str, ...] = ()
+    cuts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Track:
+    """A tracked working clip.
+
+    Attributes:
+        parameters: of every frame of the clip, T in all (interpolated where no face was seen).
+        actor: the person.
+        camera: of the working clip.
+        valid: bool (T,), frames fit for training: a face was seen, or the gap was short enough to interpolate.
+        error: float32 (T,), mean landmark error in % of the outer-eye distance; NaN where no face was seen.
+        corrective: (T, M) coefficients of the actor's corrective modes.
+        corrected_error: float32 (T,), as ``error``, with the corrective modes.
+        photometric_error: float32 (T, 2), mean absolute difference on visible skin between diffuse colour and frame, in levels of
+            255: first with pose and expression from landmarks alone, then as they stand here; NaN where not measured, above
+            all in frames that the person was learned from.
+        landmarks: of the working clip, in its pixels.
+        info: where all this comes from.
+    """
+
+    parameters: FaceParameters
+    actor: Actor
+    camera: Camera
+    valid: Tensor
+    error: Tensor
+    corrective: Tensor
+    corrected_error: Tensor
+    photometric_error: Tensor
+    landmarks: Landmarks
+    info: TrackInfo
+
+    def __len__(self) -> int:
+        return len(self.parameters)
+
+
+def conditioning_channels(images: Sequence[str]) -> int:
+    """Channels of the conditioning images of one frame."""
+    return 3 * len(images)
+
+
+def checked_conditioning(images: Sequence[str]) -> tuple[ConditioningImage, ...]:
+    """The names of a frame's conditioning images.
+
+    Raises:
+        ReenactError: there are none, or one is unknown or named twice.
+    """
+    known = get_args(ConditioningImage)
+    if not images:
+        raise ReenactError(f"conditioning names no image: choose from {', '.join(known)}")
+    for image in images:
+        if image not in known:
+            raise ReenactError(f"conditioning names {image!r}, but there are only {', '.join(known)}")
+        if list(images).count(image) > 1:
+            raise ReenactError(f"conditioning names {image} twice: name each image once")
+    return cast(tuple[ConditioningImage, ...], tuple(images))
+
+
+class Runs(NamedTuple):
+    """A batch of training samples as the loader hands it over: each conditioning image once, however many windows show it.
+
+    Attributes:
+        images: uint8 (U, 3 K + 1, H, W) the K conditioning images, and the region image, of all frames that the windows show; or
+            the parameters of these frames, to be drawn on the training device.
+        shown: int64 (B, N_w) which of them each window shows, oldest first.
+        frame: uint8 (B, 3, H, W) the real frame that belongs to the current one of them.
+        number: int64 (B,) of that frame in its clip.
+        actor: int64 (B,) whose clip that is, counted from 0.
+        flow: as in ``Window``.
+    """
+
+    images: Tensor | FaceParameters
+    shown: Tensor
+    frame: Tensor
+    number: Tensor
+    actor: Tensor
+    flow: Tensor
+
+
+class Window(NamedTuple):
+    """A batch of training samples, as the networks, losses and metrics take it; the data module makes it of ``Runs``.
+
+    Attributes:
+        conditioning: float32 (B, N_w * 3 K, H, W) in [-1, 1], the K conditioning images of each frame of the window, oldest
+            first; the current frame is the last, or in the middle of a centred window.
+        frame: float32 (B, 3, H, W) in [-1, 1], the real frame that belongs to the current one.
+        region: uint8 (B, H, W) what that frame shows where: ``EMPTY``, ``FACE``, ``EYES``, ``MOUTH``. For losses and metrics;
+            the network does not see it.
+        number: int64 (B,) of that frame in its clip.
+        actor: int64 (B,) whose clip that is, counted from 0.
+        base: float32 (B, 3, H, W) in [-1, 1], the mean training frame of that clip.
+        flow: float16 (B, 2, H, W) in pixels, right and down, where each pixel of the real frame was in the one before it; NaN
+            where the sample before it in the batch is another. (B, 0, H, W) if nobody asked for it.
+    """
+
+    conditioning: Tensor
+    frame: Tensor
+    region: Tensor
+    number: Tensor
+    actor: Tensor
+    base: Tensor
+    flow: Tensor
+
+    def split(self, parts: int) -> list[Window]:
+        """The batch in so many parts, or as many as it has samples; the last may be smaller."""
+        return [Window(*tensors) for tensors in zip(*(tensor.chunk(parts) for tensor in self), strict=True)]

@@ -1,0 +1,57 @@
+"""The temporal split of a clip: contiguous parts with a gap between them, so that nothing held out was seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from lit_reenact.core.errors import ReenactError
+
+
+@dataclass(frozen=True)
+class Split:
+    """Frame ranges [start, stop) of a clip; between two of them one second is left out."""
+
+    train: range
+    validation: range
+    test: range
+
+
+def training_frames(frame_count: int, fraction: float = 0.7) -> int:
+    """How many frames at the start of a clip may be learned from."""
+    return round(frame_count * fraction)
+
+
+def temporal_split(
+    frame_count: int,
+    fps: float,
+    fractions: tuple[float, float] = (0.7, 0.1),
+    window: int = 11,
+    limit: int | None = None,
+) -> Split:
+    """Split ``frame_count`` frames into train | validation | test by the first two fractions, the rest is for testing.
+
+    One second is dropped at each border, from the later part, so that neighbouring frames never stand on both sides.
+
+    With a ``limit`` the training part holds its first so many frames only; the other parts stay what they are.
+
+    Raises:
+        ReenactError: a part would hold fewer frames than one window, or the training part fewer than the limit.
+    """
+    gap = round(fps)
+    first = training_frames(frame_count, fractions[0])
+    second = round(frame_count * sum(fractions))
+    split = Split(range(first), range(first + gap, second), range(second + gap, frame_count))
+    for name in ("train", "validation", "test"):
+        frames = len(getattr(split, name))
+        if frames < window:
+            raise ReenactError(
+                f"the clip's {frame_count} frames leave {frames} for its {name} part, fewer than a window of {window}: "
+                f"use a longer video, or change the data module's fractions {fractions}"
+            )
+    if limit is None:
+        return split
+    if not window <= limit <= first:
+        raise ReenactError(
+            f"data.training_frames is {limit}: choose {window} (a window) to {first} (the training part of this clip)"
+        )
+    return replace(split, train=range(limit))

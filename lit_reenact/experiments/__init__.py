@@ -1,0 +1,1 @@
+"""Many trainings compared with each other: ablations and sweeps."""

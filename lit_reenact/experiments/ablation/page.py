@@ -1,0 +1,146 @@
+"""The page of a study: both tables, a figure for each question, and the curves of the trainings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from lit_reenact.evaluation.charts import Bar, IntervalChart, Line, line_chart, picture_file
+from lit_reenact.evaluation.evaluate import write_whole
+from lit_reenact.evaluation.page import page, section
+from lit_reenact.evaluation.table import METRICS
+from lit_reenact.evaluation.training_log import Curve, read_training_log
+from lit_reenact.experiments.ablation.table import SHOWN, Row, Table, difference_text, told, value_text
+from lit_reenact.provenance import code_version
+from lit_reenact.training.run_folder import RunFolder
+
+CURVES = {"val/face_l1": "Face L1 of validation frames", "loss/l1": "L1 of training frames"}
+"""What may be drawn of trainings as they went on: the first that is known. Short ones are validated once, which is no curve."""
+
+COLOURS = ("var(--ink)", "var(--output)", "var(--third)", "var(--warm)", "var(--driving)", "#2a9d6f", "#b0457b", "#1f7a99")
+
+
+@dataclass(frozen=True)
+class Curves:
+    """How trainings went on.
+
+    Attributes:
+        title: what it is that is drawn.
+        of: ablation to the curve of each seed.
+    """
+
+    title: str
+    of: Mapping[str, Sequence[Curve]]
+
+
+def read_curves(runs: Mapping[str, Sequence[RunFolder]]) -> Curves:
+    """The curves of trainings that logged one, by ablation."""
+    logs = {name: [read_training_log(run.metrics) for run in folders] for name, folders in runs.items()}
+    for key, title in CURVES.items():
+        found = {name: [log[key] for log in seeds if key in log] for name, seeds in logs.items()}
+        if any(found.values()):
+            return Curves(title, {name: curves for name, curves in found.items() if curves})
+    return Curves("", {})
+
+
+def write_study(table: Table, curves: Curves, folder: Path) -> None:
+    """Write ``report.html``, which needs no other file and makes no request, and ``figures/QUESTION.svg``."""
+    title = f"{table.facts['target']}: ablations"
+    figures = {question: _figures(table.rows, question) for question in questions(table)}
+    (folder / "figures").mkdir(parents=True, exist_ok=True)
+    for question, charts in figures.items():
+        write_whole(folder / "figures" / f"{question.replace(' ', '_')}.svg", picture_file(f"{title}, {question}", charts))
+    asked = [_question(table.rows, question, charts, curves) for question, charts in figures.items()]
+    write_whole(folder / "report.html", page(title, [_header(title, table), _tables(table), *asked, _facts(table)]))
+
+
+def questions(table: Table) -> list[str]:
+    """What is asked, in the order of the table."""
+    return list(dict.fromkeys(row.entry.question for row in table.rows[1:] if row.entry.question and row.metrics))
+
+
+def _figures(rows: Sequence[Row], question: str) -> list[IntervalChart]:
+    asked = [row for row in rows[1:] if row.entry.question == question and row.metrics]
+    return [_figure(name, asked, rows[0]) for name in SHOWN if name in rows[0].metrics]
+
+
+def _figure(name: str, rows: Sequence[Row], reference: Row) -> IntervalChart:
+    """How ablations differ in one metric, with a ring for each seed."""
+    base = dict(zip(sorted(reference.entry.runs), reference.metrics[name].seeds, strict=True))
+    metric = METRICS[name]
+    side = "left" if metric.less_is_better else "right"
+    title = f"{metric.name}, difference to {reference.entry.name}"
+    return IntervalChart(title, {row.entry.name: _bar(row, name, base) for row in rows}, f"better on the {side}")
+
+
+def _bar(row: Row, name: str, base: Mapping[int, float]) -> Bar:
+    summary = row.metrics[name]
+    if summary.difference is None:
+        return Bar(math.nan, math.nan, math.nan)
+    seeds = sorted(row.entry.runs.keys() & base.keys())
+    marks = [value - base[seed] for seed, value in zip(seeds, summary.seeds, strict=True)]
+    return Bar(*summary.difference, marks if row.entry.trained else ())
+
+
+def _header(title: str, table: Table) -> str:
+    return f'<header><h1>{escape(title)}</h1><p class="quiet">{escape(table.facts["note"])}</p></header>'
+
+
+def _tables(table: Table) -> str:
+    names = [name for name in SHOWN if any(name in row.metrics for row in table.rows)]
+    values = [_line(row, [value_text(row, name) for name in names]) for row in table.rows]
+    differences = [_line(row, [difference_text(row, name) for name in names]) for row in table.rows[1:]]
+    missing = [f"<li>{escape(f'{row.entry.name}, {why}')}</li>" for row in table.rows for why in told(row.entry.problems)]
+    return section(
+        "Results",
+        "<h3>Values</h3>",
+        _table(names, values),
+        f"<h3>Differences to {table.rows[0].entry.name}</h3>",
+        _table(names, differences),
+        f"<h3>What is missing</h3><ul>{''.join(missing)}</ul>" if missing else "",
+    )
+
+
+def _table(names: Sequence[str], lines: Sequence[str]) -> str:
+    heads = "".join(f"<th>{METRICS[name].name} {'↓' if METRICS[name].less_is_better else '↑'}</th>" for name in names)
+    return f'<div class="wide"><table><thead><tr><th></th>{heads}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+
+
+def _line(row: Row, cells: Sequence[str]) -> str:
+    """A value in large, what stands behind it small below."""
+    shown = []
+    for cell in cells:
+        value, _, rest = cell.partition(" ")
+        shown.append(f"<td>{escape(value)}<small>{escape(rest)}</small></td>")
+    changes = ", ".join(f"{name}: {value}" for name, value in row.entry.changes.items())
+    return f"<tr><td>{escape(row.entry.name)}<small>{escape(changes)}</small></td>{''.join(shown)}</tr>"
+
+
+def _question(rows: Sequence[Row], question: str, charts: Sequence[IntervalChart], curves: Curves) -> str:
+    asked = [rows[0].entry.name, *(row.entry.name for row in rows[1:] if row.entry.question == question)]
+    drawn = [name for name in asked if name in curves.of]
+    lines = {name: _mean_line(curves.of[name], COLOURS[number % len(COLOURS)]) for number, name in enumerate(drawn)}
+    figures = [chart.figure() for chart in charts]
+    if len(lines) > 1:
+        figures.append(line_chart(f"{curves.title} as training went on; bands hold all seeds", lines, "batch steps"))
+    return section(question.capitalize(), f'<div class="charts">{"".join(figures)}</div>')
+
+
+def _mean_line(curves: Sequence[Curve], colour: str) -> Line:
+    """The mean of the seeds at the steps that all of them have, and the span from the smallest to the largest."""
+    by_step = [dict(zip(*curve, strict=True)) for curve in curves]
+    steps = sorted(set.intersection(*(set(curve) for curve in by_step)))
+    values = [[curve[step] for curve in by_step] for step in steps]
+    mean = [sum(row) / len(row) for row in values]
+    return Line(steps, mean, colour, low=[min(row) for row in values], high=[max(row) for row in values])
+
+
+def _facts(table: Table) -> str:
+    shown = {name: str(value) for name, value in table.facts.items() if name != "note"} | {
+        "software": f"lit_reenact {code_version()}"
+    }
+    items = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in shown.items())
+    return section("This study", f'<dl class="facts">{items}</dl>')

@@ -1,0 +1,1 @@
+"""Checks of a machine and of videos before hours are spent on them."""

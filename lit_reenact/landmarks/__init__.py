@@ -1,0 +1,1 @@
+"""Facial landmarks of a frame, and what is measured on them alone."""

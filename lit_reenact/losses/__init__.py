@@ -1,0 +1,1 @@
+"""Losses of the training: pure functions on tensors."""

@@ -1,0 +1,1 @@
+"""Compiled rasterizer for CPUs (numba), behind the functions of the torch one."""

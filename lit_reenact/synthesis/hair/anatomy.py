@@ -1,0 +1,185 @@
+"""Where the parts of a head are in a picture, as the face model has them, and what the head is like without hair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from lit_reenact.core.geometry import head_to_camera, project
+from lit_reenact.core.schema import CONDITIONING_CHANNELS, FACE, Actor, Camera, FaceParameters
+from lit_reenact.face import FaceModel
+from lit_reenact.face.topology import mirrored
+from lit_reenact.rendering.conditioning import ConditioningRenderer
+from lit_reenact.synthesis.hair.person import shrunk
+from lit_reenact.tracking.photometric import fill_holes
+from lit_reenact.tracking.skin_colour import learn_skin_colour, may_be_skin
+
+_RIGHT_FEATURES = (32, 211, 212, 216, 207, 50, 117, 111, 35, 46)  # from the chin past mouth and eye
+_RIGHT_BROW = ((70, 71), (63, 68), (105, 104), (66, 69), (107, 108))  # its upper edge, and the forehead above
+_RIGHT_CHEEK = (
+    32,
+    211,
+    214,
+    192,
+    213,
+    147,
+    123,
+    116,
+    117,
+    118,
+    119,
+    100,
+    126,
+    217,
+    174,
+    196,
+)  # past mouth, below eye, to the nose
+
+_AROUND = tuple((point, point) for point in (*_RIGHT_FEATURES[::-1], 175, *mirrored(_RIGHT_FEATURES)))
+_LEFT_BROW = tuple(mirrored(pair) for pair in _RIGHT_BROW)
+FEATURES = (*_AROUND, *_LEFT_BROW, *_RIGHT_BROW[::-1])
+"""FaceMesh points around brows, eyes, nose and mouth, in pairs between which the border runs."""
+
+BROW_SHARE = 0.4
+"""How far from a brow towards the forehead above it that border runs."""
+
+ROUNDER, ABOVE, BEHIND = 0.12, (15.0, 65.0), (0.0, 60.0)
+"""A bare skull is wider than the model's, which is made for what is seen below the hair: by which part, and over which
+millimetres above the middle between the eyes, and behind it, that sets in."""
+
+CENTRE = (0.0, 15.0, -80.0)
+"""Of the skull, mm in head axes: towards it one shrinks that is too large for the person."""
+
+SKULLS = (1.0, 0.95, 0.9, 0.85, 0.8)
+"""Sizes that are tried, as a part of the model's skull."""
+
+OUTSIDE = 0.05
+"""Share of a skull above the forehead that may stick out of the hair: the rest is cut off there."""
+
+BARE = (175, *_RIGHT_CHEEK, 197, *mirrored(_RIGHT_CHEEK[::-1]))
+"""FaceMesh points around the cheeks and the chin, where no hair of the head hangs before the skin."""
+
+CHIN, FOREHEAD, MIDDLE = 152, 151, (150, 379)
+"""FaceMesh points at which the axes of a head in the picture are measured; the last two are as far apart as a neck is wide."""
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """N frames; masks are bool (N, H, W).
+
+    Attributes:
+        bald: uint8 (N, H, W, 3) the head, skin all over; black elsewhere.
+        head: the head and the neck.
+        face: the skin of the face up to the hairline of the model.
+        features: brows, eyes, nose and mouth.
+        on_top, above_chin: half planes, above the middle of the forehead and above the chin.
+        middle: a strip as wide as the neck.
+    """
+
+    bald: Tensor
+    head: Tensor
+    face: Tensor
+    features: Tensor
+    on_top: Tensor
+    above_chin: Tensor
+    middle: Tensor
+
+
+class Anatomist:
+    """Tells where a person's head is.
+
+    Args:
+        model: face model.
+        actor: the person.
+        camera: of the working clip.
+        size: side of the pictures.
+        skull: how large the bare skull is, as a part of the model's.
+    """
+
+    def __init__(self, model: FaceModel, actor: Actor, camera: Camera, size: int, skull: float = 1.0) -> None:
+        self._model, self._size = model, size
+        self._actor = replace(actor, reflectance=bald_reflectance(model, actor), neutral=bare_skull(actor.neutral, skull))
+        self._renderer = ConditioningRenderer(model, self._actor, camera, size)
+
+    def __call__(self, parameters: FaceParameters) -> Anatomy:
+        """The anatomy of N frames."""
+        drawn = self._renderer.draw(parameters)
+        landmarks = self._model.landmarks_of(self._actor, parameters)
+        points = project(head_to_camera(landmarks, parameters.rotation, parameters.translation), self._renderer.camera)[..., :2]
+        on, above = (points[:, list(side)] for side in zip(*FEATURES, strict=True))
+        features = [filled(outline, self._size) for outline in torch.lerp(on, above, BROW_SHARE)]
+        return Anatomy(
+            bald=drawn[:, :3].permute(0, 2, 3, 1),
+            head=(drawn[:, 3:6] > 0).any(1),
+            face=drawn[:, CONDITIONING_CHANNELS] >= FACE,
+            features=torch.stack(features),
+            **_half_planes(points, self._size),
+        )
+
+
+def fitting_anatomist(
+    model: FaceModel, actor: Actor, camera: Camera, size: int, parameters: FaceParameters, person: Tensor
+) -> Anatomist:
+    """The one whose skull is the largest that lies within a person's hair.
+
+    Args:
+        model, actor, camera, size: of the ``Anatomist``.
+        parameters: of N frames.
+        person: where the person is seen in them, bool (N, size, size), hair and all.
+    """
+    for skull in SKULLS:
+        anatomist = Anatomist(model, actor, camera, size, skull)
+        anatomy = anatomist(parameters)
+        above = anatomy.head & anatomy.on_top
+        if (above & ~person).sum() <= OUTSIDE * above.sum():
+            break
+    return anatomist
+
+
+def bare_skull(neutral: Tensor, size: float = 1.0) -> Tensor:
+    """A neutral mesh (V, 3) with a rounder skull of some size; the face stays as it is, for it lies in front."""
+    _, up, ahead = neutral.unbind(-1)
+    share = (_ramp(up, *ABOVE) * _ramp(-ahead, *BEHIND))[:, None]
+    centre, wider = neutral.new_tensor(CENTRE), neutral.new_tensor([1 + ROUNDER, 1.0, 1.0])
+    return torch.lerp(neutral, centre + size * (neutral * wider - centre), share)
+
+
+def _ramp(values: Tensor, start: float, stop: float) -> Tensor:
+    share = ((values - start) / (stop - start)).clamp(0, 1)
+    return share.square() * (3 - 2 * share)
+
+
+def bald_reflectance(model: FaceModel, actor: Actor) -> Tensor:
+    """The person's reflectance (3, S, S) with nothing but skin: that of cheeks and chin, continued smoothly."""
+    size = actor.reflectance.shape[-1]
+    bare = filled(model.at_landmarks(model.uv)[list(BARE)] * size, size)
+    texels = actor.reflectance.permute(1, 2, 0)
+    skin = bare & may_be_skin(texels, learn_skin_colour(texels[bare]))
+    return fill_holes(actor.reflectance, shrunk(skin[None], 1)[0].float())
+
+
+def filled(outline: Tensor, size: int) -> Tensor:
+    """The polygon (P, 2) in pixels as a mask, bool (size, size)."""
+    mask = np.zeros((size, size), np.uint8)
+    cv2.fillPoly(mask, [outline.round().int().numpy()], (1,))
+    return torch.from_numpy(mask).bool()
+
+
+def _half_planes(points: Tensor, size: int) -> dict[str, Tensor]:
+    """Parts of N images by the axes of the heads in them, whose landmarks are (N, 468, 2); bool (N, size, size) each."""
+    centres = torch.arange(size) + 0.5
+    pixels = torch.stack(torch.meshgrid(centres, centres, indexing="xy"), -1)  # (size, size, 2)
+    up = torch.nn.functional.normalize(points[:, FOREHEAD] - points[:, CHIN], dim=-1)
+    across = torch.stack([-up[:, 1], up[:, 0]], -1)
+    height, side = (torch.einsum("yxc,nc->nyx", pixels, axis) for axis in (up, across))
+    chin, forehead = ((points[:, point] * up).sum(-1)[:, None, None] for point in (CHIN, FOREHEAD))
+    ends = torch.stack([(points[:, end] * across).sum(-1) for end in MIDDLE], -1)[..., None, None]  # (N, 2, 1, 1)
+    return {
+        "on_top": height > forehead,
+        "above_chin": height > chin,
+        "middle": (side > ends.amin(1)) & (side < ends.amax(1)),
+    }

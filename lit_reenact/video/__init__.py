@@ -1,0 +1,1 @@
+"""Video files: frames in through decord, frames and sound out through PyAV."""

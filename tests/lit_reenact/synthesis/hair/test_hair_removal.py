@@ -1,0 +1,146 @@
+"""Hair that was painted onto a known scene is taken away again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+import torch
+
+from lit_reenact.core.schema import Camera
+from lit_reenact.face import load_face_model
+from lit_reenact.rendering.conditioning import ConditioningRenderer
+from lit_reenact.synthesis.hair import HairRemover, remover
+from lit_reenact.synthesis.hair.anatomy import Anatomist, bald_reflectance, bare_skull, fitting_anatomist
+from lit_reenact.synthesis.hair.background import background_plate
+from lit_reenact.synthesis.hair.person import PersonSegmenter, grown, shrunk
+from lit_reenact.video.io import FrameReader, VideoWriter
+from tests.factories import make_actor, make_parameters, make_track
+
+SIZE, FRAMES = 128, 32
+MODEL = load_face_model("builtin")
+HAIR = torch.tensor([60.0, 35.0, 25.0])
+
+
+def test_the_background_is_what_was_seen_of_it() -> None:
+    """A square walks over a slope: what it uncovers at times is exact, what it never uncovers follows its surroundings."""
+    slope = (torch.arange(64)[:, None] + 2 * torch.arange(64)).float()[..., None].expand(-1, -1, 3)
+    person = torch.zeros(8, 64, 64, dtype=torch.bool)
+    for number in range(8):
+        person[number, 20:50, 5 + number : 40 + number] = True
+    frames = torch.where(person[..., None], torch.tensor(255.0), slope).to(torch.uint8)
+    plate = background_plate(frames, person)
+    assert torch.equal(~plate.seen, person.all(0))
+    assert torch.equal(plate.image[plate.seen], slope[plate.seen].to(torch.uint8))
+    assert (plate.image.float() - slope)[~plate.seen].abs().max() < 40
+
+
+def test_growing_and_shrinking_equal_opencv() -> None:
+    masks = torch.rand(2, 40, 50, generator=torch.Generator().manual_seed(0)) > 0.9
+    square = np.ones((7, 7), np.uint8)
+    for mask, wide, narrow in zip(masks, grown(masks, 3), shrunk(~masks, 3), strict=True):
+        assert np.array_equal(wide.numpy(), cv2.dilate(mask.numpy().astype(np.uint8), square) > 0)
+        assert np.array_equal(narrow.numpy(), cv2.erode((~mask.numpy()).astype(np.uint8), square) > 0)
+
+
+def test_a_person_is_found_without_holes() -> None:
+    picture = torch.from_numpy(skimage.data.astronaut().copy())[None]
+    (mask,) = PersonSegmenter()(picture)
+    assert mask[100:200, 200:250].all()  # the face
+    assert not mask[5:60, 130:150].any()  # the wall behind
+    _, hierarchy = cv2.findContours(mask.numpy().astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    assert (hierarchy[0, :, 3] < 0).all()  # no outline within another
+
+
+def test_a_bald_head_has_the_skin_of_the_cheeks() -> None:
+    actor = make_actor(MODEL)
+    skin = torch.tensor([0.8, 0.6, 0.5])[:, None, None].expand(-1, 64, 64)
+    hairy = skin.clone()
+    hairy[:, :24] = 0.1
+    torch.testing.assert_close(bald_reflectance(MODEL, replace(actor, reflectance=hairy)), skin, atol=1e-3, rtol=0)
+
+
+def test_a_bare_skull_is_wider_than_the_models_and_the_face_is_not() -> None:
+    points = torch.tensor([[70.0, 80, -90], [-70, 80, -90], [60, 60, 10], [75, 0, -90], [0, 110, -90]])
+    wider = torch.tensor([[78.4, 80, -90], [-78.4, 80, -90], [60, 60, 10], [75, 0, -90], [0, 110, -90]])
+    torch.testing.assert_close(bare_skull(points), wider)
+
+
+def test_a_smaller_skull_is_nearer_to_its_centre_and_the_face_is_not() -> None:
+    points = torch.tensor([[0.0, 115, -80], [0, 15, -180], [60, 60, 10]])
+    smaller = torch.tensor([[0.0, 105, -80], [0, 15, -180], [60, 60, 10]])  # what is not above the eyes stays too
+    torch.testing.assert_close(bare_skull(points, 0.9), smaller)
+
+
+def test_a_skull_lies_within_the_hair() -> None:
+    """An outline that is a smaller skull's own is found, and that size, not one that leaves room."""
+    actor, camera = make_actor(MODEL), Camera(focal=4.5 * SIZE, width=SIZE, height=SIZE)
+    parameters = make_parameters(MODEL, 6)
+    for size in (1.0, 0.8):
+        person = Anatomist(MODEL, actor, camera, SIZE, size)(parameters).head
+        found = fitting_anatomist(MODEL, actor, camera, SIZE, parameters, person)(parameters)
+        assert torch.equal(found.head, person)
+
+
+def test_an_evened_outline_loses_its_corners_alone() -> None:
+    square = torch.zeros(60, 60, dtype=torch.bool)
+    square[10:50, 10:50] = True
+    even = remover._evened(square, 4)
+    assert torch.equal(even[30], square[30])
+    assert not even[10, 10]
+    assert not (even & ~square).any()
+
+
+def test_painted_hair_gives_way_to_the_head_and_the_wall_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rendered head before a wall, with hair painted on its top and around it; where the person is is known here."""
+    track = make_track(tmp_path, frames=FRAMES, size=SIZE)
+    head = (ConditioningRenderer(MODEL, track.actor, track.camera)(track.parameters)[:, 3:6] > 0).any(1)
+    anatomy = Anatomist(MODEL, track.actor, track.camera, SIZE)(track.parameters)
+    wall = torch.linspace(120, 200, SIZE)[:, None, None].expand(SIZE, SIZE, 3)
+    bald = torch.where(head[..., None], anatomy.bald.float(), wall)
+    hair = grown(head, 4) & anatomy.on_top
+    noise = torch.randn(FRAMES, SIZE, SIZE, 1, generator=torch.Generator().manual_seed(0))
+    painted = torch.where(hair[..., None], HAIR + 6 * noise, bald).clamp(0, 255).to(torch.uint8)
+    clip = tmp_path / "hairy.mp4"
+    with VideoWriter(clip, Fraction(5), tags={}, crf=4) as writer:
+        for frame in painted:
+            writer.write(frame)
+    frames, person = FrameReader(clip)[:], head | hair
+    masks = {frame.numpy().tobytes(): mask for frame, mask in zip(frames, person, strict=True)}
+    known = lambda: lambda shown: torch.stack([masks[frame.numpy().tobytes()] for frame in shown])  # noqa: E731
+    monkeypatch.setattr(remover, "PersonSegmenter", known)
+
+    without_hair = HairRemover(MODEL, track, FrameReader(clip), SIZE)
+    made = without_hair(frames, track.parameters)
+
+    near = grown(person, without_hair.margin)
+    assert torch.equal(made[~near], frames[~near])
+    features = anatomy.features & ~hair
+    assert (made[features].int() - frames[features].int()).abs().float().mean() < 2
+    assert ((made[hair].float() - HAIR).abs().amax(-1) > 40).float().mean() > 0.95
+    assert (made[hair].float() - bald[hair]).abs().mean() < 15
+    assert (frames[hair].float() - bald[hair]).abs().mean() > 60
+
+    # Where the model's skull is too large, the wall shows around the hair, not skin.
+    usual = without_hair.anatomy
+    swollen = lambda parameters: replace(usual(parameters), head=grown(head, 10))  # noqa: E731
+    monkeypatch.setattr(without_hair, "anatomy", swollen)
+    around = near & ~grown(person, 1) & anatomy.on_top
+    beyond = without_hair(frames, track.parameters)[around].float() - wall.expand(FRAMES, -1, -1, -1)[around]
+    assert beyond.abs().mean() < 15
+
+
+def test_clothes_of_the_colour_of_the_hair_stay() -> None:
+    """Below the chin only what grows from the top of the head is hair."""
+    like_hair, on_top = np.zeros((2, 20, 20), bool)
+    on_top[:6] = True
+    like_hair[2:15, 2:6] = True  # long hair
+    like_hair[12:, 10:18] = True  # a shirt
+    growing = remover._growing(like_hair, on_top)
+    assert growing[2:15, 2:6].all()
+    assert not growing[:, 8:].any()

@@ -1,0 +1,171 @@
+"""Exported files against the generator they were exported from, on windows of rendered conditioning images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from onnx import load as load_onnx
+from torch import Tensor
+
+from lit_reenact.commands.main import main
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.schema import Camera
+from lit_reenact.face import load_face_model
+from lit_reenact.networks.generator import Head
+from lit_reenact.networks.windows import WindowMemory, stack_windows
+from lit_reenact.rendering.conditioning import ConditioningRenderer
+from lit_reenact.synthesis.export import TOLERANCE, largest_difference, read_back
+from lit_reenact.synthesis.inference import load_generator, render_frames
+from lit_reenact.synthesis.onnx_generator import OnnxGenerator
+from lit_reenact.training.module import ReenactModule
+from lit_reenact.video.io import sha256
+from tests.factories import make_actor, make_parameters, make_track
+
+SETTINGS: dict[str, Any] = {"window": 3, "image_size": 32, "channels": 4, "levels": 2, "stride": 2, "discriminator_channels": 4}
+
+
+HEADS: dict[Head, Any] = {"residual": {"norm": "batch"}, "tanh": {"norm": "instance"}}
+
+
+def _checkpoint(path: Path, head: Head) -> Path:
+    """Of a network whose frames spread over the whole range and whose normalisations have seen something."""
+    torch.manual_seed(0)
+    module = ReenactModule(**SETTINGS, **HEADS[head], head=head)
+    generator = module.generator
+    torch.nn.init.normal_(generator.to_frame.weight, std=0.2)
+    if head == "residual":
+        generator.set_mean_frame(torch.rand(3, 32, 32) * 2 - 1)
+    for _ in range(3):
+        generator.train()(torch.rand(4, 27, 32, 32) * 2 - 1)
+    state = {"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}
+    torch.save(state | {"TrackDataModule": {"source": ["a.mp4"], "clip_sha256": ["f" * 64]}}, path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Head, str], Path]:
+    """Head and ending to an exported file; beside it lies last.ckpt."""
+    folders = {head: tmp_path_factory.mktemp(head) for head in HEADS}
+    for head, folder in folders.items():
+        _checkpoint(folder / "last.ckpt", head)
+
+    @cache
+    def export(head: Head, ending: str) -> Path:
+        output = folders[head] / "made" / f"model.{ending}"
+        assert main(["export", "--checkpoint", str(folders[head] / "last.ckpt"), "-o", str(output)]) == 0
+        return output
+
+    return export
+
+
+@pytest.fixture(scope="module")
+def onnx(exported: Callable[[Head, str], Path]) -> Path:
+    return exported("residual", "onnx")
+
+
+@pytest.fixture(scope="module")
+def checkpoint(onnx: Path) -> Path:
+    return onnx.parent.with_name("last.ckpt")
+
+
+@pytest.fixture(scope="module")
+def renderer() -> ConditioningRenderer:
+    model = load_face_model("builtin")
+    return ConditioningRenderer(model, make_actor(model), Camera(focal=144.0, width=32, height=32))
+
+
+@pytest.fixture(scope="module")
+def windows(renderer: ConditioningRenderer) -> Tensor:
+    """(7, 27, 32, 32) in [-1, 1]."""
+    images = renderer(make_parameters(load_face_model("builtin"), 11))
+    return stack_windows(images, torch.arange(7)[:, None] + torch.tensor([0, 2, 4]), WindowMemory())
+
+
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("ending", ["onnx", "pt2"])
+def test_frames_are_the_checkpoints(ending: str, head: Head, windows: Tensor, exported: Callable[[Head, str], Path]) -> None:
+    file = exported(head, ending)
+    assert not list(file.parent.glob(".*"))
+    eager, other = load_generator(file.parent.with_name("last.ckpt")), read_back(file)
+    with torch.no_grad():
+        assert eager(windows).std() > 0.1
+    for batch in (1, 2, 7):
+        assert largest_difference(eager, other, windows[:batch]) < 1e-4
+
+
+def test_other_weights_would_be_noticed(windows: Tensor, onnx: Path, checkpoint: Path) -> None:
+    eager = load_generator(checkpoint)
+    with torch.no_grad():
+        eager.to_frame.weight += 0.1
+    assert largest_difference(eager, OnnxGenerator(onnx), windows) > TOLERANCE
+
+
+def test_the_file_says_what_its_input_is(onnx: Path, checkpoint: Path) -> None:
+    generator, described = load_generator(checkpoint), OnnxGenerator(onnx).description
+    assert (described.window, described.placement, described.stride) == (3, "causal", 2)
+    assert (described.conditioning, described.image_size, described.head) == (generator.conditioning, 32, "residual")
+    assert (described.source, described.clip_sha256) == (("a.mp4",), ("f" * 64,))
+    assert (described.checkpoint, described.checkpoint_sha256) == ("last.ckpt", sha256(checkpoint))
+
+
+def test_synthesis_runs_from_onnx(onnx: Path, checkpoint: Path, renderer: ConditioningRenderer) -> None:
+    parameters = make_parameters(load_face_model("builtin"), 12)
+    made = [
+        torch.cat([frames for frames, _ in render_frames(load_generator(file), renderer, parameters, batch=5)])
+        for file in (checkpoint, onnx)
+    ]
+    assert made[0].float().std() > 10
+    assert (made[0].int() - made[1].int()).abs().max() <= 1
+
+
+def test_two_files_are_told_apart_by_what_torch_sees_of_them(exported: Callable[[Head, str], Path]) -> None:
+    for head in HEADS:
+        file = exported(head, "onnx")
+        assert bytes(OnnxGenerator(file).state_dict()["digest"].tolist()).hex() == sha256(file)
+
+
+def test_another_target_is_refused(onnx: Path, tmp_path: Path) -> None:
+    track = make_track(tmp_path, frames=4, size=32)
+    with pytest.raises(ReenactError, match=r"was trained on a\.mp4, not on synthetic\.mp4"):
+        load_generator(onnx, target=track)
+
+
+@pytest.mark.parametrize("settings", [{"precision": "bfloat16"}, {"compile": True}])
+def test_what_onnx_runtime_does_not_do_is_refused(onnx: Path, settings: dict[str, Any]) -> None:
+    with pytest.raises(ReenactError, match="in float32: leave out"):
+        load_generator(onnx, **settings)
+
+
+def test_a_pt2_is_written_but_never_run(tmp_path: Path) -> None:
+    """Not even opened: there is none."""
+    with pytest.raises(ReenactError, match="runs whatever code"):
+        load_generator(tmp_path / "missing.pt2")
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a network"])
+def test_a_file_that_is_no_export_is_refused(content: bytes | None, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "a.onnx").write_bytes(content)
+    with pytest.raises(ReenactError, match=r"a\.onnx"):
+        load_generator(tmp_path / "a.onnx")
+
+
+def test_onnx_without_our_description_is_refused(onnx: Path, tmp_path: Path) -> None:
+    model = load_onnx(onnx)
+    del model.metadata_props[:]
+    (tmp_path / "foreign.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(ReenactError, match="was not written by `lit-reenact export`"):
+        load_generator(tmp_path / "foreign.onnx")
+
+
+def test_bad_input_of_the_command(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", "--checkpoint", str(checkpoint), "-o", str(tmp_path / "model.bin")]) == 2
+    assert "ends in .onnx or .pt2" in capsys.readouterr().err
+    assert main(["export", "--checkpoint", str(tmp_path / "none.ckpt"), "-o", str(tmp_path / "model.onnx")]) == 2
+    assert "no such checkpoint" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

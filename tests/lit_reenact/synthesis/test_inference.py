@@ -1,0 +1,238 @@
+"""Streaming synthesis against all windows built at once, and refusals of unusable checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.schema import CONDITIONING, Camera
+from lit_reenact.face import load_face_model
+from lit_reenact.rendering.conditioning import ConditioningRenderer
+from lit_reenact.rendering.renderer import make_renderer
+from lit_reenact.synthesis import inference
+from lit_reenact.synthesis.inference import load_generator, render_frames
+from lit_reenact.training.module import ReenactModule
+from tests.factories import make_actor, make_parameters
+
+SETTINGS: dict[str, Any] = {
+    "window": 3,
+    "image_size": 32,
+    "channels": 4,
+    "levels": 3,
+    "discriminator_channels": 4,
+    "norm": "instance",
+}
+
+
+@pytest.fixture
+def renderer() -> ConditioningRenderer:
+    model = load_face_model("builtin")
+    return ConditioningRenderer(model, make_actor(model), Camera(focal=144.0, width=32, height=32))
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> dict[str, Any]:
+    module = ReenactModule(**SETTINGS)
+    torch.nn.init.normal_(module.generator.to_frame.weight)
+    return {"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}
+
+
+def _load(checkpoint: object, tmp_path: Path) -> torch.nn.Module:
+    torch.save(checkpoint, tmp_path / "a.ckpt")
+    return load_generator(tmp_path / "a.ckpt")
+
+
+@pytest.mark.parametrize("head", ["residual", "tanh"])
+def test_half_the_bits_change_frames_by_less_than_a_level(head: str, checkpoint: dict[str, Any], tmp_path: Path) -> None:
+    """On a network whose frames spread over the whole range."""
+    torch.manual_seed(0)
+    module = ReenactModule(**SETTINGS | {"head": head})
+    torch.nn.init.normal_(module.generator.to_frame.weight, std=0.2)
+    if head == "residual":
+        module.generator.set_mean_frame(torch.rand(3, 32, 32) * 2 - 1)
+    torch.save(checkpoint | {"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}, tmp_path / "a.ckpt")
+    full, half = (load_generator(tmp_path / "a.ckpt", precision=precision) for precision in ("float32", "bfloat16"))
+    assert half.to_frame.weight.dtype == torch.bfloat16
+    conditioning = torch.rand(4, 27, 32, 32) * 2 - 1
+    with torch.inference_mode():
+        first, second = full(conditioning), half(conditioning)
+    assert second.dtype == torch.float32
+    assert first.std() > 0.1
+    assert (first - second).abs().mean() * 127.5 < 1
+
+
+OFFSETS = {"causal": (-2, -1, 0), "centred": (-1, 0, 1)}
+
+
+@pytest.mark.parametrize("placement", ["causal", "centred"])
+@pytest.mark.parametrize("stride", [1, 3])
+@pytest.mark.parametrize("batch", [1, 2, 5, 50])
+def test_streaming_equals_all_windows_at_once(
+    batch: int, stride: int, placement: str, renderer: ConditioningRenderer, checkpoint: dict[str, Any], tmp_path: Path
+) -> None:
+    """Frames before the first and after the last are those."""
+    checkpoint["hyper_parameters"] |= {"placement": placement, "stride": stride}
+    generator = _load(checkpoint, tmp_path)
+    parameters = make_parameters(load_face_model("builtin"), 12)
+    images = renderer(parameters)
+    shown = [[min(max(0, t + stride * k), 11) for k in OFFSETS[placement]] for t in range(12)]
+    windows = torch.stack([torch.cat([images[k] for k in row]) for row in shown])
+    with torch.inference_mode():
+        expected = ((generator(windows.float() / 127.5 - 1) + 1) * 127.5).permute(0, 2, 3, 1)
+    frames, conditioning = zip(*render_frames(generator, renderer, parameters, batch=batch), strict=True)
+    assert {len(chunk) for chunk in frames[:-1]} <= {batch}
+    assert torch.equal(torch.cat(conditioning), images)
+    assert (torch.cat(frames).float() - expected).abs().max() <= 0.51
+    assert torch.cat(frames).float().std() > 1
+
+
+def test_each_image_is_rendered_once_and_kept_no_longer_than_needed(
+    renderer: ConditioningRenderer, checkpoint: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory does not grow with the length of a video."""
+    checkpoint["hyper_parameters"] |= {"placement": "centred", "stride": 2}
+    generator = _load(checkpoint, tmp_path)
+    rendered, stacked = [], []
+    draw, stack = ConditioningRenderer.__call__, inference.stack_windows
+    monkeypatch.setattr(ConditioningRenderer, "__call__", lambda self, some: rendered.append(len(some)) or draw(self, some))
+    monkeypatch.setattr(inference, "stack_windows", lambda images, *rest: stacked.append(len(images)) or stack(images, *rest))
+    for _ in render_frames(generator, renderer, make_parameters(renderer.model, 40), batch=4):
+        pass
+    assert sum(rendered) == 40
+    assert max(stacked) == 2 + 4 + 2
+
+
+def test_no_window_reaches_over_a_cut(renderer: ConditioningRenderer, checkpoint: dict[str, Any], tmp_path: Path) -> None:
+    """With a cut, the frames are those of two videos."""
+    generator = _load(checkpoint, tmp_path)
+    parameters = make_parameters(load_face_model("builtin"), 12)
+
+    def made(*arguments: Any) -> Tensor:
+        return torch.cat([frames for frames, _ in render_frames(generator, renderer, *arguments)])
+
+    cut = made(parameters, (5,))
+    assert torch.equal(cut, torch.cat([made(parameters[:5]), made(parameters[5:])]))
+    assert not torch.equal(cut, made(parameters))
+
+
+@pytest.mark.parametrize("cuts", [(), (2,)], ids=["one shot", "a short shot first"])
+@pytest.mark.parametrize("batch", [3, 8, 11])
+def test_a_compiled_network_is_compiled_once(
+    batch: int,
+    cuts: tuple[int, ...],
+    renderer: ConditioningRenderer,
+    checkpoint: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever the length of the clip and of its shots; the frames are the same."""
+    graphs: list[torch.fx.GraphModule] = []
+
+    def keep(graph: torch.fx.GraphModule, inputs: list[Tensor], **_: Any) -> Callable[..., Any]:
+        graphs.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=keep))
+    torch.save(checkpoint, tmp_path / "a.ckpt")
+    parameters = make_parameters(renderer.model, 21)
+    plain, compiled = (
+        torch.cat([frames for frames, _ in render_frames(generator, renderer, parameters, cuts, batch)])
+        for generator in (load_generator(tmp_path / "a.ckpt", compile=compile_) for compile_ in (False, True))
+    )
+    assert len(graphs) == 1
+    assert plain.float().std() > 1
+    assert (plain.short() - compiled.short()).abs().max() <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.gpu
+def test_cuda_graphs_make_the_same_frames(renderer: ConditioningRenderer, checkpoint: dict[str, Any], tmp_path: Path) -> None:
+    """One graph writes over what it wrote before."""
+    torch.save(checkpoint, tmp_path / "a.ckpt")
+    parameters = make_parameters(renderer.model, 21)
+    plain, compiled = (
+        torch.cat([frames for frames, _ in render_frames(generator, renderer.to(torch.device("cuda")), parameters, batch=11)])
+        for generator in (load_generator(tmp_path / "a.ckpt", "cuda", compile=compile_) for compile_ in (False, True))
+    )
+    assert (plain.short() - compiled.short()).abs().max() <= 1
+
+
+def test_a_network_that_cannot_be_compiled_is_refused(
+    checkpoint: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("no compiler")
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=fail))
+    torch.save(checkpoint, tmp_path / "a.ckpt")
+    generator = load_generator(tmp_path / "a.ckpt", compile=True)
+    with pytest.raises(ReenactError, match=r"cannot be compiled .*install a C\+\+ compiler"):
+        generator(torch.zeros(1, 27, 32, 32))
+
+
+def test_a_network_of_other_images_is_given_those(renderer: ConditioningRenderer, tmp_path: Path) -> None:
+    module = ReenactModule(**SETTINGS, conditioning=["depth", "eyes"])
+    torch.nn.init.normal_(module.generator.to_frame.weight)
+    generator = _load({"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}, tmp_path)
+    assert generator.conditioning == ("depth", "eyes")
+    other = make_renderer(renderer.model, renderer.actor, renderer.camera, None, generator.conditioning)
+    parameters = make_parameters(renderer.model, 5)
+    frames, conditioning = zip(*render_frames(generator, other, parameters, batch=2), strict=True)
+    assert torch.cat(frames).shape == (5, 32, 32, 3)
+    assert torch.equal(torch.cat(conditioning)[:, 3:], renderer(parameters)[:, 6:])
+
+
+def test_a_checkpoint_older_than_the_setting_has_the_usual_images(checkpoint: dict[str, Any], tmp_path: Path) -> None:
+    del checkpoint["hyper_parameters"]["conditioning"]
+    assert _load(checkpoint, tmp_path).conditioning == CONDITIONING
+
+
+def test_averaged_weights_are_preferred(checkpoint: dict[str, Any], tmp_path: Path) -> None:
+    averaged = {
+        name.removeprefix("generator."): 0.5 * value for name, value in checkpoint["state_dict"].items() if "generator." in name
+    }
+    weight = _load({**checkpoint, "generator_ema": averaged}, tmp_path).to_frame.weight
+    torch.testing.assert_close(weight, 0.5 * checkpoint["state_dict"]["generator.to_frame.weight"])
+
+
+def test_a_checkpoint_that_does_not_match_its_settings_is_refused(checkpoint: dict[str, Any], tmp_path: Path) -> None:
+    checkpoint["hyper_parameters"]["channels"] = 8
+    with pytest.raises(ReenactError, match=r"a\.ckpt does not match the network"):
+        _load(checkpoint, tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04 cut off"])
+def test_a_damaged_checkpoint_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "a.ckpt").write_bytes(content)
+    with pytest.raises(ReenactError, match=r"a\.ckpt is damaged or no checkpoint"):
+        load_generator(tmp_path / "a.ckpt")
+
+
+def test_a_foreign_or_missing_checkpoint_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReenactError, match="is no checkpoint of lit_reenact"):
+        _load({"weights": 1}, tmp_path)
+    with pytest.raises(ReenactError, match="no such checkpoint"):
+        load_generator(tmp_path / "missing.ckpt")
+
+
+def test_a_pickle_is_never_executed(tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Path.touch, (tmp_path / "executed",)
+
+    with pytest.raises(ReenactError, match="damaged or no checkpoint"):
+        _load({"state_dict": Bomb(), "hyper_parameters": {}}, tmp_path)
+    assert not (tmp_path / "executed").exists()
+
+
+def test_images_of_another_size_are_refused(checkpoint: dict[str, Any], renderer: ConditioningRenderer, tmp_path: Path) -> None:
+    larger = ConditioningRenderer(renderer.model, renderer.actor, renderer.camera, size=64)
+    with pytest.raises(ReenactError, match="frames of 32 pixels, the conditioning images have 64"):
+        next(render_frames(_load(checkpoint, tmp_path), larger, make_parameters(renderer.model, 2)))

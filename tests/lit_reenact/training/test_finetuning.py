@@ -1,0 +1,103 @@
+"""What a training takes over from a checkpoint, and which checkpoints it cannot start from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.training.finetuning import start_from
+from lit_reenact.training.module import ReenactModule
+from tests.factories import make_module
+
+
+def saved(module: ReenactModule, folder: Path, **more: Any) -> Path:
+    path = folder / "a.ckpt"
+    torch.save({"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams), **more}, path)
+    return path
+
+
+def test_both_networks_start_there_but_the_mean_frame_does_not(tmp_path: Path) -> None:
+    trained, module = make_module(), make_module(learning_rate=1e-3, lambda_l1=5.0, dropout=0.1)
+    trained.generator.set_mean_frame(torch.full((3, 32, 32), 0.5))
+    average = {name: 0.5 * value for name, value in trained.generator.state_dict().items()}
+    start_from(module, saved(trained, tmp_path, generator_ema=average))
+    for name, value in module.generator.state_dict().items():
+        assert torch.equal(value, torch.zeros(3, 32, 32) if name == "mean_frame" else average[name].to(value.dtype))
+    for name, value in module.discriminator.state_dict().items():
+        assert torch.equal(value, trained.discriminator.state_dict()[name])
+    assert module.batch_step == 0
+    assert module.hparams["learning_rate"] == 1e-3
+
+
+def test_without_an_average_the_trained_weights_count(tmp_path: Path) -> None:
+    trained, module = make_module(head="tanh"), make_module(head="tanh")
+    start_from(module, saved(trained, tmp_path))
+    assert torch.equal(module.generator.to_frame.weight, trained.generator.to_frame.weight)
+
+
+@pytest.mark.parametrize(("before", "now"), [(0.0, 1.0), (1.0, 0.0)])
+def test_a_training_without_a_discriminator_lends_and_takes_the_generator(tmp_path: Path, before: float, now: float) -> None:
+    trained = make_module(lambda_adversarial=before, discriminator_channels=8)
+    module = make_module(lambda_adversarial=now)
+    start_from(module, saved(trained, tmp_path))
+    assert torch.equal(module.generator.to_frame.weight, trained.generator.to_frame.weight)
+
+
+def test_a_larger_image_may_start_from_a_smaller_one(tmp_path: Path) -> None:
+    trained, module = make_module(), make_module(image_size=64)
+    start_from(module, saved(trained, tmp_path))
+    assert torch.equal(module.generator.to_frame.weight, trained.generator.to_frame.weight)
+    assert module.generator.mean_frame.shape == (3, 64, 64)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("conditioning", ["diffuse", "eyes"]),
+        ("conditioning", ["eyes", "correspondence", "diffuse"]),
+        ("window", 5),
+        ("placement", "centred"),
+        ("stride", 2),
+        ("channels", 8),
+        ("levels", 4),
+        ("max_channels", 16),
+        ("norm", "instance"),
+        ("head", "tanh"),
+        ("discriminator_channels", 8),
+        ("discriminator_layers", 2),
+    ],
+)
+def test_other_networks_are_refused_by_the_setting_that_differs(tmp_path: Path, name: str, value: Any) -> None:
+    module = make_module()
+    before = {key: tensor.clone() for key, tensor in module.state_dict().items()}
+    with pytest.raises(ReenactError, match=rf"a\.ckpt has other networks: it was trained with model\.{name} = "):
+        start_from(module, saved(make_module(**{name: value}), tmp_path))
+    assert all(torch.equal(tensor, before[key]) for key, tensor in module.state_dict().items())
+
+
+def test_an_image_of_another_size_whose_smallest_map_is_one_pixel_is_refused(tmp_path: Path) -> None:
+    """That map is not normalised, so the network has other layers."""
+    with pytest.raises(ReenactError, match=r"model\.image_size = 32, this command has 64"):
+        start_from(make_module(levels=5, image_size=64), saved(make_module(levels=5), tmp_path))
+
+
+def test_the_same_images_by_list_or_tuple_are_the_same(tmp_path: Path) -> None:
+    start_from(make_module(), saved(make_module(conditioning=["diffuse", "correspondence", "eyes"]), tmp_path))
+
+
+def test_unusable_checkpoints_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReenactError, match="no such checkpoint"):
+        start_from(make_module(), tmp_path / "missing.ckpt")
+    (tmp_path / "a.ckpt").write_bytes(b"PK\x03\x04 cut off")
+    with pytest.raises(ReenactError, match=r"a\.ckpt is damaged or no checkpoint"):
+        start_from(make_module(), tmp_path / "a.ckpt")
+    path = saved(make_module(), tmp_path)
+    state = torch.load(path, weights_only=True)
+    del state["state_dict"]["generator.to_frame.weight"]
+    torch.save(state, path)
+    with pytest.raises(ReenactError, match=r"a\.ckpt does not match the network that its settings describe"):
+        start_from(make_module(), path)

@@ -1,0 +1,79 @@
+"""Which checkpoint a run goes on from, and its curves over several starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.training.run_folder import RunFolder, joined_curves
+
+
+def cut(content: bytes) -> bytes:
+    """As a full disk or a crash leaves it."""
+    return content[: len(content) // 2]
+
+
+def flip(content: bytes) -> bytes:
+    """One bit in the middle of a weight."""
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    """With ``last`` of batch step 20 and ``previous`` of 10."""
+    run = RunFolder(tmp_path)
+    run.last.parent.mkdir()
+    for path, step in ((run.last, 20), (run.previous, 10)):
+        torch.save({"batch_step": step, "weights": torch.rand(1000)}, path)
+    return run
+
+
+def test_it_goes_on_from_the_last_one(run: RunFolder) -> None:
+    assert (run.newest(), run.batch_step()) == (run.last, 20)
+
+
+@pytest.mark.parametrize(
+    "damage", [cut, flip, lambda content: b"", lambda content: None], ids=["cut", "flipped", "empty", "none"]
+)
+def test_or_from_the_one_before(run: RunFolder, damage: Callable[[bytes], bytes | None]) -> None:
+    content = damage(run.last.read_bytes())
+    run.last.unlink()
+    if content is not None:
+        run.last.write_bytes(content)
+    assert (run.newest(), run.batch_step()) == (run.previous, 10)
+
+
+def test_nothing_whole_is_refused(run: RunFolder) -> None:
+    for path in (run.last, run.previous):
+        path.write_bytes(cut(path.read_bytes()))
+    with pytest.raises(ReenactError, match=r"last\.ckpt is damaged: remove"):
+        run.newest()
+
+
+def test_a_new_run_has_none(tmp_path: Path) -> None:
+    assert (RunFolder(tmp_path).newest(), RunFolder(tmp_path).batch_step()) == (None, 0)
+
+
+def test_another_configuration_is_refused_whichever_checkpoint_there_is(run: RunFolder) -> None:
+    run.claim({"model": {"channels": 8}, "data": {"workers": 0}})
+    run.last.unlink()
+    with pytest.raises(ReenactError, match=r"model\.channels = 8, this command has 9"):
+        run.claim({"model": {"channels": 9}, "data": {"workers": 0}})
+    run.claim({"model": {"channels": 8}, "data": {"workers": 2}})
+
+
+def test_of_what_was_trained_twice_the_later_counts(tmp_path: Path) -> None:
+    logs = {
+        "version_2": "batch_step,loss/l1,step,val/psnr\n6.0,0.3,5,\n8.0,0.2,7,\n,,7,20.0\n",
+        "version_10": "batch_step,epoch,loss/l1,step\n8.0,0,0.1,7\n10.0,1,0.05,9\n",
+    }
+    for name, text in logs.items():
+        (tmp_path / "metrics" / name).mkdir(parents=True)
+        (tmp_path / "metrics" / name / "metrics.csv").write_text(text)
+    curves = joined_curves(RunFolder(tmp_path).metrics)
+    assert curves == {"loss/l1": {6: 0.3, 8: 0.1, 10: 0.05}, "val/psnr": {8: 20.0}}
