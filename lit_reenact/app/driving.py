@@ -8,10 +8,12 @@ from lit_reenact.app.runs import OpenRun
 from lit_reenact.app.session import Performance
 from lit_reenact.app.uploads import called_by_its_name, folder_for
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import refuse_overwriting
+from lit_reenact.face.reading import model_file
 from lit_reenact.guard import GuardMode, guard
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.tracked_clip import TrackedClip
-from lit_reenact.tracking.tracker import track_video
+from lit_reenact.tracking.tracker import track_video, written_by_tracking
 from lit_reenact.transfer import TransferPolicy, at_rate, transfer, transferred_cuts
 
 PRESET_LABELS = {
@@ -39,6 +41,7 @@ def tracked(video: Path, tracks: Path, face_model: str, size: int = 256) -> Trac
         ReenactError: as ``track_video``.
     """
     folder = folder_for(video, tracks)
+    refuse_overwriting(written_by_tracking(folder), [video, model_file(face_model)], option="--tracks")
     with called_by_its_name(video):
         track_video(video, folder, TrackerSettings(face_model=face_model), size=size)
     return TrackedClip.load(folder)

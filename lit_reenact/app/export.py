@@ -11,10 +11,13 @@ from torch import Tensor
 
 from lit_reenact.app.session import Session
 from lit_reenact.app.uploads import safe_name
+from lit_reenact.core.files import refuse_overwriting
 from lit_reenact.edit import write_edit
 from lit_reenact.provenance import Ingredient, Model, Record
 from lit_reenact.synthesis import write_video
 from lit_reenact.synthesis.full_frame import FullFrame, there_and_back
+from lit_reenact.synthesis.writing import written_files
+from lit_reenact.tracking.trackfile import track_files
 from lit_reenact.video.io import FrameReader
 
 
@@ -34,8 +37,9 @@ def export(
         The .mp4 and the .yaml.
 
     Raises:
-        ReenactError: ``original`` is another video, or a file cannot be written.
+        ReenactError: ``original`` is another video, or a file cannot be written, or would be written over an input.
     """
+    _refuse_lost_inputs(session, folder, original)
     run, performance, count = session.run, session.performance, len(session.performance)
     edit = write_edit_file(session, folder)
     paste = None
@@ -68,9 +72,20 @@ def export(
 
 def write_edit_file(session: Session, folder: Path) -> Path:
     """The edit alone, in a .yaml named after the target."""
-    path = folder / f"{safe_name(session.run.target.track.info.source)}-edited.yaml"
+    path = _edit_file(session, folder)
     write_edit(session.edit(), path)
     return path
+
+
+def _edit_file(session: Session, folder: Path) -> Path:
+    return folder / f"{safe_name(session.run.target.track.info.source)}-edited.yaml"
+
+
+def _refuse_lost_inputs(session: Session, folder: Path, original: Path | None) -> None:
+    edit = _edit_file(session, folder)
+    clips = [clip for clip in (session.run.target, session.performance.source) if clip is not None]
+    inputs = [original, session.run.checkpoint, *(file for clip in clips for file in track_files(clip.folder))]
+    refuse_overwriting([edit, *written_files(edit.with_suffix(".mp4"))], inputs, option="TMPDIR")
 
 
 def record(session: Session, composite: bool) -> Record:

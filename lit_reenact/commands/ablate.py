@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lit_reenact.commands.common import Commands
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import refuse_overwriting
 
 LAUNCH = "sweeps/launch/ablate_array.sbatch"
 
@@ -54,8 +55,9 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out; returns its exit code."""
     from lit_reenact.experiments.ablation.definition import Study, read_ablations
-    from lit_reenact.experiments.ablation.study import check, compare, train_all, train_member
+    from lit_reenact.experiments.ablation.study import check, compare, train_all, train_member, written_files
     from lit_reenact.experiments.ablation.table import told
+    from lit_reenact.tracking.trackfile import track_files
 
     if arguments.seeds < 1:
         raise ReenactError(f"--seeds {arguments.seeds}: it takes 1 or more")
@@ -65,6 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
     study = Study(arguments.base, arguments.track, arguments.output, arguments.seeds, arguments.steps, ablations)
     if arguments.member is not None and not 0 <= arguments.member < len(study.members):
         raise ReenactError(f"--member {arguments.member}: the runs are counted from 0 to {len(study.members) - 1}")
+    inputs = [*arguments.files, arguments.base, *track_files(Path(arguments.track))]
+    refuse_overwriting(written_files(study), inputs)
     checked = check(study)
     if arguments.slurm:
         print(f"sbatch --array=0-{len(study.members) - 1} {LAUNCH} {shlex.join(_without('--slurm'))}")

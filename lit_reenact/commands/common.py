@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import refuse_overwriting
 
 if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
@@ -98,6 +100,35 @@ def device_of(name: str) -> str:
 def is_track(path: Path) -> bool:
     """Whether a path is a track, not a video."""
     return path.is_dir() or path.suffix == ".safetensors"
+
+
+def policy_file(name: Path | str | None) -> Path | None:
+    """The file of a transfer's policy; None for a preset, or nothing."""
+    from lit_reenact.transfer import PRESETS
+
+    return None if name is None or str(name) in PRESETS else Path(name)
+
+
+def refuse_lost_inputs(outputs: Iterable[Path], performers: Sequence[Path], others: Sequence[Path | None], tracks: Path) -> None:
+    """``refuse_overwriting`` for a command that makes a video, and first tracks the videos that it is given.
+
+    Args:
+        outputs: all that it writes, apart from tracks.
+        performers: tracks and videos of who drives and who is driven.
+        others: whatever else it reads.
+        tracks: where the videos are tracked to.
+
+    Raises:
+        ReenactError: as ``refuse_overwriting``.
+    """
+    from lit_reenact.tracking.tracker import is_tracked, written_by_tracking
+    from lit_reenact.tracking.trackfile import track_files
+
+    videos = {path: tracks / path.stem for path in performers if not is_track(path)}
+    given = [*videos, *(file for path in performers if is_track(path) for file in track_files(path)), *others]
+    refuse_overwriting(outputs, [*given, *(file for folder in videos.values() for file in track_files(folder))])
+    missing = [folder for video, folder in videos.items() if not is_tracked(video, folder)]
+    refuse_overwriting((file for folder in missing for file in written_by_tracking(folder)), given, option="--tracks")
 
 
 def track_folder(path: Path, tracks: Path) -> Path:

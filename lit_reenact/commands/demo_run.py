@@ -16,6 +16,7 @@ import torch
 
 from lit_reenact.core.devices import computes_in_bfloat16
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import refuse_overwriting
 from lit_reenact.core.paths import config_path
 from lit_reenact.demo_clips.clips import ensure_embedded_clip
 from lit_reenact.evaluation.motion import Motion, motion_fidelity, motion_of, retrack, varied_frames
@@ -26,9 +27,11 @@ from lit_reenact.evaluation.table import number
 from lit_reenact.networks.generator import Generator
 from lit_reenact.provenance import code_version
 from lit_reenact.synthesis import Settings, conditioning_picture, error_picture, target_renderer, write_reenactment
+from lit_reenact.synthesis.driven_video import report_of
 from lit_reenact.synthesis.inference import load_generator
+from lit_reenact.synthesis.writing import written_files
 from lit_reenact.tracking.tracked_clip import TrackedClip
-from lit_reenact.tracking.tracker import TrackerSettings, track_video
+from lit_reenact.tracking.tracker import TrackerSettings, track_video, written_by_tracking
 from lit_reenact.training import fit
 from lit_reenact.training.run_folder import AnotherRunError, RunFolder
 from lit_reenact.transfer import reenact
@@ -73,6 +76,7 @@ def run_demo(
     Raises:
         ReenactError: unusable videos, or a folder that holds a network of another video.
     """
+    refuse_overwriting(_written(output, retrain), [target, source])
     progress = Progress()
     output.mkdir(parents=True, exist_ok=True)
     with progress.step("Clips", "embedded ones are animated from a public-domain photograph: under a minute"):
@@ -110,6 +114,16 @@ def run_demo(
     _write_report(output, written.beside, run, (driving, driven), generator, held_out, (expected, found), results)
     _print_summary(output, results, written.beside)
     return results
+
+
+def _written(output: Path, retrain: bool) -> Iterator[Path]:
+    for name in ("reenactment.mp4", "self_reenactment.mp4"):
+        yield from written_files(output / name)
+    yield report_of(output / "reenactment.mp4")
+    yield from (output / name for name in ("metrics.json", "report.html", "reenactment.png"))
+    yield from (file for role in ("target", "source") for file in written_by_tracking(output / "tracks" / role))
+    run = RunFolder(output / "run" / "seed-0")
+    yield from [run.path] if retrain else run.written
 
 
 def _tracked(video: Path, folder: Path) -> TrackedClip:

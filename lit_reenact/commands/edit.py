@@ -7,7 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lit_reenact.commands.common import Commands, add_synthesis, checkpoint_file, device_of, is_track, original_of, track_folder
+from lit_reenact.commands.common import (
+    Commands,
+    add_synthesis,
+    checkpoint_file,
+    device_of,
+    is_track,
+    original_of,
+    policy_file,
+    refuse_lost_inputs,
+    track_folder,
+)
 from lit_reenact.core.errors import ReenactError
 
 if TYPE_CHECKING:
@@ -73,6 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
     for path in (arguments.target, *([arguments.source] if arguments.source else [])):
         if not is_track(path) and not path.is_file():
             raise ReenactError(f"{path}: no such track or video")
+    _refuse_lost_inputs(arguments)
     target = TrackedClip.load(track_folder(arguments.target, arguments.tracks))
     model = load_face_model(target.track.info.face_model)
     if arguments.list:
@@ -93,6 +104,16 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"  {line}")
     print("It says in its metadata, and under a signature, that it is AI-generated, and how it was edited.")
     return 0
+
+
+def _refuse_lost_inputs(arguments: argparse.Namespace) -> None:
+    from lit_reenact.synthesis.writing import written_files
+
+    outputs = [] if arguments.output is None else written_files(arguments.output)
+    performers = [arguments.target, *([arguments.source] if arguments.source else [])]
+    checkpoint = None if arguments.checkpoint is None else checkpoint_file(arguments.checkpoint)
+    others = [arguments.edit, arguments.original, checkpoint, policy_file(arguments.preset)]
+    refuse_lost_inputs(outputs, performers, others, arguments.tracks)
 
 
 def _edit(file: Path | None, settings: Sequence[str], remove_hair: bool, model: FaceModel) -> Edit:

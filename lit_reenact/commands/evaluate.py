@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lit_reenact.commands.common import Commands, device_of
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import refuse_overwriting
 
 DESCRIPTION = """Compare frames with the real ones of the target's held-out part: the end of its clip, which no training saw
 (70 % are for training, 10 % for validation, the rest for this; one second between them is left out). Baselines that learn
@@ -19,6 +20,9 @@ mean training frame.
 DIR gets metrics.json (each metric's mean and 95 % interval), frames.csv (the values of each frame), report.html (tables, curves,
 error maps, the worst and the best frames, real and made over each other) and comparison.png (all methods side by side). The same
 command writes the same numbers."""
+
+
+WRITTEN = ("metrics.json", "frames.csv", "report.html", "comparison.png")
 
 
 def add(commands: Commands) -> None:
@@ -97,6 +101,16 @@ def named_folder(word: str) -> tuple[str, Path]:
     return name, Path(folder)
 
 
+def _inputs(arguments: argparse.Namespace) -> list[Path | None]:
+    from lit_reenact.evaluation.frame_folder import pictures_in
+    from lit_reenact.tracking.trackfile import track_files
+
+    folders = [folder for folder in (arguments.frames, *dict(arguments.also).values()) if folder is not None and folder.is_dir()]
+    pictures = [picture for folder in folders for picture in pictures_in(folder)]
+    networks = (arguments.checkpoint, arguments.identity_model, arguments.fid_model)
+    return [*track_files(arguments.target), *networks, *pictures]
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out; returns its exit code."""
     from lit_reenact.evaluation.edit_fidelity import edits_rows
@@ -108,6 +122,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.edits and arguments.checkpoint is None:
         raise ReenactError("--edits wants --checkpoint: pictures that are there already cannot be edited")
+    refuse_overwriting((arguments.output / name for name in WRITTEN), _inputs(arguments))
     target = TrackedClip.load(arguments.target.parent if arguments.target.suffix == ".safetensors" else arguments.target)
     files = {"identity": arguments.identity_model, "fid": arguments.fid_model}
     networks = {metric: OnnxBackbone(file) for metric, file in files.items() if file is not None}

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from lit_reenact.commands.common import Commands, checkpoint_file
+from lit_reenact.core.files import refuse_overwriting
 
 
 def add(commands: Commands) -> None:
@@ -28,6 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Carry the command out; returns its exit code."""
     from lit_reenact.synthesis.export import export
 
-    difference = export(checkpoint_file(arguments.checkpoint), arguments.output)
+    checkpoint = checkpoint_file(arguments.checkpoint)
+    refuse_overwriting([arguments.output], [checkpoint])
+    difference = export(checkpoint, arguments.output)
     print(f"Wrote {arguments.output}; its frames differ by at most {difference * 127.5:.1g} of 255 levels from the checkpoint's.")
     return 0

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from lit_reenact.commands.common import Commands, checkpoint_file, device_of
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import refuse_overwriting
 
 if TYPE_CHECKING:
     from lit_reenact.core.schema import Track
@@ -68,9 +69,10 @@ def run(arguments: argparse.Namespace) -> int:
 
     if not 0 < arguments.calibration <= 60:
         raise ReenactError(f"--calibration {arguments.calibration:g}: it takes more than 0 and at most 60 seconds")
+    checkpoint = checkpoint_file(arguments.checkpoint)
+    _refuse_lost_inputs(arguments, checkpoint)
     target = load_track(arguments.target)
     driver = load_track(arguments.source_track) if arguments.source_track else None
-    checkpoint = checkpoint_file(arguments.checkpoint)
     generator = load_generator(checkpoint, device_of(arguments.device), target, arguments.precision)
     source = open_input(arguments.input, wait=not arguments.no_wait)
     session = Session(source, target, Puppet(target, generator), arguments.calibration, driver, patient=arguments.no_wait)
@@ -100,6 +102,16 @@ def run(arguments: argparse.Namespace) -> int:
     if failure is not None:
         raise failure
     return 0
+
+
+def _refuse_lost_inputs(arguments: argparse.Namespace, checkpoint: Path) -> None:
+    from lit_reenact.tracking.trackfile import track_files
+
+    outputs = [] if arguments.record is None else [arguments.record]
+    tracks = [path for path in (arguments.target, arguments.source_track) if path is not None]
+    video = None if arguments.input.isdecimal() else Path(arguments.input)
+    inputs = [video, checkpoint, *(file for path in tracks for file in track_files(path))]
+    refuse_overwriting(outputs, inputs, option="--record")
 
 
 def _record(source: LiveInput, target: Track, driver: Track | None, checkpoint: Path) -> Record:

@@ -7,7 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lit_reenact.commands.common import Commands, add_synthesis, checkpoint_file, device_of, is_track, original_of, track_folder
+from lit_reenact.commands.common import (
+    Commands,
+    add_synthesis,
+    checkpoint_file,
+    device_of,
+    is_track,
+    original_of,
+    policy_file,
+    refuse_lost_inputs,
+    track_folder,
+)
 from lit_reenact.core.errors import ReenactError
 
 if TYPE_CHECKING:
@@ -90,6 +100,9 @@ def run(arguments: argparse.Namespace) -> int:
     videos = [path for path in (*sources, arguments.target) if path is not None and not is_track(path)]
     make_jobs([(path, path.stem) for path in videos], arguments.tracks)
     checkpoint = checkpoint_file(arguments.checkpoint)
+    performers = [path for path in (*sources, arguments.target) if path is not None]
+    others = [settings.original, checkpoint, policy_file(arguments.policy or arguments.preset)]
+    refuse_lost_inputs(_written(outputs), performers, others, arguments.tracks)
     target = TrackedClip.load(track_folder(arguments.target, arguments.tracks))
     generator = load_generator(checkpoint, device_of(arguments.device), target.track, arguments.precision, arguments.compile)
     failed = []
@@ -130,6 +143,14 @@ def output_files(sources: Sequence[Path], output: Path) -> list[Path]:
             raise ReenactError(f"{taken[name]} and {source} would both be written to {output / name}.mp4: rename one of them")
         taken[name] = source
     return [output / f"{name}.mp4" for name in taken]
+
+
+def _written(videos: Sequence[Path]) -> list[Path]:
+    """All that is written for some videos."""
+    from lit_reenact.synthesis.driven_video import report_of
+    from lit_reenact.synthesis.writing import written_files
+
+    return [path for video in videos for path in (*written_files(video), report_of(video))]
 
 
 def _settings(arguments: argparse.Namespace) -> Settings:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from lit_reenact.commands.common import Commands
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import refuse_overwriting
 
 DESCRIPTION = """Run the trials of a sweep file, one after another, each a training of its own:
 
@@ -48,14 +51,17 @@ def run(arguments: argparse.Namespace) -> int:
     """Carry the command out; returns its exit code."""
     from lit_reenact.experiments.sweep.definition import load_sweep
     from lit_reenact.experiments.sweep.results import text_table, write_results
-    from lit_reenact.experiments.sweep.trials import LOG, run_sweep
+    from lit_reenact.experiments.sweep.trials import LOG, run_sweep, written_files
 
+    folder = arguments.output / arguments.file.stem
+    refuse_overwriting(written_files(folder), [arguments.file, *_files_in(arguments.settings), *_track(arguments.track)])
     track = [] if arguments.track is None else [f"data.track={arguments.track}"]
     sweep = load_sweep(arguments.file, [f"--{setting}" for setting in (*track, *arguments.settings)])
+    refuse_overwriting(written_files(folder), _files_in(sweep.arguments({})))
     count = arguments.count or sweep.content.get("run_cap")
     if count is None and sweep.content["method"] != "grid":
         raise ReenactError(f"{arguments.file} has no end: say with --count how many trials to run")
-    trials = run_sweep(sweep, arguments.output / arguments.file.stem, count, tell=partial(print, flush=True))
+    trials = run_sweep(sweep, folder, count, tell=partial(print, flush=True))
     best, *_ = results = write_results(trials)
     print(f"\n{text_table(trials, results)}\n")
     print(f"{sweep.metric} is the best value of each trial. Wrote {trials.folder}/: trials.csv, trials.png.")
@@ -64,3 +70,15 @@ def run(arguments: argparse.Namespace) -> int:
     (checkpoint,) = (trials.folder / best.trial.name).glob("seed-*/checkpoints/best.ckpt")
     print(f"Next: lit-reenact evaluate --target TRACK --checkpoint {checkpoint}")
     return 0
+
+
+def _files_in(words: Sequence[str]) -> list[Path]:
+    """The files that words of a command line name: a word itself, or the value of NAME=VALUE."""
+    values = [word.partition("=")[2] or word for word in words]
+    return [Path(value) for value in values if os.path.isfile(value)]  # noqa: PTH113 (pathlib does not take any word)
+
+
+def _track(name: str | None) -> tuple[Path, ...]:
+    from lit_reenact.tracking.trackfile import track_files
+
+    return () if name is None else track_files(Path(name))

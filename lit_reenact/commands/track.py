@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lit_reenact.commands.common import Commands
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import refuse_overwriting
 
 
 def add(commands: Commands) -> None:
@@ -26,8 +27,9 @@ def add(commands: Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out; returns its exit code."""
+    from lit_reenact.face.reading import model_file
     from lit_reenact.tracking.batch import make_jobs, parse_shard, read_manifest, shard, track_all
-    from lit_reenact.tracking.tracker import TrackerSettings
+    from lit_reenact.tracking.tracker import TrackerSettings, written_by_tracking
 
     entries = [(video, video.stem) for video in arguments.videos]
     if arguments.manifest is not None:
@@ -36,7 +38,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise ReenactError("lit-reenact track needs a video, or --manifest with a list of them")
     if arguments.jobs < 1:
         raise ReenactError(f"--jobs {arguments.jobs}: it takes 1 or more")
-    jobs = shard(make_jobs(entries, arguments.output), *parse_shard(arguments.shard))
+    every = make_jobs(entries, arguments.output)
+    jobs = shard(every, *parse_shard(arguments.shard))
+    inputs = [*(job.video for job in every), arguments.manifest, model_file(arguments.face_model)]
+    refuse_overwriting((path for job in every for path in written_by_tracking(job.folder)), inputs)
     outcomes = []
     for outcome in track_all(jobs, TrackerSettings(face_model=arguments.face_model), arguments.size, arguments.jobs):
         outcomes.append(outcome)

@@ -29,7 +29,7 @@ def read_frame_folder(folder: Path, count: int, largest: int, what: str) -> Tens
     """
     if not folder.is_dir():
         raise ReenactError(f"{folder}: no such folder; --frames takes a folder of PNG or JPEG pictures")
-    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    paths = pictures_in(folder)
     if not paths:
         raise ReenactError(f"{folder} holds no PNG or JPEG picture: put there one for each of {what}")
     if len(paths) != count:
@@ -44,6 +44,11 @@ def read_frame_folder(folder: Path, count: int, largest: int, what: str) -> Tens
         if frame.shape != frames[0].shape:
             raise ReenactError(f"{path} is {width}x{height}, but {paths[0].name} is not: give all frames one size")
     return torch.stack(frames)
+
+
+def pictures_in(folder: Path) -> list[Path]:
+    """The files of a folder that count as frames, in their order."""
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
 
 
 def _read(path: Path) -> Tensor:

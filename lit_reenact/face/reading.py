@@ -25,6 +25,11 @@ SOURCES = (
 """Where each model comes from, and what may be done with it."""
 
 
+def model_file(name_or_path: str) -> Path | None:
+    """The file or folder of a face model; None for the built-in one."""
+    return None if name_or_path == "builtin" else Path(name_or_path).expanduser().absolute()
+
+
 def load_face_model(name_or_path: str) -> FaceModel:
     """The face model "builtin", or the one that a file or folder holds; the same object at every call.
 
@@ -33,9 +38,9 @@ def load_face_model(name_or_path: str) -> FaceModel:
     Raises:
         ReenactError: there is no such model, or the file is broken.
     """
-    if name_or_path == "builtin":
+    path = model_file(name_or_path)
+    if path is None:
         return builtin_model()
-    path = Path(name_or_path).expanduser().absolute()
     if not path.exists():
         raise ReenactError(
             f"there is no face model {name_or_path!r}: it is neither 'builtin' nor the path of a file or folder. Models that can "

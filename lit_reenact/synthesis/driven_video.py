@@ -148,8 +148,13 @@ def usual_frame(target: TrackedClip) -> int:
     return int(known[away.argmin()])
 
 
+def report_of(output: Path) -> Path:
+    """Where the guard's report on a video lies."""
+    return output.with_name(f"{output.stem}_guard.json")
+
+
 def _write_report(report: GuardReport, output: Path) -> Path:
-    path = output.with_name(f"{output.stem}_guard.json")
+    path = report_of(output)
     temporary = path.with_name(f".{path.name}.part")
     try:
         temporary.write_text(json.dumps(report.to_dict(), indent=2) + "\n", encoding="utf-8")

@@ -24,6 +24,11 @@ PIECE = 240
 KEY_NAME = "made-from"
 
 
+def pieces_folder(path: Path) -> Path:
+    """Where the pieces of a video lie until it is finished."""
+    return path.with_name(f".{path.name}.unfinished")
+
+
 class PiecewiseWriter:
     """Writes a video of a known length, and goes on where a writer of the same video has ended.
 
@@ -58,7 +63,7 @@ class PiecewiseWriter:
     ) -> None:
         self.path, self.fps, self.total = path, fps, total
         self._tags, self._audio_from, self._crf, self._finish = tags, audio_from, crf, finish
-        self._folder = path.with_name(f".{path.name}.unfinished")
+        self._folder = pieces_folder(path)
         self._piece: VideoWriter | None = None
         try:
             self._claim(key)

@@ -24,7 +24,7 @@ from lit_reenact.synthesis.full_frame import FullFrame
 from lit_reenact.synthesis.inference import render_frames
 from lit_reenact.synthesis.label import labelled
 from lit_reenact.synthesis.pictures import conditioning_picture
-from lit_reenact.synthesis.resumable_writer import PiecewiseWriter
+from lit_reenact.synthesis.resumable_writer import PiecewiseWriter, pieces_folder
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.video.io import read_tags
 
@@ -143,6 +143,11 @@ def write_video(
 def beside(output: Path) -> Path:
     """Where the side-by-side version of a video lies: driving frame | conditioning | output."""
     return output.with_name(f"{output.stem}_side_by_side{output.suffix}")
+
+
+def written_files(output: Path) -> list[Path]:
+    """All that ``write_video`` writes for a video."""
+    return [path for video in (output, beside(output)) for path in (video, pieces_folder(video))]
 
 
 def _key(parameters: FaceParameters, target: Track, generator: Generator, *facts: object) -> str:

@@ -15,18 +15,21 @@ from lit_reenact.core.split import training_frames
 from lit_reenact.face import load_face_model
 from lit_reenact.tracking.appearance import TrackedSkin, held_frames, learn_reflectance, photometric_error
 from lit_reenact.tracking.gaze import fit_gaze
-from lit_reenact.tracking.partial_results import forget
+from lit_reenact.tracking.partial_results import FOLDER_NAME, forget
 from lit_reenact.tracking.refinement import refine
 from lit_reenact.tracking.report import REPORT_NAME, write_report
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.shape import fit_landmarks, smooth_shape, smooth_state
 from lit_reenact.tracking.smoothing import Timing
 from lit_reenact.tracking.solver import State
-from lit_reenact.tracking.trackfile import CLIP_NAME, load_track, save_track
+from lit_reenact.tracking.trackfile import CLIP_NAME, load_track, save_track, track_files
 from lit_reenact.tracking.working_clip import Prepared, prepare
 from lit_reenact.video.io import FrameReader, sha256
 
 __all__ = ["TrackerSettings", "track", "track_video"]
+
+CLIP_SIZE = 256
+"""Side of a working clip in pixels, unless another is asked for."""
 
 
 def track(prepared: Prepared, settings: TrackerSettings, progress: bool = True) -> Track:
@@ -106,7 +109,7 @@ def track(prepared: Prepared, settings: TrackerSettings, progress: bool = True) 
 
 @undivided()
 def track_video(
-    source: Path, folder: Path, settings: TrackerSettings | None = None, size: int = 256, progress: bool = True
+    source: Path, folder: Path, settings: TrackerSettings | None = None, size: int = CLIP_SIZE, progress: bool = True
 ) -> Track:
     """Prepare and track a video: ``folder`` gets clip.mp4, track.safetensors and report.html.
 
@@ -144,6 +147,18 @@ def track_video(
     save_track(made, folder)  # last: a folder with a track is finished
     forget(folder)
     return made
+
+
+def written_by_tracking(folder: Path) -> tuple[Path, ...]:
+    """All that ``track_video`` writes into the folder of a track."""
+    return (*track_files(folder), folder / REPORT_NAME, folder / FOLDER_NAME)
+
+
+def is_tracked(source: Path, folder: Path) -> bool:
+    """Tell whether ``track_video`` with its defaults would leave the folder as it is."""
+    return all(file.is_file() for file in track_files(folder)) and (
+        finished_track(source, folder, stored_settings(TrackerSettings(), CLIP_SIZE)) is not None
+    )
 
 
 def stored_settings(settings: TrackerSettings, size: int) -> dict[str, float | int | str | bool]:

@@ -26,6 +26,13 @@ SERIES = ("valid", "error", "corrective", "corrected_error", "photometric_error"
 AGAIN = "run `lit-reenact track` on its video again"
 
 
+def track_files(path: Path) -> tuple[Path, Path]:
+    """The files of a track that is named by its folder or its file: the track file, and the clip beside it."""
+    if path.suffix == ".safetensors" and not path.is_dir():
+        return path, path.parent / CLIP_NAME
+    return path / TRACK_NAME, path / CLIP_NAME
+
+
 def save_track(track: Track, folder: Path) -> Path:
     """Write ``folder/track.safetensors`` under a temporary name, then rename it. Returns its path."""
     folder.mkdir(parents=True, exist_ok=True)

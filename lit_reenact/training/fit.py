@@ -22,6 +22,8 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.utilities import rank_zero_only
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import refuse_overwriting
+from lit_reenact.tracking.trackfile import track_files
 from lit_reenact.training.cluster import requeue_job
 from lit_reenact.training.config_checks import refuse_contradictions
 from lit_reenact.training.finetuning import start_from
@@ -65,17 +67,23 @@ class ReenactCLI(LightningCLI):
     """LightningCLI with this project's callbacks and run folder; it instantiates and runs nothing.
 
     Attributes:
+        configurations: the files that the arguments name.
         run_folder: of the run that the arguments describe.
         plain_config: every setting, as plain values.
         stop: the callback that ends the training when a signal says so.
+        writes: whether the run's folder will be written to.
     """
 
+    writes = False
+
+    configurations: list[Path]
     run_folder: RunFolder
     plain_config: dict[str, Any]
     stop: Any
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
         super().parse_arguments(parser, args)
+        self.configurations = _configurations(args)
         self.config.name = self.config.name or _configuration_name(args)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -93,11 +101,23 @@ class ReenactCLI(LightningCLI):
         refuse_contradictions(config)
         self.run_folder = RunFolder(Path(config.output) / config.name / f"seed-{config.seed_everything}")
         self.plain_config = yaml.safe_load(self.parser.dump(config, skip_unset=False))
+        if self.writes:
+            self._refuse_lost_inputs()
         track = config.data.track
         if isinstance(track, str) and track.startswith(EMBEDDED):
             from lit_reenact.demo_clips.clips import ensure_embedded_track
 
             config.data.track = str(ensure_embedded_track(track.removeprefix(EMBEDDED), Path(config.output) / "embedded"))
+
+    def _refuse_lost_inputs(self) -> None:
+        config, run = self.config, self.run_folder
+        tracks = [config.data.track] if isinstance(config.data.track, str) else config.data.track
+        read = [*tracks, *([config.video.driver] if config.video.driver else [])]
+        inputs = [path for one in read for path in (Path(one), *track_files(Path(one)))]
+        start = None if config.init_from is None else Path(config.init_from)
+        # A run may be told by its own configuration, which is then written as it was.
+        written = run.written[1:] if run.saved or run.holds(self.plain_config) else run.written
+        refuse_overwriting(written, [*self.configurations, *inputs, start], option="--name or --output")
 
     def instantiate_trainer(self, **settings: Any) -> Trainer:
         self.stop = _import(STOP)()
@@ -105,6 +125,12 @@ class ReenactCLI(LightningCLI):
         if self.config_init.trainer.enable_progress_bar is not False:
             callbacks.append(_import(PROGRESS)())
         return super().instantiate_trainer(callbacks=callbacks, default_root_dir=self.run_folder.path, logger=False, **settings)
+
+
+class FitCLI(ReenactCLI):
+    """The arguments of a training, which may not write over what it reads."""
+
+    writes = True
 
 
 def run_fit(arguments: Sequence[str]) -> RunFolder:
@@ -167,7 +193,7 @@ def _parse(arguments: Sequence[str], command: str) -> ReenactCLI:
     }
     try:
         with _quiet():
-            return ReenactCLI(
+            return (FitCLI if command == "fit" else ReenactCLI)(
                 model_class=ReenactModule,
                 datamodule_class=_import(DATA),
                 save_config_callback=None,
@@ -249,11 +275,16 @@ def _long_option(word: str) -> str:
     return f"--data.track{word.removeprefix('--track')}" if word == "--track" or word.startswith("--track=") else word
 
 
+def _configurations(arguments: Sequence[str]) -> list[Path]:
+    """The configuration files among the arguments."""
+    words = [part for word in arguments for part in (word.split("=", 1) if word.startswith("--config=") else [word])]
+    return [Path(value) for option, value in pairwise(words) if option in ("--config", "-c")]
+
+
 def _configuration_name(arguments: Sequence[str]) -> str:
     """The stem of the last configuration file among the arguments; with the trial's id if a W&B agent started this process."""
-    words = [part for word in arguments for part in (word.split("=", 1) if word.startswith("--config=") else [word])]
-    files = [value for option, value in pairwise(words) if option in ("--config", "-c")]
-    name = Path(files[-1]).stem if files else "run"
+    files = _configurations(arguments)
+    name = files[-1].stem if files else "run"
     return f"{name}-{os.environ['WANDB_RUN_ID']}" if "WANDB_SWEEP_ID" in os.environ else name
 
 

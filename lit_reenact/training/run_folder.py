@@ -73,6 +73,14 @@ class RunFolder:
         return self.path / "checkpoints" / "best.ckpt"
 
     @property
+    def written(self) -> tuple[Path, ...]:
+        """All that a training writes, as files, and as folders that are its own."""
+        return (
+            self.config,
+            *(self.path / name for name in ("checkpoints", "metrics", "tensorboard", "videos", "wandb", "wandb-id.txt")),
+        )
+
+    @property
     def metrics(self) -> tuple[Path, ...]:
         """The CSV logs, one for each time that the run was started, in order."""
         files = self.path.glob("metrics/version_*/metrics.csv")
@@ -96,6 +104,13 @@ class RunFolder:
             ReenactError: as ``newest``.
         """
         return batch_step_of(self.newest())
+
+    def holds(self, config: dict[str, Any]) -> bool:
+        """Tell whether this configuration is there already."""
+        try:
+            return bool(yaml.safe_load(self.config.read_text()) == config)
+        except (OSError, ValueError, yaml.YAMLError):
+            return False
 
     def claim(self, config: dict[str, Any]) -> None:
         """Write the configuration, unless the folder holds a checkpoint of another one.

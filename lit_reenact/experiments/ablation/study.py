@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,15 @@ from lit_reenact.experiments.ablation.runs import Measured, measured, measured_b
 from lit_reenact.experiments.ablation.table import Entry, Table, make_row, write_tables
 from lit_reenact.experiments.ablation.track import track_again
 from lit_reenact.tracking.tracked_clip import TrackedClip
+from lit_reenact.tracking.trackfile import track_files
 from lit_reenact.training import fit
 from lit_reenact.training.run_folder import FREE_KEYS, RunFolder, batch_step_of, flatten
 
 EVALUATION = Path("evaluation") / "metrics.json"
 """What was measured of a run, in its folder."""
+
+BASELINES = "baselines.json"
+TABLES = ("table.csv", "table.json", "table.md", "report.html", "figures")
 
 Problems = dict[tuple[str, int], str]
 """Name and seed of a run to why there is nothing of it."""
@@ -45,6 +49,15 @@ class Checked:
     steps: int
     configs: dict[str, dict[str, Any]]
     left_out: dict[str, str]
+
+
+def written_files(study: Study) -> Iterator[Path]:
+    """All that a study writes, as files, and as folders that are its own."""
+    yield from (study.output / name for name in (BASELINES, *TABLES))
+    yield from (file for ablation in study.ablations if ablation.tracker for file in track_files(study.own_track(ablation)))
+    for ablation, seed in study.members:
+        run = study.run(ablation, seed)
+        yield from (*run.written, run.path / EVALUATION, _log_of(run))
 
 
 def check(study: Study) -> Checked:
@@ -103,7 +116,7 @@ def train_all(study: Study, checked: Checked, train_missing: bool, tell: Callabl
         elif not train_missing:
             reason = "not trained yet"
         else:
-            log = run.path.with_suffix(".log")
+            log = _log_of(run)
             tell(f"{where}: training, see {log}")
             try:
                 reason = train(study.words(ablation, seed, _track(study, checked, ablation)), log, _labels(checked, ablation))
@@ -141,7 +154,7 @@ def compare(study: Study, checked: Checked, problems: Problems) -> Table:
         reasons = "; ".join(reason for (name, _), reason in problems.items() if name == REFERENCE)
         raise ReenactError(f"there is no run of {REFERENCE} to compare with ({reasons})")
     entries = [_entry(ablation, found[ablation.name], like, problems) for ablation in study.ablations]
-    baselines = measured_baselines(checked.target, like, study.output / "baselines.json")
+    baselines = measured_baselines(checked.target, like, study.output / BASELINES)
     seeds = range(study.seeds)
     entries += [
         Entry(name, "baselines", {}, dict.fromkeys(seeds, series), {}, trained=False)
@@ -173,6 +186,10 @@ def _refuse_another(run: RunFolder, config: dict[str, Any]) -> None:
                 f"{run.path} holds a run with {key} = {before.get(key)}, but this study has {now.get(key)}: "
                 "choose another folder with -o, or remove that one to train anew"
             )
+
+
+def _log_of(run: RunFolder) -> Path:
+    return run.path.with_suffix(".log")
 
 
 def _is_finished(run: RunFolder, steps: int) -> bool:

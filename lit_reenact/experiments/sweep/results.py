@@ -17,9 +17,8 @@ from matplotlib.figure import Figure
 
 from lit_reenact.evaluation.evaluate import write_whole
 from lit_reenact.experiments.sweep.definition import in_short
-from lit_reenact.experiments.sweep.trials import Trial, Trials
+from lit_reenact.experiments.sweep.trials import PICTURE, TABLE, Trial, Trials
 
-TABLE, PICTURE = "trials.csv", "trials.png"
 INK, QUIET = "#3c424e", "#9aa1ad"
 
 

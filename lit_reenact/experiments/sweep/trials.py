@@ -20,6 +20,8 @@ from lit_reenact.experiments.sweep.definition import Parameters, Sweep, in_short
 from lit_reenact.training.run_folder import RunFolder, joined_curves
 
 LEDGER = "trials.json"
+TABLE, PICTURE = "trials.csv", "trials.png"
+LOCK = ".lock"
 LOG = "log.txt"
 FIT = (sys.executable, "-m", "lit_reenact.commands.main", "fit")
 
@@ -112,6 +114,12 @@ class Trials:
         """What must be the same for a sweep to go on; its method and its count may change."""
         content = self.sweep.content
         return {"command": content["command"], "parameters": content["parameters"], "settings": list(self.sweep.settings)}
+
+
+def written_files(folder: Path) -> Iterator[Path]:
+    """All that a sweep writes into its folder, as files, and as folders of trials that it may run again."""
+    yield from (folder / name for name in (LEDGER, TABLE, PICTURE, LOCK))
+    yield from folder.glob("trial-*")
 
 
 def run_sweep(sweep: Sweep, folder: Path, count: int | None = None, tell: Callable[[str], None] = print) -> Trials:
@@ -209,7 +217,7 @@ def _held(folder: Path) -> Iterator[IO[str]]:
     Raises:
         ReenactError: somebody else has it.
     """
-    with (folder / ".lock").open("w") as lock:
+    with (folder / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -27,8 +27,9 @@ FPS = 10
 WRITE = """
 import sys
 from pathlib import Path
-from lit_reenact.inference import load_generator
-from lit_reenact.reenactment import Settings, TrackedClip, write_reenactment
+from lit_reenact.synthesis import Settings, write_reenactment
+from lit_reenact.synthesis.inference import load_generator
+from lit_reenact.tracking.tracked_clip import TrackedClip
 source, target, checkpoint, original, output = map(Path, sys.argv[1:])
 driven = TrackedClip.load(target)
 settings = Settings(original=original)

@@ -57,7 +57,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
 PREPARE = """
 import sys
 from pathlib import Path
-from lit_reenact.prepare import prepare
+from lit_reenact.tracking.working_clip import prepare
 prepare(Path(sys.argv[1]), Path(sys.argv[2]) / "clip.mp4", size=128, progress=False)
 """
 
