@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import write_json, write_text
 from lit_reenact.core.parallel import undivided
 from lit_reenact.core.split import Split, temporal_split
 from lit_reenact.evaluation.edit_fidelity import EditFidelity, bent_edits, network_edits
@@ -302,15 +302,8 @@ def write_numbers(evaluation: Evaluation, folder: Path) -> None:
         "edits": _plain_rows(evaluation.edits),
         "bent_edits": _plain_rows(evaluation.bent_edits),
     }
-    write_whole(folder / "metrics.json", json.dumps(results, indent=2) + "\n")
-    write_whole(folder / "frames.csv", _frame_table(evaluation))
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file that appears under its name only when it is complete."""
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    write_json(folder / "metrics.json", results)
+    write_text(folder / "frames.csv", _frame_table(evaluation))
 
 
 def _frame_table(evaluation: Evaluation) -> str:

@@ -10,9 +10,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from lit_reenact.core.files import write_text
 from lit_reenact.evaluation.charts import Line, line_chart
 from lit_reenact.evaluation.edit_fidelity import edits_rows
-from lit_reenact.evaluation.evaluate import MODEL, Evaluation, write_whole
+from lit_reenact.evaluation.evaluate import MODEL, Evaluation
 from lit_reenact.evaluation.heldout import unit
 from lit_reenact.evaluation.page import image, page, section
 from lit_reenact.evaluation.pictures import contact_sheet
@@ -44,7 +45,7 @@ def write_page(evaluation: Evaluation, path: Path) -> None:
     """Write the page; it needs no other file and makes no request."""
     title = f"{evaluation.target}: held-out frames"
     parts = [_header(title, evaluation), _numbers(evaluation), _sliders(evaluation), _motion(evaluation), *_edits(evaluation)]
-    write_whole(path, page(title, [*parts, _curves(evaluation), _maps(evaluation), *_pictures(evaluation), _facts(evaluation)]))
+    write_text(path, page(title, [*parts, _curves(evaluation), _maps(evaluation), *_pictures(evaluation), _facts(evaluation)]))
 
 
 def write_grid(evaluation: Evaluation, path: Path) -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from lit_reenact.core.files import write_text
 from lit_reenact.evaluation.charts import Bar, IntervalChart, Line, line_chart, picture_file
-from lit_reenact.evaluation.evaluate import write_whole
 from lit_reenact.evaluation.page import page, section
 from lit_reenact.evaluation.table import METRICS
 from lit_reenact.evaluation.training_log import Curve, read_training_log
@@ -52,9 +52,9 @@ def write_study(table: Table, curves: Curves, folder: Path) -> None:
     figures = {question: _figures(table.rows, question) for question in questions(table)}
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     for question, charts in figures.items():
-        write_whole(folder / "figures" / f"{question.replace(' ', '_')}.svg", picture_file(f"{title}, {question}", charts))
+        write_text(folder / "figures" / f"{question.replace(' ', '_')}.svg", picture_file(f"{title}, {question}", charts))
     asked = [_question(table.rows, question, charts, curves) for question, charts in figures.items()]
-    write_whole(folder / "report.html", page(title, [_header(title, table), _tables(table), *asked, _facts(table)]))
+    write_text(folder / "report.html", page(title, [_header(title, table), _tables(table), *asked, _facts(table)]))
 
 
 def questions(table: Table) -> list[str]:

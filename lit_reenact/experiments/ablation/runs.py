@@ -17,8 +17,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from lit_reenact.core.files import write_text
 from lit_reenact.core.split import Split
-from lit_reenact.evaluation.evaluate import MODEL, measure_frames, synthesised, write_whole
+from lit_reenact.evaluation.evaluate import MODEL, measure_frames, synthesised
 from lit_reenact.evaluation.heldout import Values
 from lit_reenact.evaluation.self_reenactment import EVERY, baseline_frames
 from lit_reenact.tracking.tracked_clip import TrackedClip
@@ -154,7 +155,7 @@ def _kept(path: Path, facts: dict[str, str], make: Callable[[], Measured]) -> Me
     methods = {method: {name: _plain(values) for name, values in metrics.items()} for method, metrics in made.methods.items()}
     ranges = {"training": [made.training.start, made.training.stop], "frames": [made.test.start, made.test.stop]}
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps({"facts": facts, **ranges, "size": made.size, "methods": methods}) + "\n")
+    write_text(path, json.dumps({"facts": facts, **ranges, "size": made.size, "methods": methods}) + "\n")
     return _read(json.loads(path.read_text()))  # the same digits, whether it was kept or not
 
 

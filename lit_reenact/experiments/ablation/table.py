@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-from lit_reenact.evaluation.evaluate import write_whole
+from lit_reenact.core.files import write_text
 from lit_reenact.evaluation.intervals import Estimate
 from lit_reenact.evaluation.statistics import Summary, summarise
 from lit_reenact.evaluation.table import METRICS, Metric, number
@@ -88,9 +88,9 @@ def make_row(entry: Entry, reference: Entry, fps: float) -> Row:
 def write_tables(table: Table, folder: Path) -> None:
     """Write ``table.csv`` (a line a metric), ``table.json`` and ``table.md``; the same results give the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "table.csv", _csv(table))
-    write_whole(folder / "table.json", json.dumps({**table.facts, "rows": [_plain(row) for row in table.rows]}, indent=2) + "\n")
-    write_whole(folder / "table.md", markdown(table))
+    write_text(folder / "table.csv", _csv(table))
+    write_text(folder / "table.json", json.dumps({**table.facts, "rows": [_plain(row) for row in table.rows]}, indent=2) + "\n")
+    write_text(folder / "table.md", markdown(table))
 
 
 def _csv(table: Table) -> str:

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from lit_reenact.evaluation.evaluate import write_whole
+from lit_reenact.core.files import write_text
 from lit_reenact.experiments.sweep.definition import in_short
 from lit_reenact.experiments.sweep.trials import PICTURE, TABLE, Trial, Trials
 
@@ -57,7 +57,7 @@ def write_results(trials: Trials) -> list[Result]:
     results = results_of(trials)
     table = io.StringIO(newline="")
     csv.writer(table, lineterminator="\n").writerows(_rows(trials, results))
-    write_whole(trials.folder / TABLE, table.getvalue())
+    write_text(trials.folder / TABLE, table.getvalue())
     picture = trials.folder / PICTURE
     partial = picture.with_name(f".{picture.name}.part")
     draw(trials, results).savefig(partial, format="png", dpi=150)

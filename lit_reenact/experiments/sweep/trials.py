@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.evaluation.evaluate import write_whole
+from lit_reenact.core.files import write_text
 from lit_reenact.experiments.sweep.definition import Parameters, Sweep, in_short, propose, sweeps_package
 from lit_reenact.training.run_folder import RunFolder, joined_curves
 
@@ -85,7 +85,7 @@ class Trials:
     def save(self) -> None:
         """Remember all trials."""
         kept = {"trained": self._trained(), "trials": [asdict(trial) for trial in self.trials]}
-        write_whole(self.folder / LEDGER, json.dumps(kept, indent=2) + "\n")
+        write_text(self.folder / LEDGER, json.dumps(kept, indent=2) + "\n")
 
     def get(self, number: int) -> Trial | None:
         """The trial of a number from 0 on, proposed if there was none yet; None if a grid has no more."""
