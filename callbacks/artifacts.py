@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_warn
 
+from lit_reenact.callbacks.base import Callback, Trainer, callbacks_of
 from lit_reenact.callbacks.checkpoint import BatchStepCheckpoint
 from lit_reenact.callbacks.reenactment_video import ReenactmentVideo
 from lit_reenact.tracking.tracked_clip import TrackedClip
@@ -39,19 +39,18 @@ class Artifacts(Callback):
         super().__init__()
         self.kinds = kinds
 
-    def on_fit_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
-        folders = [subject.folder for subject in trainer.datamodule.subjects]  # type: ignore[attr-defined]
+    def on_fit_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
+        folders = [subject.folder for subject in trainer.datamodule.subjects]
         for folder in [*folders, *(clip.folder for clip in _drivers(trainer))] if "track" in self.kinds else []:
             info = load_track(folder).info
             facts = {"source": info.source, "source_sha256": info.source_sha256, "clip_sha256": info.clip_sha256}
             facts["face_model"] = info.face_model
             _tell(trainer, "track", Path(info.source).stem, [folder / TRACK_NAME], facts, is_input=True)
 
-    def on_fit_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+    def on_fit_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         run = RunFolder(Path(trainer.default_root_dir).resolve())
         name = run.path.parent.name
-        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-        for checkpoint in [one for one in callbacks if isinstance(one, BatchStepCheckpoint)]:
+        for checkpoint in callbacks_of(trainer, BatchStepCheckpoint):
             if "model" in self.kinds and run.best.is_file():
                 _tell(trainer, "model", name, [run.best], {**checkpoint.best, "monitor": checkpoint.monitor})
         videos = sorted((run.path / "videos").glob("step-*.mp4"))
@@ -62,8 +61,7 @@ class Artifacts(Callback):
 
 
 def _drivers(trainer: Trainer) -> list[TrackedClip]:
-    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-    return [one.driver for one in callbacks if isinstance(one, ReenactmentVideo) and one.driver is not None]
+    return [video.driver for video in callbacks_of(trainer, ReenactmentVideo) if video.driver is not None]
 
 
 def _tell(

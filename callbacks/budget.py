@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from lightning.pytorch import Callback, Trainer
-
+from lit_reenact.callbacks.base import Callback, Outputs, Trainer, callbacks_of
+from lit_reenact.core.schema import Window
 from lit_reenact.training.module import ReenactModule
 
 
 def budget_of(trainer: Trainer) -> int | None:
     """The batches that a training has in all; None without a ``BatchBudget``."""
-    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-    return next((callback.max_batch_steps for callback in callbacks if isinstance(callback, BatchBudget)), None)
+    return next((budget.max_batch_steps for budget in callbacks_of(trainer, BatchBudget)), None)
 
 
 class BatchBudget(Callback):
@@ -29,8 +26,8 @@ class BatchBudget(Callback):
         super().__init__()
         self.max_batch_steps = max_batch_steps
 
-    def on_train_batch_end(  # type: ignore[override]
-        self, trainer: Trainer, pl_module: ReenactModule, outputs: Any, batch: Any, batch_idx: int
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: ReenactModule, outputs: Outputs, batch: Window, batch_idx: int
     ) -> None:
         if pl_module.batch_step >= self.max_batch_steps:
             trainer.should_stop = True

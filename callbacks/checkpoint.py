@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import Checkpoint
 from torch import distributed
 
+from lit_reenact.callbacks.base import Checkpoint, State, Trainer, callbacks_of
 from lit_reenact.callbacks.frame_metrics import FrameMetrics
 from lit_reenact.callbacks.graceful_stop import StopRequestedError
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.schema import Window
 from lit_reenact.training.module import ReenactModule
 from lit_reenact.training.random_state import random_state, set_random_state
 from lit_reenact.training.run_folder import is_whole
@@ -53,31 +53,28 @@ class BatchStepCheckpoint(Checkpoint):
         self.saved = 0  # the batch step of ``last``
         self.random_states: list[dict[str, Any]] = []  # of all processes, until they are drawn on from
 
-    def setup(self, trainer: Trainer, pl_module: ReenactModule, stage: str) -> None:  # type: ignore[override]
+    def setup(self, trainer: Trainer, pl_module: ReenactModule, stage: str) -> None:
         self.folder = Path(trainer.default_root_dir) / "checkpoints"
 
-    def on_fit_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+    def on_fit_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         """
         Raises:
             ReenactError: ``monitor`` is not measured here.
         """
-        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
-        measured = {one.lpips.name for one in callbacks if isinstance(one, FrameMetrics)}
+        measured = {metrics.lpips.name for metrics in callbacks_of(trainer, FrameMetrics)}
         if self.monitor == "val/lpips" and "lpips_untrained" in measured:
             raise ReenactError(
                 "checkpoint.monitor is val/lpips, but metrics.lpips_backbone is untrained: choose val/face_l1, or a trained one"
             )
 
-    def on_train_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+    def on_train_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         """Go by the best checkpoint that is there: it may be younger than the last one that was resumed from."""
         self.saved = pl_module.batch_step
         if (self.folder / BEST).is_file() and is_whole(self.folder / BEST):
             best = torch.load(self.folder / BEST, map_location="cpu", weights_only=True, mmap=True)
             self.best = best["callbacks"][self.state_key]
 
-    def on_train_batch_start(  # type: ignore[override]
-        self, trainer: Trainer, pl_module: ReenactModule, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_start(self, trainer: Trainer, pl_module: ReenactModule, batch: Window, batch_idx: int) -> None:
         trainer.fit_loop.epoch_loop._batches_that_stepped = pl_module.batch_step  # what is logged when, and at which step
         if trainer.global_rank < len(self.random_states):
             set_random_state(self.random_states[trainer.global_rank], pl_module.device)
@@ -85,7 +82,7 @@ class BatchStepCheckpoint(Checkpoint):
         if pl_module.batch_step % self.every_n_batches == 0:
             self._save_last(trainer, pl_module)
 
-    def on_validation_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+    def on_validation_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         if trainer.sanity_checking or trainer.state.fn != "fit":
             return
         value = float(trainer.callback_metrics[self.monitor])
@@ -93,10 +90,10 @@ class BatchStepCheckpoint(Checkpoint):
             self.best = {"value": value, "batch_step": pl_module.batch_step}
             self._save(trainer, pl_module, BEST)
 
-    def on_train_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+    def on_train_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         self._save_last(trainer, pl_module)
 
-    def on_exception(self, trainer: Trainer, pl_module: ReenactModule, exception: BaseException) -> None:  # type: ignore[override]
+    def on_exception(self, trainer: Trainer, pl_module: ReenactModule, exception: BaseException) -> None:
         """Save what is whole: of a batch or a validation that was cut off, the checkpoint before it knows nothing."""
         together = trainer.world_size == 1 or isinstance(exception, StopRequestedError)
         batches: Any = trainer.fit_loop.epoch_loop.batch_progress.current
@@ -104,20 +101,20 @@ class BatchStepCheckpoint(Checkpoint):
         if isinstance(exception, KeyboardInterrupt | SystemExit) and together and whole:
             self._save_last(trainer, pl_module)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         return self.best
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: State) -> None:
         self.best = state_dict
 
-    def on_save_checkpoint(self, trainer: Trainer, pl_module: ReenactModule, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: ReenactModule, checkpoint: State) -> None:
         state = random_state(pl_module.device)
         states = [state] * trainer.world_size
         if trainer.world_size > 1:
             distributed.all_gather_object(states, state)
         checkpoint["random_states"] = states
 
-    def on_load_checkpoint(self, trainer: Trainer, pl_module: ReenactModule, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: ReenactModule, checkpoint: State) -> None:
         self.random_states = checkpoint.get("random_states", [])
         checkpoint["loops"]["fit_loop"] = _between_batches(checkpoint["loops"]["fit_loop"], checkpoint["batch_step"])
 
@@ -143,7 +140,7 @@ class BatchStepCheckpoint(Checkpoint):
                 "room and run the same command again, it goes on from the checkpoint before, which is whole"
             )
 
-    def _write(self, checkpoint: dict[str, Any], name: str) -> str | None:
+    def _write(self, checkpoint: State, name: str) -> str | None:
         """Why it failed, if it did; then nothing has changed."""
         path, partial = self.folder / name, self.folder / f"{name}.part"
         try:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
-from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 
+from lit_reenact.callbacks.base import Callback, Outputs, State, Trainer
+from lit_reenact.core.schema import Window
 from lit_reenact.training.module import ReenactModule
 
 
@@ -29,13 +28,13 @@ class ExponentialMovingAverage(Callback):
         self.average: dict[str, Tensor] | None = None
         self.trained: dict[str, Tensor] | None = None  # the training weights, while the average stands in for them
 
-    def on_fit_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+    def on_fit_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         start = self.average or pl_module.generator.state_dict()
         self.average = {name: value.to(pl_module.device, copy=True) for name, value in start.items()}
 
     @torch.no_grad()
-    def on_train_batch_end(  # type: ignore[override]
-        self, trainer: Trainer, pl_module: ReenactModule, outputs: Any, batch: Any, batch_idx: int
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: ReenactModule, outputs: Outputs, batch: Window, batch_idx: int
     ) -> None:
         assert self.average is not None
         keep = min(self.decay, (1 + pl_module.batch_step) / (10 + pl_module.batch_step))
@@ -46,27 +45,27 @@ class ExponentialMovingAverage(Callback):
         # All in one go: on a GPU a few operations instead of one for each tensor.
         torch._foreach_lerp_([self.average[name] for name in floats], [now[name] for name in floats], 1 - keep)
 
-    def on_validation_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+    def on_validation_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         self._put_average(pl_module)
 
-    def on_validation_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+    def on_validation_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         self._put_trained(pl_module)
 
-    def on_test_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+    def on_test_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         self._put_average(pl_module)
 
-    def on_test_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+    def on_test_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         self._put_trained(pl_module)
 
-    def on_exception(self, trainer: Trainer, pl_module: ReenactModule, exception: BaseException) -> None:  # type: ignore[override]
+    def on_exception(self, trainer: Trainer, pl_module: ReenactModule, exception: BaseException) -> None:
         """An interrupted validation must not leave the average in place of the weights that are saved for resuming."""
         self._put_trained(pl_module)
 
-    def on_save_checkpoint(self, trainer: Trainer, pl_module: ReenactModule, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: ReenactModule, checkpoint: State) -> None:
         if self.average is not None:
             checkpoint["generator_ema"] = self.average
 
-    def on_load_checkpoint(self, trainer: Trainer, pl_module: ReenactModule, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: ReenactModule, checkpoint: State) -> None:
         self.average = checkpoint.get("generator_ema")
 
     def _put_average(self, module: ReenactModule) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 from torchmetrics import MeanMetric
 
+from lit_reenact.callbacks.base import Callback, Trainer
 from lit_reenact.core.schema import EMPTY, Window
 from lit_reenact.losses.reconstruction import Lpips, LpipsBackbone
 from lit_reenact.metrics import FaceL1, psnr, ssim
@@ -29,26 +29,26 @@ class FrameMetrics(Callback):
         self.means = {name: MeanMetric() for name in ("psnr", "ssim", self.lpips.name)}
         self.face_l1 = FaceL1()
 
-    def on_validation_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+    def on_validation_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         self._start(pl_module)
 
-    def on_validation_batch_end(  # type: ignore[override]
+    def on_validation_batch_end(
         self, trainer: Trainer, pl_module: ReenactModule, outputs: Tensor, batch: Window, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
         self._update(outputs, batch)
 
-    def on_validation_epoch_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         self._log(pl_module, "val")
 
-    def on_test_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+    def on_test_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         self._start(pl_module)
 
-    def on_test_batch_end(  # type: ignore[override]
+    def on_test_batch_end(
         self, trainer: Trainer, pl_module: ReenactModule, outputs: Tensor, batch: Window, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
         self._update(outputs, batch)
 
-    def on_test_epoch_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         self._log(pl_module, "test")
 
     def _start(self, module: ReenactModule) -> None:

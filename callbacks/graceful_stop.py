@@ -6,13 +6,13 @@ import os
 import signal
 import threading
 from types import FrameType
-from typing import Any
 
 import torch
-from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 from torch import distributed
 
+from lit_reenact.callbacks.base import Callback, Trainer
+from lit_reenact.core.schema import Window
 from lit_reenact.training.module import ReenactModule
 
 TIME_IS_UP = signal.SIGUSR1
@@ -43,13 +43,11 @@ class GracefulStop(Callback):
             for number in signals:
                 signal.signal(number, self._note)
 
-    def on_train_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+    def on_train_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         """Lightning brings back the handlers that were there before, when it ends."""
         self.listen(signal.SIGINT, signal.SIGTERM, TIME_IS_UP)
 
-    def on_train_batch_start(  # type: ignore[override]
-        self, trainer: Trainer, pl_module: ReenactModule, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_start(self, trainer: Trainer, pl_module: ReenactModule, batch: Window, batch_idx: int) -> None:
         if trainer.world_size > 1:
             received = torch.tensor(self.received, device=pl_module.device)
             distributed.all_reduce(received, op=distributed.ReduceOp.MAX)

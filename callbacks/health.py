@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 from torch.nn.utils import get_total_norm
 
+from lit_reenact.callbacks.base import Callback, State, Trainer
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.schema import Window
 from lit_reenact.training.module import ReenactModule
@@ -45,7 +44,7 @@ class TrainingHealth(Callback):
         self.patience = patience
         self._bad = {"accuracy": 0, "variation": 0}  # times in a row
 
-    def on_train_batch_end(  # type: ignore[override]
+    def on_train_batch_end(
         self, trainer: Trainer, pl_module: ReenactModule, outputs: Mapping[str, Tensor], batch: Window, batch_idx: int
     ) -> None:
         if not pl_module.is_logged:
@@ -56,13 +55,13 @@ class TrainingHealth(Callback):
         if "fake" in outputs:
             self._watch_generator(pl_module, outputs["fake"], outputs["real"])
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         return dict(self._bad)
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: State) -> None:
         self._bad |= state_dict
 
-    def on_save_checkpoint(self, trainer: Trainer, pl_module: ReenactModule, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: ReenactModule, checkpoint: State) -> None:
         average = {f"generator_ema.{name}": value for name, value in checkpoint.get("generator_ema", {}).items()}
         _refuse_broken(trainer, pl_module, checkpoint["state_dict"] | average)
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
 
+from lit_reenact.callbacks.base import Trainer
 from lit_reenact.callbacks.budget import budget_of
-from lit_reenact.training.module import ReenactModule
 
 
 class BatchProgressBar(TQDMProgressBar):
-    """Lightning's bar, over the batches of the whole training instead of one epoch."""
+    """Lightning's progress bar, over the batches of the whole training instead of one epoch."""
+
+    trainer: Trainer
 
     def __init__(self, refresh_rate: int = 5) -> None:
         """
@@ -21,23 +22,21 @@ class BatchProgressBar(TQDMProgressBar):
         """
         super().__init__(refresh_rate)
 
-    def on_train_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+    def on_train_start(self, *_: Any) -> None:
         super().on_train_start()
         bar = self.train_progress_bar
         bar.set_description("batch step")
-        bar.total = budget_of(trainer)
-        bar.n = bar.initial = pl_module.batch_step
+        bar.total = budget_of(self.trainer)
+        bar.n = bar.initial = self.trainer.lightning_module.batch_step
 
-    def get_metrics(self, trainer: Trainer, pl_module: ReenactModule) -> dict[str, Any]:  # type: ignore[override]
-        return {name: value for name, value in super().get_metrics(trainer, pl_module).items() if name != "v_num"}
+    def get_metrics(self, *arguments: Any) -> dict[str, int | str | float | dict[str, float]]:
+        return {name: value for name, value in super().get_metrics(*arguments).items() if name != "v_num"}
 
     def on_train_epoch_start(self, *_: Any) -> None:
-        """The bar goes on."""
+        """Let the bar go on."""
 
-    def on_train_batch_end(  # type: ignore[override]
-        self, trainer: Trainer, pl_module: ReenactModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        bar = self.train_progress_bar
-        if self._should_update(pl_module.batch_step, int(bar.total or 0)):
-            bar.n = pl_module.batch_step
-            bar.set_postfix(self.get_metrics(trainer, pl_module))
+    def on_train_batch_end(self, *_: Any) -> None:
+        bar, module = self.train_progress_bar, self.trainer.lightning_module
+        if self._should_update(module.batch_step, int(bar.total or 0)):
+            bar.n = module.batch_step
+            bar.set_postfix(self.get_metrics(self.trainer, module))

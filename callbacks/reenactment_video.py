@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import torch
-from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import WandbLogger
 from torch import Tensor
 
+from lit_reenact.callbacks.base import Callback, State, Trainer
 from lit_reenact.core.schema import CONDITIONING, ConditioningImage, Track, Window, conditioning_channels
 from lit_reenact.provenance import Ingredient, Record, generated_video
 from lit_reenact.synthesis import conditioning_picture, synthesise
@@ -66,24 +65,24 @@ class ReenactmentVideo(Callback):
         self.validations = 0
         self.rows: list[Tensor] = []
 
-    def setup(self, trainer: Trainer, pl_module: ReenactModule, stage: str) -> None:  # type: ignore[override]
+    def setup(self, trainer: Trainer, pl_module: ReenactModule, stage: str) -> None:
         """
         Raises:
             ReenactError: the driver was tracked with another face model than the target.
         """
         if self.driver is not None and stage == "fit":
-            reenact(self.driver.track, trainer.datamodule.track)  # type: ignore[attr-defined]
+            reenact(self.driver.track, trainer.datamodule.track)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> State:
         return {"validations": self.validations}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def load_state_dict(self, state_dict: State) -> None:
         self.validations = state_dict["validations"]
 
-    def on_validation_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+    def on_validation_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         self.rows = []
 
-    def on_validation_batch_end(  # type: ignore[override]
+    def on_validation_batch_end(
         self, trainer: Trainer, pl_module: ReenactModule, outputs: Tensor, batch: Window, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
         wanted = self.max_frames - sum(len(rows) for rows in self.rows)
@@ -93,13 +92,13 @@ class ReenactmentVideo(Callback):
             row = side_by_side(conditioning, output, target, generator.shape.current, generator.conditioning)
             self.rows.append(row.cpu())
 
-    def on_validation_epoch_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         if trainer.state.fn != "fit" or trainer.sanity_checking:
             return
         self.validations += 1
         if not self.rows or self.validations % self.every_n_validations:
             return
-        target: Track = trainer.datamodule.track  # type: ignore[attr-defined]
+        target = trainer.datamodule.track
         name, facts = f"step-{pl_module.batch_step:06d}", {"batch_step": str(pl_module.batch_step)}
         trained_on = Ingredient.of(target, "target")
         record = Record("conditioning | output | target", (trained_on,), settings=facts)
@@ -125,7 +124,6 @@ def _write(trainer: Trainer, key: str, name: str, fps: Fraction, record: Record,
     with generated_video(path, fps, record) as video:
         for row in rows:
             video.write(row)
-    module: ReenactModule = trainer.lightning_module  # type: ignore[assignment]
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):
-            logger.log_video(key, [str(path)], step=module.batch_step, format=["mp4"])
+            logger.log_video(key, [str(path)], step=trainer.lightning_module.batch_step, format=["mp4"])

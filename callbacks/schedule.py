@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
-from lightning.pytorch import Callback, Trainer
-
+from lit_reenact.callbacks.base import Callback, Outputs, Trainer
 from lit_reenact.callbacks.budget import budget_of
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.schema import Window
 from lit_reenact.training.module import ReenactModule
 
 Schedule = Literal["constant", "linear", "cosine"]
@@ -45,23 +45,21 @@ class LearningRateSchedule(Callback):
         fallen = 0.0 if self.kind == "constant" or batch < start else min(1.0, (batch - start) / max(1.0, budget - start))
         return rise * ((1 + math.cos(math.pi * fallen)) / 2 if self.kind == "cosine" else 1 - fallen)
 
-    def on_fit_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+    def on_fit_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         self.budget = budget_of(trainer)
         if self.budget is None and self.kind != "constant":
             raise ReenactError(
                 f"schedule.kind is {self.kind!r}, which needs the callback BatchBudget to know when the training ends"
             )
 
-    def on_train_batch_start(  # type: ignore[override]
-        self, trainer: Trainer, pl_module: ReenactModule, batch: Any, batch_idx: int
-    ) -> None:
+    def on_train_batch_start(self, trainer: Trainer, pl_module: ReenactModule, batch: Window, batch_idx: int) -> None:
         rate = pl_module.learning_rate * self.factor(pl_module.batch_step, self.budget or 1)
         for optimizer in trainer.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
 
-    def on_train_batch_end(  # type: ignore[override]
-        self, trainer: Trainer, pl_module: ReenactModule, outputs: Any, batch: Any, batch_idx: int
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: ReenactModule, outputs: Outputs, batch: Window, batch_idx: int
     ) -> None:
         if pl_module.is_logged:
             pl_module.log("learning_rate", trainer.optimizers[0].param_groups[0]["lr"])

@@ -10,11 +10,10 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import Callback
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from lit_reenact.callbacks.base import Callback, Outputs, State, Trainer
 from lit_reenact.core.schema import Window
 from lit_reenact.training.module import ReenactModule
 
@@ -87,21 +86,19 @@ class Throughput(Callback):
         self.flops: float | None = None  # of one window
         self._counting = ExitStack()
 
-    def on_train_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+    def on_train_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         self._seen = 0
         self._start: float | None = None
 
-    def on_train_batch_start(  # type: ignore[override]
-        self, trainer: Trainer, pl_module: ReenactModule, batch: Window, batch_idx: int
-    ) -> None:
+    def on_train_batch_start(self, trainer: Trainer, pl_module: ReenactModule, batch: Window, batch_idx: int) -> None:
         if self.flops is None:
             self._counting.enter_context(torch.compiler.set_stance("force_eager"))
             self._counter = self._counting.enter_context(_Counter())  # type: ignore[no-untyped-call]
         elif self._start is not None and self._batches:  # the pause before the first batch is the loggers'
             self._wait += perf_counter() - self._end
 
-    def on_train_batch_end(  # type: ignore[override]
-        self, trainer: Trainer, pl_module: ReenactModule, outputs: Any, batch: Window, batch_idx: int
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: ReenactModule, outputs: Outputs, batch: Window, batch_idx: int
     ) -> None:
         windows = len(batch.frame)
         if self.flops is None:
@@ -119,13 +116,13 @@ class Throughput(Callback):
             self._log(trainer, pl_module)
             self._restart()
 
-    def on_validation_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+    def on_validation_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         self._start = None
 
-    def on_save_checkpoint(self, trainer: Trainer, pl_module: ReenactModule, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: ReenactModule, checkpoint: State) -> None:
         self._start = None
 
-    def on_exception(self, trainer: Trainer, pl_module: ReenactModule, exception: BaseException) -> None:  # type: ignore[override]
+    def on_exception(self, trainer: Trainer, pl_module: ReenactModule, exception: BaseException) -> None:
         self._counting.close()
 
     def _restart(self) -> None:
