@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -25,9 +19,6 @@ from lit_reenact.evaluation.self_reenactment import EVERY, baseline_frames
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.tracking.trackfile import TRACK_NAME
 from lit_reenact.video.io import sha256
-
-CUT_OFF = (128 + signal.SIGINT, os.EX_TEMPFAIL)
-"""Exit codes of a training that was stopped from outside and can go on."""
 
 
 @dataclass(frozen=True)
@@ -45,64 +36,6 @@ class Measured:
     test: range
     size: int
     methods: Values
-
-
-def train(words: Sequence[str], log: Path, environment: Mapping[str, str]) -> str | None:
-    """Run ``lit-reenact fit`` and wait for it.
-
-    Args:
-        words: its arguments.
-        log: text file for what it prints.
-        environment: added to this process's own.
-
-    Returns:
-        None, or why it did not end well, in a sentence.
-
-    Raises:
-        KeyboardInterrupt: Ctrl-C or SIGTERM came, here or to the training, which has saved its state and ended.
-    """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "lit_reenact.commands.main", "fit", *words]
-    with (
-        log.open("a") as file,
-        _told_to_stop(),
-        # In a session of its own, it hears of Ctrl-C from here alone, and once: a second one would not let it save.
-        subprocess.Popen(
-            command, stdout=file, stderr=subprocess.STDOUT, env={**os.environ, **environment}, start_new_session=True
-        ) as training,
-    ):
-        try:
-            code = training.wait()
-        except KeyboardInterrupt:
-            training.send_signal(signal.SIGTERM)
-            training.wait()
-            raise KeyboardInterrupt("a training was stopped; the same command goes on there") from None
-    if code in CUT_OFF:
-        raise KeyboardInterrupt("a training was stopped; the same command goes on there")
-    return None if code == 0 else _reason(log, code)
-
-
-@contextmanager
-def _told_to_stop() -> Iterator[None]:
-    """Meanwhile SIGTERM is a ``KeyboardInterrupt``, and so is SIGINT, even where a shell switched it off for a background job."""
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _reason(log: Path, code: int) -> str:
-    """The last thing that a training said."""
-    if code < 0:
-        return f"was killed by {signal.Signals(-code).name}"
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return f"failed: {lines[-1].removeprefix('lit-reenact: ')}" if lines else f"failed with exit code {code}"
 
 
 def measured(checkpoint: Path, own: TrackedClip, target: TrackedClip, kept: Path) -> Measured:

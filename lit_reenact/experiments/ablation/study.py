@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +14,10 @@ from lit_reenact.evaluation.evaluate import MODEL
 from lit_reenact.evaluation.intervals import block_length
 from lit_reenact.experiments.ablation.definition import REFERENCE, Ablation, Study
 from lit_reenact.experiments.ablation.page import read_curves, write_study
-from lit_reenact.experiments.ablation.runs import Measured, measured, measured_baselines, train
+from lit_reenact.experiments.ablation.runs import Measured, measured, measured_baselines
 from lit_reenact.experiments.ablation.table import Entry, Table, make_row, write_tables
 from lit_reenact.experiments.ablation.track import track_again
+from lit_reenact.experiments.processes import become_training, run_training
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.tracking.trackfile import track_files
 from lit_reenact.training import fit
@@ -119,7 +118,9 @@ def train_all(study: Study, checked: Checked, train_missing: bool, tell: Callabl
             log = _log_of(run)
             tell(f"{where}: training, see {log}")
             try:
-                reason = train(study.words(ablation, seed, _track(study, checked, ablation)), log, _labels(checked, ablation))
+                words = study.words(ablation, seed, _track(study, checked, ablation))
+                outcome = run_training(f"{ablation.name} seed {seed}", words, log, _labels(checked, ablation))
+                reason = None if outcome.state == "finished" else f"failed: {outcome.reason}"
             except ReenactError as error:
                 reason = f"cannot be tracked: {error}"
         if reason is not None:
@@ -136,10 +137,7 @@ def train_member(study: Study, checked: Checked, number: int) -> None:
     """
     ablation, seed = study.members[number]
     if ablation.name not in checked.left_out:
-        words = study.words(ablation, seed, _track(study, checked, ablation))
-        command = [sys.executable, "-m", "lit_reenact.commands.main", "fit", *words]
-        sys.stdout.flush()
-        os.execve(sys.executable, command, {**os.environ, **_labels(checked, ablation)})
+        become_training(study.words(ablation, seed, _track(study, checked, ablation)), _labels(checked, ablation))
 
 
 def compare(study: Study, checked: Checked, problems: Problems) -> Table:

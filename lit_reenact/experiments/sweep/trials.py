@@ -5,17 +5,16 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Literal
 
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import write_text
+from lit_reenact.experiments.processes import run_training
 from lit_reenact.experiments.sweep.definition import Parameters, Sweep, in_short, propose, sweeps_package
 from lit_reenact.training.run_folder import RunFolder, joined_curves
 
@@ -23,14 +22,6 @@ LEDGER = "trials.json"
 TABLE, PICTURE = "trials.csv", "trials.png"
 LOCK = ".lock"
 LOG = "log.txt"
-FIT = (sys.executable, "-m", "lit_reenact.commands.main", "fit")
-
-LOOK_SECONDS = 1.0
-"""Between two looks at a running trial, whether it is hopeless."""
-
-CUT_OFF = (128 + signal.SIGINT, os.EX_TEMPFAIL)
-"""Exit codes of a training that was stopped from outside and can go on."""
-
 State = Literal["running", "finished", "stopped", "failed"]
 
 
@@ -151,63 +142,27 @@ def run_sweep(sweep: Sweep, folder: Path, count: int | None = None, tell: Callab
 
 
 def _run(trials: Trials, trial: Trial, lock: IO[str]) -> None:
-    """Train, and say in the trial how that ended."""
+    """Train, and store in the trial how that ended."""
     sweep, own = trials.sweep, trials.folder / trial.name
-    own.mkdir(exist_ok=True)
     words = [f"--output={trials.folder}", f"--name={trial.name}", "--trainer.enable_progress_bar=false"]
-    command = [*FIT, *sweep.arguments(trial.parameters), *words]
-    environment = {"WANDB_RUN_GROUP": trials.folder.name, **os.environ}
     trial.state, trial.note = "running", ""
-    with (own / LOG).open("a", encoding="utf-8") as log:
-        process = subprocess.Popen(
-            command,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            pass_fds=[lock.fileno()],  # it holds the folder as long as it lives, even if this process is killed
-            start_new_session=True,  # Ctrl-C comes to it from here, once
-        )
-        try:
-            hopeless = _watch(trials, trial, process)
-        except KeyboardInterrupt:
-            process.send_signal(signal.SIGINT)
-            process.wait()
-            raise KeyboardInterrupt(f"{trial.name} was interrupted; the same command goes on there") from None
-    if process.returncode in CUT_OFF and not hopeless:
-        raise KeyboardInterrupt(f"{trial.name} was cut off; the same command goes on there")
-    trial.state = "stopped" if hopeless else "failed" if process.returncode else "finished"
-    if trial.state == "failed":
-        trial.note = _reason(own / LOG, process.returncode)
-    elif sweep.metric not in (curves := trials.curves(trial)):
+    outcome = run_training(
+        trial.name,
+        [*sweep.arguments(trial.parameters), *words],
+        own / LOG,
+        {"WANDB_RUN_GROUP": os.environ.get("WANDB_RUN_GROUP", trials.folder.name)},
+        inherited_files=[lock.fileno()],  # the training holds the folder as long as it lives, even if this process is killed
+        is_hopeless=partial(_is_hopeless, trials, trial) if "early_terminate" in sweep.content else None,
+    )
+    trial.state, trial.note = outcome.state, outcome.reason
+    if trial.state != "failed" and sweep.metric not in (curves := trials.curves(trial)):
         logged = ", ".join(name for name in curves if name.startswith("val/"))
         raise ReenactError(f"{sweep.path}: the metric {sweep.metric} is not in the history of {own}, which has {logged}")
-
-
-def _watch(trials: Trials, trial: Trial, process: subprocess.Popen[Any]) -> bool:
-    """Wait for the end of a trial; whether that was brought about because others were better."""
-    hopeless = False
-    while True:
-        try:
-            process.wait(LOOK_SECONDS)
-            return hopeless
-        except subprocess.TimeoutExpired:
-            if not hopeless and "early_terminate" in trials.sweep.content and _is_hopeless(trials, trial):
-                hopeless = True
-                process.send_signal(signal.SIGTERM)
 
 
 def _is_hopeless(trials: Trials, trial: Trial) -> bool:
     runs = [trials.as_run(one) for one in trials.trials]
     return any(run.name == trial.name for run in sweeps_package().stop_runs(trials.sweep.content, runs))
-
-
-def _reason(log: Path, code: int) -> str:
-    """Why a training failed: the command's own sentence, else the last line that it wrote."""
-    if code < 0:
-        return f"killed by {signal.Signals(-code).name}"
-    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    sentences = [line.removeprefix("lit-reenact: ") for line in lines if line.startswith("lit-reenact: ")]
-    return ([*lines, *sentences] or [f"exit code {code}"])[-1]
 
 
 @contextmanager

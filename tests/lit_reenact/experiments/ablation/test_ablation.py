@@ -20,8 +20,8 @@ from lit_reenact.evaluation.statistics import summarise
 from lit_reenact.evaluation.table import METRICS
 from lit_reenact.experiments.ablation import study
 from lit_reenact.experiments.ablation.definition import MIXED, REFERENCE, Study, read_ablations
-from lit_reenact.experiments.ablation.runs import train
 from lit_reenact.experiments.ablation.table import judged
+from lit_reenact.experiments.processes import Outcome
 from lit_reenact.training import fit
 from tests.factories import make_track
 
@@ -165,16 +165,17 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The words of each training, which runs in this process: another takes seconds to start. One crashes with seed 1."""
     calls: list[list[str]] = []
 
-    def in_process(words: list[str], log: Path, environment: dict[str, str]) -> str | None:
+    def in_process(run: str, words: list[str], log: Path, environment: dict[str, str]) -> Outcome:
         calls.append(words)
         name, seed = (words[words.index(option) + 1] for option in ("--name", "--seed_everything"))
+        assert run == f"{name} seed {seed}"
         assert environment["WANDB_RUN_GROUP"] == name
         if (name, seed) == ("window_1", "1"):
-            return "failed: out of luck"
+            return Outcome("failed", "out of luck")
         fit.run_fit(words)
-        return None
+        return Outcome("finished")
 
-    monkeypatch.setattr(study, "train", in_process)
+    monkeypatch.setattr(study, "run_training", in_process)
     return calls
 
 
@@ -283,11 +284,3 @@ def test_runs_live_and_are_called_as_by_hand(tmp_path: Path) -> None:
         f"--config b.yaml --config {one} --track t --name no_eyes --output o --seed_everything 1 "
         "--trainer.enable_progress_bar false --budget.max_batch_steps 500"
     )
-
-
-@pytest.mark.slow
-def test_a_training_that_fails_says_why(tmp_path: Path) -> None:
-    reason = train(["--config", str(tmp_path / "nowhere.yaml")], tmp_path / "runs" / "log.txt", {"WANDB_MODE": "disabled"})
-    assert reason is not None
-    assert reason.startswith("failed: ")
-    assert "nowhere.yaml" in reason

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.experiments.sweep import trials as trials_module
+from lit_reenact.experiments import processes
 from lit_reenact.experiments.sweep.definition import Sweep
 from lit_reenact.experiments.sweep.results import draw, results_of, text_table, write_results
 from lit_reenact.experiments.sweep.trials import Trials, run_sweep
@@ -44,7 +44,7 @@ for step in range(1, 9):
 @pytest.fixture(autouse=True)
 def _stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "stand_in.py").write_text(STAND_IN)
-    monkeypatch.setattr(trials_module, "FIT", (sys.executable, "-S", str(tmp_path / "stand_in.py")))
+    monkeypatch.setattr(processes, "FIT", (sys.executable, "-S", str(tmp_path / "stand_in.py")))
 
 
 def sweep_of(method: str = "grid", settings: tuple[str, ...] = (), **changes: Any) -> Sweep:
@@ -125,7 +125,7 @@ def test_more_trials_can_be_asked_for_later(tmp_path: Path) -> None:
 
 
 def test_a_hopeless_trial_is_stopped_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trials_module, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(processes, "POLL_SECONDS", 0.02)
     sweep = sweep_of(
         settings=("--slow=0.1",),
         parameters={"rate": {"values": [1e-3, 1e-4, 1e-1]}},
