@@ -7,7 +7,7 @@ from torch import Tensor
 
 from lit_reenact.core.schema import Track
 from lit_reenact.face import load_face_model
-from lit_reenact.tracking.shape import landmark_weights
+from lit_reenact.tracking.problem import landmark_weights
 
 NEIGHBOURS = 10
 LIMIT = 5.0

@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     from lit_reenact.live.page import LivePage
     from lit_reenact.live.puppet import Puppet
     from lit_reenact.live.recording import Recording
-    from lit_reenact.live.session import Session
+    from lit_reenact.live.session import LiveSession
     from lit_reenact.provenance import generated_video
     from lit_reenact.synthesis import labelled
     from lit_reenact.synthesis.inference import load_generator
@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     driver = load_track(arguments.source_track) if arguments.source_track else None
     generator = load_generator(checkpoint, device_of(arguments.device), target, arguments.precision)
     source = open_input(arguments.input, wait=not arguments.no_wait)
-    session = Session(source, target, Puppet(target, generator), arguments.calibration, driver, patient=arguments.no_wait)
+    session = LiveSession(source, target, Puppet(target, generator), arguments.calibration, driver, patient=arguments.no_wait)
     failure: ReenactError | None = None
     with ExitStack() as stack:
         page = stack.enter_context(LivePage(arguments.port, session.status))

@@ -13,10 +13,12 @@ from lit_reenact.core.schema import Camera, CropBox, Landmarks, Track
 from lit_reenact.face import FaceModel, load_face_model
 from lit_reenact.face.topology import FACE_POINTS
 from lit_reenact.tracking.gaze import fit_gaze
+from lit_reenact.tracking.problem import Problem, landmark_problem
 from lit_reenact.tracking.settings import TrackerSettings
-from lit_reenact.tracking.shape import FIT, fit_landmarks, landmark_problem, smooth_shape, with_true_depth
+from lit_reenact.tracking.shape import FIT, fit_landmarks, smooth_shape, with_true_depth
 from lit_reenact.tracking.smoothing import Timing
-from lit_reenact.tracking.solver import Problem, initial_state, solve
+from lit_reenact.tracking.solver import solve
+from lit_reenact.tracking.state import initial_state
 from lit_reenact.tracking.working_clip import choose_crop, to_clip
 from lit_reenact.transfer import mean_rotation
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.schema import FaceParameters, Track
 from lit_reenact.live.driver import Driver
-from lit_reenact.live.tracker import Motion
+from lit_reenact.live.tracker import LiveMotion
 from lit_reenact.networks.generator import Generator
 from lit_reenact.networks.windows import to_signed
 from lit_reenact.synthesis import target_renderer
@@ -48,7 +48,7 @@ class OnlineTransfer:
         self._turns, self._moves = torch.zeros(2, REMEMBERED, 3, dtype=torch.float64).unbind()
         self._frames = 0
 
-    def __call__(self, motion: Motion) -> FaceParameters:
+    def __call__(self, motion: LiveMotion) -> FaceParameters:
         """Parameters of the target, of one frame."""
         turn = turns_from(motion.rotation[None], self.driver.rotation)
         move = (motion.translation[None] - self.driver.translation) * self._size

@@ -21,7 +21,7 @@ from lit_reenact.core.schema import FaceParameters, Track
 from lit_reenact.landmarks.detection import Points, find_faces
 from lit_reenact.live.camera import LiveInput
 from lit_reenact.live.follower import Follower
-from lit_reenact.live.handover import Handover
+from lit_reenact.live.latest_queue import LatestQueue
 from lit_reenact.live.puppet import Puppet
 from lit_reenact.live.readout import Readout
 from lit_reenact.video.io import Frame
@@ -54,7 +54,7 @@ class Tracked:
 
 
 @dataclass(frozen=True)
-class Shown:
+class DisplayedFrame:
     """What is to be seen now.
 
     Attributes:
@@ -71,7 +71,7 @@ class Shown:
 
 
 @dataclass
-class Session:
+class LiveSession:
     """A run from the first picture to the last.
 
     Attributes:
@@ -93,20 +93,20 @@ class Session:
     readout: Readout = field(default_factory=Readout)
 
     def __post_init__(self) -> None:
-        self._shots: Handover[Shot] = Handover(1, self.patient)
-        self._tracked: Handover[Tracked] = Handover(1 if self.patient else self.puppet.generator.shape.span, self.patient)
-        self._shown: Handover[Shown] = Handover(2, self.patient)
-        self._stages: tuple[Handover[Any], ...] = (self._shots, self._tracked, self._shown)
+        self._shots: LatestQueue[Shot] = LatestQueue(1, self.patient)
+        self._tracked: LatestQueue[Tracked] = LatestQueue(1 if self.patient else self.puppet.generator.shape.span, self.patient)
+        self._shown: LatestQueue[DisplayedFrame] = LatestQueue(2, self.patient)
+        self._stages: tuple[LatestQueue[Any], ...] = (self._shots, self._tracked, self._shown)
         self._follower = Follower(self.target, self.seconds, self.driver)
         self._failure: BaseException | None = None
 
-    def run(self) -> Iterator[Shown]:
+    def run(self) -> Iterator[DisplayedFrame]:
         """The pictures to show, until there are no more. Each counts as shown when the next is asked for.
 
         Raises:
             ReenactError: the camera vanished; or a file ended before the driver was known. It comes after the last picture.
         """
-        work: list[tuple[Callable[[], None], Handover[Any]]] = [
+        work: list[tuple[Callable[[], None], LatestQueue[Any]]] = [
             (self._take, self._shots),
             (self._track, self._tracked),
             (self._make, self._shown),
@@ -137,7 +137,7 @@ class Session:
         for stage in self._stages:
             stage.close()
 
-    def _guarded(self, work: Callable[[], None], gives: Handover[Any]) -> None:
+    def _guarded(self, work: Callable[[], None], gives: LatestQueue[Any]) -> None:
         try:
             work()
         except BaseException as error:  # raised again by ``run``, in the caller's thread
@@ -193,11 +193,11 @@ class Session:
             with self.readout.timed("network"):
                 picture = self.puppet.picture()
             shot = tracked[-1].shot
-            if not self._shown.give(Shown(picture, shot.time, shot.taken, made=True)):
+            if not self._shown.give(DisplayedFrame(picture, shot.time, shot.taken, made=True)):
                 return
 
     def _show(self, shot: Shot) -> None:
         side = min(shot.picture.shape[:2])
         top, left = ((length - side) // 2 for length in shot.picture.shape[:2])
         square = cv2.resize(shot.picture[top : top + side, left : left + side], (PREVIEW, PREVIEW), interpolation=cv2.INTER_AREA)
-        self._shown.give(Shown(np.asarray(square, np.uint8), shot.time, shot.taken, made=False))
+        self._shown.give(DisplayedFrame(np.asarray(square, np.uint8), shot.time, shot.taken, made=False))

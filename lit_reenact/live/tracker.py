@@ -1,4 +1,4 @@
-"""Landmarks of one picture after the other to pose, expression and gaze, from what is past alone."""
+"""Online tracking: landmarks of one frame after the other to pose, expression and gaze, from the past alone."""
 
 from __future__ import annotations
 
@@ -11,28 +11,36 @@ from lit_reenact.core.geometry import axis_angle_to_matrix, matrix_to_axis_angle
 from lit_reenact.face.topology import FACE_POINTS
 from lit_reenact.live.driver import Driver
 from lit_reenact.live.smoothing import OneEuroFilter, Steadiness
-from lit_reenact.live.solving import step
-from lit_reenact.tracking.gaze import iris_centres, iris_plane_radius, look, rays_in_head
+from lit_reenact.tracking.bounded_solver import single_frame_backend
+from lit_reenact.tracking.gaze import gaze_angles, iris_centres, iris_plane_radius, rays_in_head
 from lit_reenact.tracking.settings import TrackerSettings
-from lit_reenact.tracking.shape import BLINK, FIT, REST, SETTLE, SWIFT, with_true_depth
-from lit_reenact.tracking.solver import Stage, State, admissible, initial_state, normal_equations
+from lit_reenact.tracking.shape import BLINK_PREFIX, FIT, REST, SETTLE, SPEECH_PREFIXES, with_true_depth
+from lit_reenact.tracking.solver import Stage, solve_chunk
+from lit_reenact.tracking.state import State, clamp_expression, initial_state
 
 TURN, ACROSS, DEPTH = Steadiness(3.0, 30.0), Steadiness(3.0, 0.3), Steadiness(1.0, 0.05)
-"""Of the pose: its rotation in radians, and its place in mm; how far away a head is, landmarks tell only vaguely."""
+"""Smoothing of the pose: rotation (radians), place across the view, and depth (mm), which landmarks determine only vaguely."""
 
 SPEECH, LIDS, OTHERS = Steadiness(8.0, 10.0), Steadiness(15.0, 20.0), Steadiness(4.0, 6.0)
-"""Of expression coefficients: jaw and lips, blinks, and brows, cheeks and nose."""
+"""Smoothing of expression coefficients: jaw and lips; blinks; brows, cheeks and nose."""
 
 GAZE, SQUINT = Steadiness(6.0, 30.0), Steadiness(1.0, 0.0)
-"""Of the common direction of the eyes, radians, and of the difference between them."""
+"""Smoothing of the common direction of the eyes, and of the difference between them (radians)."""
 
 LOST = 0.5
-"""Seconds without a face after which it is looked for anew, wherever it is then."""
+"""Seconds without a face after which tracking starts again from the rigid pose."""
 
 
 @dataclass(frozen=True)
-class Motion:
-    """Of one frame: rotation (3,) axis-angle, translation (3,) mm, expression (K,), gaze (4,); as in ``FaceParameters``."""
+class LiveMotion:
+    """Motion of the driver in one frame, in the units of ``FaceParameters``.
+
+    Attributes:
+        rotation: (3,) axis-angle, radians.
+        translation: (3,) mm.
+        expression: (K,) coefficients.
+        gaze: (4,) yaw and pitch of the left eye, then of the right eye, radians.
+    """
 
     rotation: Tensor
     translation: Tensor
@@ -41,64 +49,66 @@ class Motion:
 
 
 class OnlineTracker:
-    """Follows one face.
+    """Tracker of one known face, frame by frame.
 
-    Each frame starts from the one before. As off-line, the pose is smoothed first, and the expression is fitted under the
-    smoothed pose, so that nothing of what was smoothed away is left to the expression.
+    Each frame starts from the frame before. As offline, the pose is smoothed first and the expression is fitted under the
+    smoothed pose, so that the expression does not explain what smoothing took from the pose.
 
     Args:
-        driver: whose face it is.
+        driver: the person before the camera.
+
+    Example:
+        >>> tracker = OnlineTracker(calibrate(first_points, width, height, 30.0, "builtin"))
+        >>> motion = tracker(points, time=0.033)
     """
 
     def __init__(self, driver: Driver) -> None:
         self.driver = driver
         names = driver.model.expression_names
         self._radius = iris_plane_radius(driver.model)
-        self._blinks = [names.index(f"{BLINK}{side}") for side in ("Left", "Right")]
+        self._blinks = [names.index(f"{BLINK_PREFIX}{side}") for side in ("Left", "Right")]
         self._pose = OneEuroFilter([TURN] * 3 + [ACROSS] * 2 + [DEPTH])
         self._expression = OneEuroFilter([_steadiness(name) for name in names])
         self._gaze = OneEuroFilter([GAZE] * 2 + [SQUINT] * 2)
         self._closed_blink = TrackerSettings().closed_blink
+        self._minimise = single_frame_backend()
         self._state: State | None = None
         self._time = 0.0
         self._measured_gaze = torch.zeros(2, 2)
 
     @torch.inference_mode()
-    def __call__(self, points: Tensor, time: float) -> Motion:
-        """What the face does.
+    def __call__(self, points: Tensor, time: float) -> LiveMotion:
+        """Track one frame.
 
         Args:
-            points: (478, 3) landmarks in pixels of the picture.
-            time: when it was taken, seconds; later than the one before.
+            points: (478, 3) landmarks in pixels of the camera's picture.
+            time: time of the picture in seconds, later than that of the previous call.
         """
         seen = self.driver.in_view(points[None])
         seconds, self._time = max(time - self._time, 1e-3), time
-        start = self._begin(seen) if self._state is None or seconds > LOST else self._state
-        state = self._solved(seen, SETTLE, start)
+        start = self._start(seen) if self._state is None or seconds > LOST else self._state
+        state = self._solve(seen, SETTLE, start)
         pose = self._pose(torch.cat([matrix_to_axis_angle(state.rotation)[0], state.translation[0]]), seconds)
         steady = State(axis_angle_to_matrix(pose[None, :3]), pose[None, 3:], state.expression)
-        rested = self._solved(seen, REST, steady)
-        # The next frame starts from what was measured here: from what was smoothed, a fast turn would be far away.
+        rested = self._solve(seen, REST, steady)
+        # The next frame starts from the measured pose: from the smoothed one a fast turn would be far away.
         self._state = State(state.rotation, state.translation, rested.expression)
-        expression = admissible(self.driver.problem, self._expression(rested.expression[0], seconds)[None])[0]
-        return Motion(pose[:3], pose[3:], expression, self._look(seen, steady, expression, seconds))
+        expression = clamp_expression(self.driver.problem, self._expression(rested.expression[0], seconds)[None])[0]
+        return LiveMotion(pose[:3], pose[3:], expression, self._track_gaze(seen, steady, expression, seconds))
 
-    def _begin(self, seen: Tensor) -> State:
+    def _start(self, seen: Tensor) -> State:
         for each in (self._pose, self._expression, self._gaze):
             each.forget()
-        return self._solved(seen, FIT, initial_state(self.driver.problem, with_true_depth(seen[:, :FACE_POINTS])))
+        return self._solve(seen, FIT, initial_state(self.driver.problem, with_true_depth(seen[:, :FACE_POINTS])))
 
-    def _solved(self, seen: Tensor, stages: tuple[Stage, ...], state: State) -> State:
-        problem, observed = self.driver.problem, seen[:, :FACE_POINTS, :2]
-        for stage in stages:
-            for _ in range(stage.iterations):
-                state = step(problem, state, *normal_equations(problem, state, observed, stage.robust_scale), stage.pose)
-        return state
+    def _solve(self, seen: Tensor, stages: tuple[Stage, ...], state: State) -> State:
+        observed = seen[:, :FACE_POINTS, :2]
+        return solve_chunk(self.driver.problem, observed, state, stages, minimise=self._minimise)
 
-    def _look(self, seen: Tensor, state: State, expression: Tensor, seconds: float) -> Tensor:
-        """Gaze (4,). A closed eye looks where it looked before."""
+    def _track_gaze(self, seen: Tensor, state: State, expression: Tensor, seconds: float) -> Tensor:
+        """Measure and smooth the gaze, (4,). A closed eye keeps the direction that it had before."""
         origin, direction = rays_in_head(iris_centres(seen), state.rotation, state.translation, self.driver.problem.camera)
-        measured = look(origin, direction, self.driver.eyeballs, self._radius)[0]  # (2 eyes, 2)
+        measured = gaze_angles(origin, direction, self.driver.eyeballs, self._radius)[0]  # (2 eyes, 2)
         is_open = expression[self._blinks] < self._closed_blink
         self._measured_gaze = torch.where(is_open[:, None], measured, self._measured_gaze)
         left, right = self._measured_gaze
@@ -107,4 +117,4 @@ class OnlineTracker:
 
 
 def _steadiness(name: str) -> Steadiness:
-    return SPEECH if name.startswith(SWIFT) else LIDS if name.startswith(BLINK) else OTHERS
+    return SPEECH if name.startswith(SPEECH_PREFIXES) else LIDS if name.startswith(BLINK_PREFIX) else OTHERS

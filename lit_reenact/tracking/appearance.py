@@ -30,7 +30,7 @@ from lit_reenact.tracking.skin_colour import (
     may_be_skin,
 )
 from lit_reenact.tracking.smoothing import Timing
-from lit_reenact.tracking.solver import State
+from lit_reenact.tracking.state import State
 from lit_reenact.video.io import FrameReader
 
 ROUNDS = 3

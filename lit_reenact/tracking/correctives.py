@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 from lit_reenact.tracking import energy
-from lit_reenact.tracking.solver import Problem, State, head_jacobian, residuals
+from lit_reenact.tracking.landmark_term import head_jacobian, residuals
+from lit_reenact.tracking.problem import Problem
+from lit_reenact.tracking.state import State
 
 MODES = 16
 """How many modes a person gets."""

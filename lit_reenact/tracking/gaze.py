@@ -43,7 +43,7 @@ def rays_in_head(pixels: Tensor, rotation: Tensor, translation: Tensor, camera: 
     return (-translation * axes)[:, None] @ rotation, (direction * axes) @ rotation
 
 
-def look(origin: Tensor, direction: Tensor, centres: Tensor, radius: float) -> Tensor:
+def gaze_angles(origin: Tensor, direction: Tensor, centres: Tensor, radius: float) -> Tensor:
     """Yaw and pitch (T, 2 eyes, 2) of eyes at ``centres`` (2, 3) whose iris lies where the rays first meet the spheres.
 
     A ray that misses its sphere takes the nearest point of it: the eye is turned as far as can be seen.
@@ -83,7 +83,7 @@ def calibrate_eyeballs(centres: Tensor, origin: Tensor, direction: Tensor, radiu
     """
     if not len(direction):
         return centres
-    gaze = look(origin, direction, centres, radius)
+    gaze = gaze_angles(origin, direction, centres, radius)
     squint = gaze[:, 0, 0] - gaze[:, 1, 0]  # positive: the eyes diverge
     to_camera = torch.nn.functional.normalize(origin.squeeze(1), dim=-1)
     height = gaze[..., 1].mean(1) - torch.asin(to_camera[:, 1])
@@ -143,6 +143,6 @@ def fit_gaze(
     origin, direction = rays_in_head(irises, shape.rotation, shape.translation, camera)
     learn = open_eyes.all(-1) & (torch.arange(len(points)) < timing.actor_frames)
     eyeballs = calibrate_eyeballs(place_eyeballs(shape.neutral, model), origin[learn], direction[learn], radius)
-    measured = look(origin, direction, eyeballs, radius).flatten(1)
+    measured = gaze_angles(origin, direction, eyeballs, radius).flatten(1)
     offset = -usual_gaze(measured[: timing.actor_frames], open_eyes[: timing.actor_frames])
     return eyeballs, offset, smooth_gaze(measured, open_eyes, timing, settings) + offset

@@ -9,7 +9,9 @@ from lit_reenact.face import FaceModel
 from lit_reenact.face.topology import LOWER_LIP_RIM, UPPER_LIP_RIM
 from lit_reenact.landmarks.measures import DEPTH_SCALE
 from lit_reenact.tracking import energy
-from lit_reenact.tracking.solver import Problem, State, head_jacobian, residuals
+from lit_reenact.tracking.landmark_term import head_jacobian, residuals
+from lit_reenact.tracking.problem import Problem
+from lit_reenact.tracking.state import State
 
 ROBUST_SCALE = 8.0
 """Residual in % of the outer-eye distance at which a landmark begins to lose its say."""

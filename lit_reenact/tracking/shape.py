@@ -1,4 +1,4 @@
-"""The person's neutral mesh, and the pose and expression of every frame: what landmarks tell of them, and their smoothing."""
+"""The person's neutral mesh, and the pose and expression of every frame: their fit to landmarks, and smoothing over time."""
 
 from __future__ import annotations
 
@@ -10,69 +10,50 @@ from torch import Tensor
 from lit_reenact.core.geometry import axis_angle_to_matrix, matrix_to_axis_angle
 from lit_reenact.core.schema import Camera
 from lit_reenact.face import FaceModel
-from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, FACE_POINTS, MOUTH, OPENINGS, RIMS, around, mirrored
-from lit_reenact.landmarks.measures import BONY, DEPTH_SCALE
-from lit_reenact.tracking import energy
+from lit_reenact.face.topology import FACE_POINTS
+from lit_reenact.landmarks.measures import DEPTH_SCALE
 from lit_reenact.tracking.correctives import fit_correctives, learn_correctives
+from lit_reenact.tracking.landmark_term import landmark_error
 from lit_reenact.tracking.neutral import ROBUST_SCALE, close_mouth, raise_jaw, refine_template
+from lit_reenact.tracking.problem import Problem, landmark_problem
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.smoothing import Timing
-from lit_reenact.tracking.solver import (
-    JAW_TIP,
-    NOSE_BRIDGE,
-    Problem,
-    Stage,
-    State,
-    admissible,
-    initial_state,
-    landmark_error,
-    solve,
-)
+from lit_reenact.tracking.solver import Stage, solve
+from lit_reenact.tracking.state import State, clamp_expression, initial_state
 from lit_reenact.tracking.template import fit_identity, subject_template
 
 LEARNING_FRAMES = 1000
-"""Training frames that the person is learned from at most, so that memory does not grow with the length of a video."""
+"""Maximum number of training frames that the person is learned from, so that memory does not grow with a video's length."""
 
 FIT = (
     Stage(iterations=1, robust_scale=float("inf")),  # a mouth wide open must not be taken for outliers
     Stage(iterations=2, robust_scale=ROBUST_SCALE),
 )
-"""Pose and expression from the rigid start."""
+"""Schedule from the rigid start to pose and expression."""
 
 SETTLE = (Stage(iterations=1, robust_scale=ROBUST_SCALE),)
-"""The same after the template has moved a little."""
+"""Schedule for pose and expression after the template has moved a little."""
 
 TEMPLATE_ROUNDS, TEMPLATE_FRAMES = 2, 200
-"""Times that the template is refined, with pose and expression settling in between, and training frames for it at most."""
+"""Number of refinements of the template, each followed by ``SETTLE``, and the maximum number of training frames for them."""
 
 REST = (Stage(iterations=1, robust_scale=ROBUST_SCALE, pose=False),)
-"""Expression under the smoothed pose."""
+"""Schedule for the expression under the smoothed pose."""
 
-TIES = (("mouthClose", "jawOpen"),)
-"""Coefficients of which the first cannot exceed the second."""
-
-JAW_SAY, CHIN_RELUCTANCE = 1 / 6, 1.0
-"""How firmly the jaw alone moves the chin, in units of the prior on coefficients: ``Problem.jaw_weight``, and the weight of
-``lift_by_skin`` squared. Else pressed lips, or a smile, which lift the chin in many a model, take its travel over.
-"""
-
-SWIFT, BLINK = ("jaw", "mouth"), "eyeBlink"
-"""How the names of shapes begin that speech and blinks move within a few frames: smoothing would dull them."""
-
-BROWS = (46, 53, 52, 65, 55, 70, 63, 105, 66, 107)
-"""FaceMesh landmarks of the right brow; those of the left are their mirror images."""
+SPEECH_PREFIXES, BLINK_PREFIX = ("jaw", "mouth"), "eyeBlink"
+"""Prefixes of the names of shapes that speech and blinks move within a few frames, so that smoothing would dull them."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A fit of each of the N frames with landmarks on its own.
+    """Independent fits of the N frames with landmarks.
 
     Attributes:
-        problem: the fit to landmarks; brings the person's neutral landmarks.
-        identity: (K_identity,) the nearest identity coefficients.
-        neutral: (V, 3) the person's neutral mesh, mm.
-        state: of the N frames.
-        pull: (N, K_expression) downhill slope of E_photo at ``state``; 0 where landmarks alone were fitted.
+        problem: fit to landmarks, with the person's neutral landmarks.
+        identity: (K_identity,) coefficients nearest to the person.
+        neutral: (V, 3) neutral mesh of the person, mm.
+        state: pose and expression of the N frames.
+        pull: (N, K_expression) direction of descent of E_photo at ``state``; 0 where landmarks alone were fitted.
     """
 
     problem: Problem
@@ -84,19 +65,21 @@ class Fit:
 
 @dataclass(frozen=True)
 class Shape:
-    """Geometry of T frames; in frames without landmarks everything is interpolated.
+    """Geometry of T frames, interpolated in frames without landmarks.
+
+    Errors are mean distances of the landmarks in % of the outer-eye distance, NaN in frames without landmarks.
 
     Attributes:
-        neutral: (V, 3) the person's neutral mesh, mm.
-        identity: (K_identity,) its nearest identity coefficients.
-        rotation: (T, 3, 3) matrices.
-        translation: (T, 3) mm.
-        expression: (T, K_expression).
-        fitted_error: (T,) mean landmark error in % of the outer-eye distance before smoothing, NaN without landmarks.
-        error: (T,) as ``fitted_error``, of what stands here.
+        neutral: (V, 3) neutral mesh of the person, mm.
+        identity: (K_identity,) coefficients nearest to the person.
+        rotation: (T, 3, 3) matrices of the head.
+        translation: (T, 3) place of the head in the camera, mm.
+        expression: (T, K_expression) coefficients.
+        fitted_error: (T,) error before smoothing.
+        error: (T,) error of this pose and expression.
         modes: (M, 468, 3) corrective modes of the person, mm.
-        corrective: (T, M) their coefficients, 0 without landmarks.
-        corrected_error: (T,) as ``error``, with them.
+        corrective: (T, M) coefficients of the corrective modes, 0 in frames without landmarks.
+        corrected_error: (T,) error of this pose and expression with the corrective modes.
     """
 
     neutral: Tensor
@@ -112,18 +95,18 @@ class Shape:
 
 
 def fit_landmarks(points: Tensor, timing: Timing, model: FaceModel, camera: Camera, settings: TrackerSettings) -> Fit:
-    """Template, pose and expression from landmarks alone.
+    """Fit template, pose and expression to landmarks alone.
 
     Args:
-        points: (T, 478, 3) landmarks in pixels, NaN where there are none.
-        timing: of the T frames.
+        points: (T, 478, 3) landmarks in pixels, NaN in frames without them.
+        timing: which of the T frames are seen, valid, repeated, and used for training.
         model: face model.
-        camera: of the clip.
-        settings: see there.
+        camera: camera of the clip.
+        settings: settings of the tracker.
     """
-    landmarks = points[timing.seen, :FACE_POINTS]
-    learn = spread_evenly(_training(timing), TEMPLATE_FRAMES)
-    problem = landmark_problem(subject_template(landmarks[: _training(timing)], model), model, camera, settings)
+    landmarks, training = points[timing.seen, :FACE_POINTS], _count_training(timing)
+    learn = spread_evenly(training, TEMPLATE_FRAMES)
+    problem = landmark_problem(subject_template(landmarks[:training], model), model, camera, settings)
     some = landmarks[learn]
     state = solve(problem, some[..., :2], initial_state(problem, with_true_depth(some)), FIT)
     for _ in range(TEMPLATE_ROUNDS):
@@ -136,7 +119,7 @@ def fit_landmarks(points: Tensor, timing: Timing, model: FaceModel, camera: Came
 
 
 def smooth_shape(fit: Fit, points: Tensor, timing: Timing, model: FaceModel, settings: TrackerSettings) -> Shape:
-    """A fit of every frame, smoothed over time, with what corrective modes add to it. Arguments as of ``fit_landmarks``."""
+    """Smooth a fit over time and measure it, with and without corrective modes. The arguments are those of ``fit_landmarks``."""
     seen, problem, learn = timing.seen, fit.problem, learning_frames(timing)
     observed = points[seen, :FACE_POINTS, :2]
     state = smooth_state(fit, points, timing, model, settings)
@@ -148,98 +131,49 @@ def smooth_shape(fit: Fit, points: Tensor, timing: Timing, model: FaceModel, set
         rotation=state.rotation,
         translation=state.translation,
         expression=state.expression,
-        fitted_error=_spread(landmark_error(problem, fit.state, observed), seen, torch.nan),
-        error=_spread(landmark_error(problem, state[seen], observed), seen, torch.nan),
+        fitted_error=_scatter(landmark_error(problem, fit.state, observed), seen, torch.nan),
+        error=_scatter(landmark_error(problem, state[seen], observed), seen, torch.nan),
         modes=correctives.modes,
-        corrective=_spread(corrective, seen),
-        corrected_error=_spread(corrected, seen, torch.nan),
+        corrective=_scatter(corrective, seen),
+        corrected_error=_scatter(corrected, seen, torch.nan),
     )
 
 
 def smooth_state(fit: Fit, points: Tensor, timing: Timing, model: FaceModel, settings: TrackerSettings) -> State:
-    """Pose and expression of all T frames, smoothed; the expression is fitted anew under the smoothed pose before its turn."""
+    """Smooth the pose of all T frames, fit the expression again under it, then smooth the expression."""
     state = smooth_pose(fit.state, timing, settings.pose_smoothing)
     rested = solve(fit.problem, points[timing.seen, :FACE_POINTS, :2], state[timing.seen], REST, fit.pull)
-    coefficients = smooth_expression(_spread(rested.expression, timing.seen), timing, model.expression_names, settings)
-    return State(state.rotation, state.translation, admissible(fit.problem, coefficients))
+    coefficients = smooth_expression(_scatter(rested.expression, timing.seen), timing, model.expression_names, settings)
+    return State(state.rotation, state.translation, clamp_expression(fit.problem, coefficients))
 
 
 def with_true_depth(landmarks: Tensor) -> Tensor:
-    """Landmarks (T, L, 3) with the depth that MediaPipe exaggerates brought to scale."""
+    """Scale down the depth of landmarks (T, L, 3), which MediaPipe exaggerates."""
     return landmarks * landmarks.new_tensor([1, 1, DEPTH_SCALE])
 
 
 def learning_frames(timing: Timing) -> Tensor:
-    """The training frames that the person is learned from: indices among the seen frames."""
-    return spread_evenly(_training(timing), LEARNING_FRAMES)
+    """Choose the training frames that the person is learned from: indices among the seen frames."""
+    return spread_evenly(_count_training(timing), LEARNING_FRAMES)
 
 
-def _training(timing: Timing) -> int:
-    """The number of seen training frames."""
+def _count_training(timing: Timing) -> int:
+    """Count the seen training frames."""
     return int(timing.seen[: timing.actor_frames].sum())
 
 
-def landmark_problem(template: Tensor, model: FaceModel, camera: Camera, settings: TrackerSettings) -> Problem:
-    """The fit of a model's expressions on a template (468, 3) to landmarks."""
-    names = model.expression_names
-    index = {name: k for k, name in enumerate(names)}
-    basis = model.at_landmarks(model.expression_basis)
-    jaw = torch.tensor([name.startswith("jaw") for name in names])
-    lift = lift_by_skin(basis, jaw) / energy.outer_eye_distance(template) * 100  # (K,) in % of the outer-eye distance
-    return Problem(
-        neutral=template,
-        basis=basis,
-        bounds=model.expression_bounds,
-        landmark_weight=landmark_weights(settings.rim_weight, settings.bone_weight),
-        prior=settings.expression_prior * (torch.eye(len(names)) + CHIN_RELUCTANCE * torch.outer(lift, lift)),
-        gaps=facing_landmarks(),
-        gap_weight=settings.gap_weight,
-        jaw=jaw,
-        jaw_weight=settings.expression_prior * JAW_SAY * ("jawOpen" in names),
-        ties=tuple((index[lower], index[upper]) for lower, upper in TIES if lower in index and upper in index),
-        camera=camera,
-    )
-
-
-def lift_by_skin(basis: Tensor, jaw: Tensor) -> Tensor:
-    """How far (mm) each of the shapes (K, 468, 3) lifts the chin from the nose, but for those that move the jaw, bool (K,): (K,).
-
-    It counts the less, the more a shape moves the rest of the face than the chin.
-    """
-    way = basis[:, JAW_TIP].mean(1) - basis[:, NOSE_BRIDGE].mean(1)  # (K, 3)
-    usual = basis.square().sum(-1).mean(1).sqrt()
-    return way[:, 1] * (energy.length(way) / usual.clamp_min(1e-6)).clamp(max=1) * ~jaw
-
-
-def facing_landmarks() -> Tensor:
-    """Landmarks that face each other across the mouth and both eyes, without the corners: int64 (2, P), upper and lower."""
-    rims = [RIMS[opening] for opening in (MOUTH, EYE_RIGHT, EYE_LEFT)]
-    return torch.tensor([[point for rim in rims for point in rim[side][1:-1]] for side in range(2)])
-
-
-def landmark_weights(rim_weight: float, bone_weight: float = 1.0) -> Tensor:
-    """Say of each landmark, (468,), 1 on average: more on the rims of eyes and mouth and on the brows, which carry expression.
-
-    Those that expressions hardly move tell the pose: ``bone_weight`` keeps a smile from turning the head.
-    """
-    weight = torch.ones(FACE_POINTS)
-    weight[list(BONY)] = bone_weight
-    weight[[*around(*OPENINGS), *BROWS, *mirrored(BROWS)]] = rim_weight
-    return weight / weight.mean()
-
-
 def smooth_pose(state: State, timing: Timing, strength: float) -> State:
-    """The state of all T frames from that of the seen ones: the pose is smoothed, expressions are only interpolated."""
+    """Extend the state of the seen frames to all T: the pose is smoothed, expressions are only interpolated."""
     seen = timing.seen
-    rotation = timing.smooth(_spread(matrix_to_axis_angle(state.rotation), seen), strength)
-    translation = timing.smooth(_spread(state.translation, seen), strength)
-    expression = timing.smooth(_spread(state.expression, seen), 0.0)
+    rotation = timing.smooth(_scatter(matrix_to_axis_angle(state.rotation), seen), strength)
+    translation = timing.smooth(_scatter(state.translation, seen), strength)
+    expression = timing.smooth(_scatter(state.expression, seen), 0.0)
     return State(axis_angle_to_matrix(rotation), translation, expression)
 
 
 def smooth_expression(expression: Tensor, timing: Timing, names: tuple[str, ...], settings: TrackerSettings) -> Tensor:
-    """Coefficients (T, K) smoothed over time: brows and cheeks firmly, ``SWIFT`` shapes lightly, blinks the least."""
-    swift, blink = (torch.tensor([name.startswith(start) for name in names]) for start in (SWIFT, BLINK))
+    """Smooth coefficients (T, K) over time: brows and cheeks firmly, shapes of speech lightly, blinks the least."""
+    swift, blink = (torch.tensor([name.startswith(start) for name in names]) for start in (SPEECH_PREFIXES, BLINK_PREFIX))
     strengths = (settings.swift_smoothing, settings.eye_smoothing, settings.expression_smoothing)
     result = torch.empty_like(expression)
     for shapes, strength in zip((swift, blink, ~(swift | blink)), strengths, strict=True):
@@ -248,12 +182,12 @@ def smooth_expression(expression: Tensor, timing: Timing, names: tuple[str, ...]
 
 
 def spread_evenly(count: int, most: int) -> Tensor:
-    """Indices of at most ``most`` of ``count`` frames, evenly spread."""
+    """Choose at most ``most`` of ``count`` frames, evenly spread: indices int64 (N,)."""
     return torch.linspace(0, count - 1, min(count, most)).round().long()
 
 
-def _spread(values: Tensor, seen: Tensor, elsewhere: float = 0.0) -> Tensor:
-    """Values (N, ...) of the seen frames in their places among all T: (T, ...)."""
+def _scatter(values: Tensor, seen: Tensor, elsewhere: float = 0.0) -> Tensor:
+    """Put values (N, ...) of the seen frames into their places among all T: (T, ...)."""
     result = values.new_full((len(seen), *values.shape[1:]), elsewhere)
     result[seen] = values
     return result

@@ -21,7 +21,7 @@ from lit_reenact.tracking.report import REPORT_NAME, write_report
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.shape import fit_landmarks, smooth_shape, smooth_state
 from lit_reenact.tracking.smoothing import Timing
-from lit_reenact.tracking.solver import State
+from lit_reenact.tracking.state import State
 from lit_reenact.tracking.trackfile import CLIP_NAME, load_track, save_track, track_files
 from lit_reenact.tracking.working_clip import Prepared, prepare
 from lit_reenact.video.io import FrameReader, sha256

@@ -11,7 +11,7 @@ from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.schema import FaceParameters
 from lit_reenact.live.driver import calibrate
 from lit_reenact.live.puppet import OnlineTransfer, Puppet
-from lit_reenact.live.tracker import Motion
+from lit_reenact.live.tracker import LiveMotion
 from lit_reenact.networks.generator import Generator
 from lit_reenact.synthesis import target_renderer
 from lit_reenact.synthesis.inference import render_frames
@@ -20,9 +20,9 @@ from tests.factories import make_module, make_parameters
 from tests.lit_reenact.live.conftest import FRAMES, SIZE, Scene
 
 
-def motion_of(parameters: FaceParameters, number: int) -> Motion:
+def motion_of(parameters: FaceParameters, number: int) -> LiveMotion:
     p = parameters[number : number + 1]
-    return Motion(p.rotation[0], p.translation[0], p.expression[0], p.gaze[0])
+    return LiveMotion(p.rotation[0], p.translation[0], p.expression[0], p.gaze[0])
 
 
 @pytest.mark.parametrize("eyes", [1.0, 1.1])

@@ -17,7 +17,7 @@ from lit_reenact.live import session
 from lit_reenact.live.camera import LiveInput
 from lit_reenact.live.follower import LEAST
 from lit_reenact.live.puppet import Puppet
-from lit_reenact.live.session import Session
+from lit_reenact.live.session import LiveSession
 from lit_reenact.networks.generator import Generator
 from lit_reenact.video.io import Frame
 from tests.lit_reenact.live.conftest import SIZE, Scene
@@ -50,9 +50,9 @@ def detector(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return given
 
 
-def make_session(scene: Scene, generator: Generator, frames: Iterator[Frame], seconds: float = 0.5) -> Session:
+def make_session(scene: Scene, generator: Generator, frames: Iterator[Frame], seconds: float = 0.5) -> LiveSession:
     source = LiveInput("a.mp4", Fraction(30), frames, Path("a.mp4"))
-    return Session(source, scene.track, Puppet(scene.track, generator), seconds, scene.track, patient=True)
+    return LiveSession(source, scene.track, Puppet(scene.track, generator), seconds, scene.track, patient=True)
 
 
 @pytest.mark.usefixtures("detector")
@@ -81,7 +81,7 @@ def test_what_cannot_keep_up_leaves_pictures_out_and_shows_the_newest(
                 time.sleep(1e-3)
 
     source = LiveInput("a.mp4", Fraction(30), camera(), Path("a.mp4"))
-    live = Session(source, scene.track, Puppet(scene.track, generator), 0.5, scene.track)
+    live = LiveSession(source, scene.track, Puppet(scene.track, generator), 0.5, scene.track)
     made = [round(each.time * 30) for each in live.run() if each.made]
     assert live.readout.taken == 60
     assert len(detector) < 60

@@ -16,11 +16,12 @@ from lit_reenact.core.schema import Camera, CropBox
 from lit_reenact.face.topology import FACE_POINTS
 from lit_reenact.landmarks.detection import find_faces
 from lit_reenact.live.driver import VIEW, Driver, calibrate
-from lit_reenact.live.tracker import LOST, Motion, OnlineTracker
+from lit_reenact.live.tracker import LOST, LiveMotion, OnlineTracker
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.shape import FIT, fit_landmarks, smooth_shape, with_true_depth
 from lit_reenact.tracking.smoothing import Timing
-from lit_reenact.tracking.solver import initial_state, solve
+from lit_reenact.tracking.solver import solve
+from lit_reenact.tracking.state import initial_state
 from lit_reenact.video.io import iterate_frames
 from tests.lit_reenact.live.conftest import SIZE, Scene
 
@@ -31,11 +32,11 @@ def angles(found: Tensor, known: Tensor) -> Tensor:
     return torch.rad2deg(torch.linalg.vector_norm(matrix_to_axis_angle(between), dim=-1))
 
 
-def follow(driver: Driver, points: Tensor) -> Motion:
+def follow(driver: Driver, points: Tensor) -> LiveMotion:
     """The motion of T frames at 30 a second, stacked."""
     tracker = OnlineTracker(driver)
     motions = [tracker(each, number / 30) for number, each in enumerate(points)]
-    return Motion(*(torch.stack([getattr(motion, part.name) for motion in motions]) for part in fields(Motion)))
+    return LiveMotion(*(torch.stack([getattr(motion, part.name) for motion in motions]) for part in fields(LiveMotion)))
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +47,11 @@ def driver(scene: Scene) -> Driver:
 
 
 @pytest.fixture(scope="module")
-def found(scene: Scene, driver: Driver) -> Motion:
+def found(scene: Scene, driver: Driver) -> LiveMotion:
     return follow(driver, scene.points)
 
 
-def test_a_known_face_is_found(scene: Scene, found: Motion) -> None:
+def test_a_known_face_is_found(scene: Scene, found: LiveMotion) -> None:
     known = scene.track.parameters
     assert angles(found.rotation, known.rotation).mean() < 2
     assert (found.translation - known.translation)[:, :2].abs().mean() < 1.5  # mm
@@ -58,9 +59,9 @@ def test_a_known_face_is_found(scene: Scene, found: Motion) -> None:
     assert gaze.median() < 0.6 * torch.rad2deg(known.gaze.abs()).median()
 
 
-def test_nothing_of_the_future_is_used(scene: Scene, driver: Driver, found: Motion) -> None:
+def test_nothing_of_the_future_is_used(scene: Scene, driver: Driver, found: LiveMotion) -> None:
     early = follow(driver, scene.points[:9])
-    for part in fields(Motion):
+    for part in fields(LiveMotion):
         assert torch.equal(getattr(early, part.name), getattr(found, part.name)[:9]), part.name
 
 

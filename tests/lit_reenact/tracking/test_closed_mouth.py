@@ -13,9 +13,11 @@ from lit_reenact.face.topology import FACE_POINTS, LOWER_LIP_RIM, UPPER_LIP_RIM
 from lit_reenact.landmarks.measures import DEPTH_SCALE
 from lit_reenact.tracking import energy
 from lit_reenact.tracking.neutral import close_mouth, face_length, raise_jaw
+from lit_reenact.tracking.problem import landmark_problem
 from lit_reenact.tracking.settings import TrackerSettings
-from lit_reenact.tracking.shape import FIT, landmark_problem
-from lit_reenact.tracking.solver import initial_state, solve
+from lit_reenact.tracking.shape import FIT
+from lit_reenact.tracking.solver import solve
+from lit_reenact.tracking.state import initial_state
 from lit_reenact.tracking.template import lip_opening
 
 CAMERA = Camera(focal=4.5 * 256, width=256, height=256)

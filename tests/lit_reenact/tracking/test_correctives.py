@@ -10,9 +10,10 @@ from lit_reenact.core.schema import Camera
 from lit_reenact.face import builtin_model
 from lit_reenact.tracking import energy
 from lit_reenact.tracking.correctives import fit_correctives, learn_correctives
+from lit_reenact.tracking.landmark_term import landmark_error
+from lit_reenact.tracking.problem import Problem, landmark_problem
 from lit_reenact.tracking.settings import TrackerSettings
-from lit_reenact.tracking.shape import landmark_problem
-from lit_reenact.tracking.solver import Problem, State, landmark_error
+from lit_reenact.tracking.state import State
 from tests.factories import make_parameters
 
 CAMERA = Camera(focal=4.5 * 256, width=256, height=256)

@@ -9,7 +9,7 @@ from torch import Tensor
 from lit_reenact.core.geometry import axis_angle_to_matrix, gaze_direction, head_to_camera, project
 from lit_reenact.core.schema import Camera
 from lit_reenact.face import FaceModel, builtin_model
-from lit_reenact.tracking.gaze import calibrate_eyeballs, fit_gaze, iris_plane_radius, look, place_eyeballs, rays_in_head
+from lit_reenact.tracking.gaze import calibrate_eyeballs, fit_gaze, gaze_angles, iris_plane_radius, place_eyeballs, rays_in_head
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.shape import Shape
 from lit_reenact.tracking.smoothing import Timing
@@ -48,7 +48,7 @@ def test_known_gaze_is_found(model: FaceModel) -> None:
     rims = iris_rims(model, parameters.gaze, model.eyeballs, parameters.rotation, parameters.translation)
     rotation = axis_angle_to_matrix(parameters.rotation)
     origin, direction = rays_in_head(rims.mean(2), rotation, parameters.translation, CAMERA)
-    found = look(origin, direction, model.eyeballs, iris_plane_radius(model)).flatten(1)
+    found = gaze_angles(origin, direction, model.eyeballs, iris_plane_radius(model)).flatten(1)
     assert torch.rad2deg(found - parameters.gaze).abs().max() <= 1.0
 
 

@@ -19,10 +19,12 @@ from lit_reenact.metrics import pearson_r, slope
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.synthesis import conditioning_picture
 from lit_reenact.tracking import energy
+from lit_reenact.tracking.problem import landmark_problem
 from lit_reenact.tracking.settings import TrackerSettings
-from lit_reenact.tracking.shape import FIT, Shape, fit_landmarks, landmark_problem, smooth_shape
+from lit_reenact.tracking.shape import FIT, Shape, fit_landmarks, smooth_shape
 from lit_reenact.tracking.smoothing import Timing
-from lit_reenact.tracking.solver import initial_state, solve
+from lit_reenact.tracking.solver import solve
+from lit_reenact.tracking.state import initial_state
 from lit_reenact.tracking.tracker import track_video
 from lit_reenact.tracking.working_clip import prepare
 from lit_reenact.video.io import FrameReader

@@ -23,7 +23,7 @@ from lit_reenact.tracking.refinement import refine
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.shape import Fit, Shape, fit_landmarks, smooth_shape
 from lit_reenact.tracking.smoothing import Timing
-from lit_reenact.tracking.solver import State
+from lit_reenact.tracking.state import State
 from lit_reenact.tracking.template import eye_openings, lip_opening
 from lit_reenact.tracking.working_clip import prepare
 from lit_reenact.video.io import FrameReader

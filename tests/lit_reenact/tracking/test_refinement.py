@@ -16,10 +16,13 @@ from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.rendering.shading import irradiance
 from lit_reenact.tracking import energy, photometric
 from lit_reenact.tracking.appearance import sparse_skin
-from lit_reenact.tracking.refinement import BRIGHTNESS_SCALE, REFINE, KnownSkin, Linearised, linearise, look, refine_frames
+from lit_reenact.tracking.photo_term import BRIGHTNESS_SCALE, KnownSkin, PhotoModel, linearise, sample_picture
+from lit_reenact.tracking.problem import Problem, landmark_problem
+from lit_reenact.tracking.refinement import REFINE, refine_frames
 from lit_reenact.tracking.settings import TrackerSettings
-from lit_reenact.tracking.shape import FIT, landmark_problem
-from lit_reenact.tracking.solver import Problem, State, initial_state, solve
+from lit_reenact.tracking.shape import FIT
+from lit_reenact.tracking.solver import solve
+from lit_reenact.tracking.state import State, initial_state
 from tests.factories import make_actor, make_parameters
 
 CAMERA = Camera(focal=4.5 * 256, width=256, height=256)
@@ -77,12 +80,12 @@ def known(model: FaceModel, reflectance: Tensor, parameters: FaceParameters) -> 
     )
 
 
-def found_from(scene: Scene, model: FaceModel, landmarks: Tensor) -> tuple[State, State, Linearised]:
+def found_from(scene: Scene, model: FaceModel, landmarks: Tensor) -> tuple[State, State, PhotoModel]:
     """States from landmarks (T, 468, 2) alone and with E_photo, and E_photo there."""
     placed, distance = placed_landmarks(scene.problem, scene.truth), scene.truth.translation[:, None, 2:]
     depth = (placed[..., 2:] - distance) * CAMERA.focal / distance
     start = solve(scene.problem, landmarks, initial_state(scene.problem, torch.cat([landmarks, depth], -1)), FIT)
-    picture = look(scene.frames, start, model.vertices, scene.skin.points, model, CAMERA)
+    picture = sample_picture(scene.frames, start, model.vertices, scene.skin.points, model, CAMERA)
     refined, photo = refine_frames(scene.problem, scene.skin, picture, landmarks, start, REFINE)
     return start, refined, photo
 
@@ -136,7 +139,7 @@ def test_light_is_found_with_pose_and_expression(scene: Scene, model: FaceModel)
     assert (found - wanted).abs().mean() <= 0.02 * wanted.mean()
 
 
-def test_what_hangs_before_the_face_loses_its_say(scene: Scene, model: FaceModel) -> None:
+def test_what_hangs_before_the_face_loses_its_weight(scene: Scene, model: FaceModel) -> None:
     clean = noisy(scene.landmarks, 0.5)
     covered = scene.frames.clone()
     covered[:, :, 118:126] = torch.tensor([20, 15, 10], dtype=torch.uint8)  # a strand of hair from top to bottom
@@ -160,7 +163,7 @@ def test_equations_are_the_derivative_of_the_energy(model: FaceModel) -> None:
     plane = ramp[0] + ramp[1] * x[None, :] + ramp[2] * y[:, None]
     problem = landmark_problem(model.landmarks(model.vertices), model, CAMERA, TrackerSettings())
     skin = known(model, torch.full((3, 256, 256), 0.6), parameters)
-    picture = look(torch.zeros(2, 256, 256, 3, dtype=torch.uint8), state, model.vertices, skin.points, model, CAMERA)
+    picture = sample_picture(torch.zeros(2, 256, 256, 3, dtype=torch.uint8), state, model.vertices, skin.points, model, CAMERA)
     picture = replace(picture, images=plane.expand(2, 3, -1, -1))
     found = linearise(problem, skin, picture, picture.weight, state)
 
@@ -182,15 +185,15 @@ def test_equations_are_the_derivative_of_the_energy(model: FaceModel) -> None:
     weight = picture.weight[frame].double() / (1 + (residual / BRIGHTNESS_SCALE) ** 2) ** 2
     torch.testing.assert_close(found.weight[frame].double(), weight, atol=1e-3, rtol=1e-3)
     weighted = (skin.weight * weight[:, None] * derivative).T
-    torch.testing.assert_close(found.curvature[frame].double(), weighted @ derivative, atol=1e-2, rtol=1e-3)
-    torch.testing.assert_close(found.slope[frame].double(), weighted @ residual, atol=1e-1, rtol=2e-3)
+    torch.testing.assert_close(found.quadratic.curvature[frame].double(), weighted @ derivative, atol=1e-2, rtol=1e-3)
+    torch.testing.assert_close(found.quadratic.slope[frame].double(), weighted @ residual, atol=1e-1, rtol=2e-3)
 
 
 def test_energy_falls(scene: Scene, model: FaceModel) -> None:
     """E_photo, under the weights and the light of its end."""
     landmarks = noisy(scene.landmarks, 1.0)
     start, refined, photo = found_from(scene, model, landmarks)
-    picture = look(scene.frames, start, model.vertices, scene.skin.points, model, CAMERA)
+    picture = sample_picture(scene.frames, start, model.vertices, scene.skin.points, model, CAMERA)
 
     def photometric_energy(state: State) -> Tensor:
         points = energy.deform(scene.skin.neutral, scene.skin.basis, state.expression)

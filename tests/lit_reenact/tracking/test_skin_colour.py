@@ -18,7 +18,7 @@ from lit_reenact.tracking.photometric import SkinPoints, skin_texels
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.skin_colour import features, learn_skin_colour, may_be_skin, usual
 from lit_reenact.tracking.smoothing import Timing
-from lit_reenact.tracking.solver import State
+from lit_reenact.tracking.state import State
 from tests.factories import make_actor, make_parameters
 
 CAMERA = Camera(focal=4.5 * 256, width=256, height=256)

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
-class Handover(Generic[Item]):
+class LatestQueue(Generic[Item]):
     """A short queue between two threads.
 
     Args:
