@@ -17,6 +17,7 @@ from lit_reenact.synthesis import conditioning_picture, synthesise
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.training.module import ReenactModule
 from lit_reenact.transfer import reenact
+from lit_reenact.video.cuts import cuts_in
 
 
 def side_by_side(
@@ -112,7 +113,7 @@ class ReenactmentVideo(Callback):
     def _driven(self, module: ReenactModule, target: Track, driver: TrackedClip) -> Iterator[Tensor]:
         """Rows of driving frame | conditioning | output, uint8 (H, 3 W, 3)."""
         parameters = reenact(driver.track, target)[: self.max_frames]
-        cuts = tuple(cut for cut in driver.track.info.cuts if cut < len(parameters))
+        cuts = cuts_in(range(len(parameters)), driver.track.info.cuts)
         for numbers, frames, conditioning in synthesise(module.generator, target, parameters, cuts):
             driving = driver.read(numbers, module.generator.image_size)
             yield from torch.cat([driving, conditioning, frames], dim=2)

@@ -21,6 +21,7 @@ from lit_reenact.datamodules.windows import Part, ReadImages
 from lit_reenact.edit import apply_edit, neck_of
 from lit_reenact.face import FaceModel, load_face_model
 from lit_reenact.rendering.mesh_warp import MeshWarp
+from lit_reenact.video.cuts import cuts_in
 from lit_reenact.video.io import resize_frames
 
 CHUNK = 16
@@ -123,7 +124,7 @@ class VariedClip:
             own: the part; what reads its images says where those of the variations come from.
         """
         pieces = range(self.length, self.length + len(self.track), self.length)
-        cuts = [cut for cut in own.cuts if cut < self.length]
+        cuts = cuts_in(range(self.length), own.cuts)
         return Part(
             images=self._images(own.images),
             frames=AppendedFrames(self.clip, self.frame_file, self.length),

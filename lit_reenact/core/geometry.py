@@ -1,9 +1,10 @@
-"""Rotations and projection. Axes and signs: see ``schema``."""
+"""Rotations, projection and flow. Axes and signs: see ``schema``."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn.functional import grid_sample
 
 from lit_reenact.core.schema import Camera
 
@@ -106,3 +107,20 @@ def rigid_alignment(points: Tensor, reference: Tensor, weight: Tensor | None = N
     scale = (s * sign).sum(-1) / (reference_centred.square() * share).sum((-1, -2))
     offset = middle - scale[..., None] * (rotation @ reference_middle[..., None]).squeeze(-1)
     return rotation, scale, offset
+
+
+def warp_by_flow(images: Tensor, flow: Tensor) -> Tensor:
+    """Carry images along a flow, by bilinear interpolation; outside an image the nearest pixel of its border counts.
+
+    Args:
+        images: (B, C, H, W).
+        flow: (B, 2, H, W) in pixels, right and down: the pixel at x of the result comes from x + flow.
+
+    Returns:
+        (B, C, H, W).
+    """
+    height, width = images.shape[2:]
+    right, down = flow.unbind(1)  # (B, H, W)
+    x, y = (torch.arange(size, dtype=flow.dtype, device=flow.device) + 0.5 for size in (width, height))
+    grid = torch.stack([(x + right) * 2 / width - 1, (y[:, None] + down) * 2 / height - 1], -1)  # (B, H, W, 2)
+    return grid_sample(images, grid.to(images.dtype), padding_mode="border", align_corners=False)

@@ -22,6 +22,7 @@ from lit_reenact.networks.generator import Generator
 from lit_reenact.rendering.mesh_warp import MeshWarp
 from lit_reenact.synthesis import synthesise
 from lit_reenact.tracking.tracked_clip import TrackedClip
+from lit_reenact.video.cuts import cuts_in
 from lit_reenact.video.io import resize_frames
 
 
@@ -89,7 +90,7 @@ def network_edits(target: TrackedClip, generator: Generator, frames: range, prog
     Raises:
         ReenactError: no face is found in the frames that the network makes.
     """
-    cuts, label = target.cuts_in(frames), "edited frames" if progress else None
+    cuts, label = cuts_in(frames, target.track.info.cuts), "edited frames" if progress else None
 
     def made(edited: FaceParameters) -> Iterator[Tensor]:
         return (chunk for _, chunk, _ in synthesise(generator, target.track, edited, cuts, label))
@@ -126,7 +127,7 @@ def _measure_edits(target: TrackedClip, frames: range, made: Make, probes: Seque
     The part without an edit, and with each of them, is tracked as one video with cuts between: what the tracker learns of the
     person is then the same for all.
     """
-    track, cuts = target.track, target.cuts_in(frames)
+    track, cuts = target.track, cuts_in(frames, target.track.info.cuts)
     parameters = track.parameters[frames.start : frames.stop]
     versions = [parameters, *(_edited(parameters, probe, track) for probe in probes)]
     borders = [start + cut for start in range(0, len(versions) * len(frames), len(frames)) for cut in (0, *cuts)]

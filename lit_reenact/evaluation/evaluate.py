@@ -35,6 +35,7 @@ from lit_reenact.synthesis import synthesise
 from lit_reenact.synthesis.inference import Precision, load_generator
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.training.checkpoint import read_checkpoint
+from lit_reenact.video.cuts import cuts_in
 
 MODEL = "model"
 """The method whose frames are evaluated; the others are what it has to beat."""
@@ -140,7 +141,7 @@ def synthesised(
     split = _split(target, checkpoint, generator)
     parameters = target.track.parameters[split.test.start : split.test.stop]
     label = "held-out frames" if progress else None
-    chunks = synthesise(generator, target.track, parameters, target.cuts_in(split.test), label)
+    chunks = synthesise(generator, target.track, parameters, cuts_in(split.test, target.track.info.cuts), label)
     return Candidate(f"checkpoint {checkpoint.name}", split, torch.cat([frames for _, frames, _ in chunks]))
 
 
@@ -222,7 +223,7 @@ def evaluate(
             estimates[method]["fid"] = Estimate(distance, math.nan, math.nan)  # of all frames together: drawn anew it is another
     moving = {method: frames for method, frames in outputs.items() if method != STILL} if track_again else {}
     motion = {
-        method: _estimates(measure_motion(frames, real, target.fps, target.cuts_in(test), progress), fps)
+        method: _estimates(measure_motion(frames, real, target.fps, cuts_in(test, target.track.info.cuts), progress), fps)
         for method, frames in moving.items()
     }
     return Evaluation(
@@ -277,7 +278,7 @@ def measure_frames(target: TrackedClip, test: range, real: Tensor, outputs: Mapp
     regions = renderer.regions(track.parameters[test.start : test.stop])
     values = measure(outputs, real, regions, _trained_lpips())
     follows = torch.ones(len(test), dtype=torch.bool)
-    follows[[0, *target.cuts_in(test)]] = False
+    follows[[0, *cuts_in(test, target.track.info.cuts)]] = False
     steadiness = measure_steadiness(outputs, real, follows)
     return {method: _where(known, metrics | steadiness[method]) for method, metrics in values.items()}
 

@@ -12,10 +12,10 @@ from typing import Literal, Self, get_args
 
 import torch
 import torch.nn.functional as F
-from kornia.geometry.transform import remap
 from torch import Tensor, nn
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.geometry import warp_by_flow
 
 LpipsBackbone = Literal["auto", "alex", "squeeze", "vgg", "untrained"]
 
@@ -48,11 +48,8 @@ def temporal(prediction: Tensor, target: Tensor, flow: Tensor) -> Tensor:
     """
     flow = flow[1:].float()
     follows = flow.isfinite().all(1)  # (B - 1, H, W)
-    rows, columns = (torch.arange(size, device=flow.device, dtype=flow.dtype) for size in flow.shape[2:])
-    right, down = flow.nan_to_num().unbind(1)
     before = torch.cat([prediction, target], 1)[:-1].float()
-    carried = remap(before, columns + right, rows[:, None] + down, padding_mode="border", align_corners=True)
-    predicted, real = carried.chunk(2, dim=1)
+    predicted, real = warp_by_flow(before, flow.nan_to_num()).chunk(2, dim=1)
     trust = torch.exp(-50 * ((target[1:] - real) / 2).square().sum(1)) * follows
     return ((prediction[1:] - predicted).abs().mean(1) * trust).sum() / trust.sum().clamp_min(1.0)
 

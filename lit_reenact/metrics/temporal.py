@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import grid_sample
 
+from lit_reenact.core.geometry import warp_by_flow
 from lit_reenact.metrics.frames import LEVELS
 
 TRUST = 50.0
@@ -26,12 +26,8 @@ def warped_error(output: Tensor, target: Tensor, flow: Tensor) -> Tensor:
     pixel counts by exp(-50 e^2), e being how far apart these two are in the real clip: what comes into view there, or is
     followed wrongly, was not to be expected (the temporal error of Lai et al. 2018, with absolute differences).
     """
-    height, width = flow.shape[2:]
-    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    places = torch.stack([columns, rows], -1).to(flow) + flow[1:].nan_to_num().permute(0, 2, 3, 1) + 0.5  # from the corner
-    grid = places * 2 / places.new_tensor([width, height]) - 1
     before, now = torch.cat([output, target], 1)[:-1], torch.cat([output, target], 1)[1:]
-    difference = now - grid_sample(before, grid.to(before), padding_mode="border", align_corners=False)
+    difference = now - warp_by_flow(before, flow[1:].nan_to_num())
     made, real = difference.chunk(2, dim=1)
     say = torch.exp(-TRUST * real.square().sum(1)) * flow[1:].isfinite().all(1)  # (T - 1, H, W)
     error = (made.abs().mean(1) * say).sum((1, 2)) / say.sum((1, 2)) * LEVELS

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, grid_sample, interpolate, pad
+from torch.nn.functional import avg_pool2d, interpolate, pad
 
-from lit_reenact.core.geometry import head_to_camera, project
+from lit_reenact.core.geometry import head_to_camera, project, warp_by_flow
 from lit_reenact.core.schema import Actor, Camera, FaceParameters
 from lit_reenact.face.model import FaceModel
 from lit_reenact.rendering import rasterizer
@@ -40,23 +40,14 @@ class MeshWarp:
         old, new = self._places(found, camera), self._places(wanted, camera)
         fragments = rasterizer.rasterize(new, self.model.faces, height, width)
         back = rasterizer.interpolate(fragments, (old - new)[..., :2].contiguous(), self.model.faces)  # (N, 2, H, W)
-        return warp(frames, spread(back, (fragments.triangle >= 0)[:, None]))
+        images = frames.permute(0, 3, 1, 2).float()
+        moved = warp_by_flow(images, spread(back, (fragments.triangle >= 0)[:, None]))
+        return moved.round().to(torch.uint8).permute(0, 2, 3, 1)
 
     def _places(self, parameters: FaceParameters, camera: Camera) -> Tensor:
         """The mesh in the picture, (N, V, 3) pixels and depth."""
         mesh = self.model.mesh(self.actor, parameters)
         return project(head_to_camera(mesh, parameters.rotation, parameters.translation), camera)
-
-
-def warp(frames: Tensor, back: Tensor) -> Tensor:
-    """Frames uint8 (N, H, W, 3) whose pixels come from ``back`` (N, 2, H, W) pixels to the right and down of their own place."""
-    height, width = frames.shape[1:3]
-    x, y = torch.arange(width) + 0.5, torch.arange(height) + 0.5
-    places = torch.stack(torch.meshgrid(x, y, indexing="xy")) + back
-    grid = places.permute(0, 2, 3, 1) * 2 / torch.tensor([width, height]) - 1
-    images = frames.permute(0, 3, 1, 2).float()
-    moved = grid_sample(images, grid, padding_mode="border", align_corners=False)
-    return moved.round().to(torch.uint8).permute(0, 2, 3, 1)
 
 
 def spread(values: Tensor, known: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from lit_reenact.provenance import Ingredient, Record, generated_video
 from lit_reenact.synthesis.pictures import error_picture
 from lit_reenact.synthesis.writing import OUTPUT_CRF, synthesise
 from lit_reenact.tracking.tracked_clip import TrackedClip
+from lit_reenact.video.cuts import cuts_in
 
 
 def write_self_reenactment(
@@ -24,7 +25,7 @@ def write_self_reenactment(
     """
     record = Record(f"{target.track.info.source} reenacted by itself", (Ingredient.of(target.track, "target"),), settings=facts)
     parameters = target.track.parameters[frames.start : frames.stop]
-    cuts = tuple(cut - frames.start for cut in target.track.info.cuts if cut in frames[1:])
+    cuts = cuts_in(frames, target.track.info.cuts)
     outputs = []
     with generated_video(output, target.fps, record, crf=OUTPUT_CRF) as video:
         for numbers, made, conditioning in synthesise(

@@ -40,10 +40,6 @@ class TrackedClip:
     def fps(self) -> Fraction:
         return Fraction(self.track.info.fps)
 
-    def cuts_in(self, frames: range) -> tuple[int, ...]:
-        """Cuts within a part of the clip, counted from its start."""
-        return tuple(cut - frames.start for cut in self.track.info.cuts if cut in frames[1:])
-
     def read(self, frames: range | slice | Tensor, size: int) -> Tensor:
         """Frames of the clip by their numbers, uint8 (N, size, size, 3)."""
         wanted = range(len(self.track))[frames] if isinstance(frames, slice) else frames

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lit_reenact.core.geometry import axis_angle_to_matrix, matrix_to_axis_angle
 from lit_reenact.core.schema import FaceParameters, Landmarks, Track
+from lit_reenact.video.cuts import cuts_in
 
 
 def resample(parameters: FaceParameters, from_fps: Fraction, to_fps: Fraction, cuts: tuple[int, ...] = ()) -> FaceParameters:
@@ -59,7 +60,7 @@ def at_rate(track: Track, fps: Fraction) -> Track:
         track.info,
         fps=str(fps),
         actor_frames=min(ceil(track.info.actor_frames * fps / own), len(at)),
-        cuts=tuple(cut for cut in resampled_cuts(track.info.cuts, own, fps) if cut < len(at)),
+        cuts=cuts_in(range(len(at)), resampled_cuts(track.info.cuts, own, fps)),
     )
     return Track(
         parameters=resample(track.parameters, own, fps, track.info.cuts),

@@ -71,6 +71,11 @@ def shots(cuts: tuple[int, ...], frame_count: int) -> list[tuple[int, int]]:
     return list(pairwise([0, *cuts, frame_count]))
 
 
+def cuts_in(frames: range, cuts: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the cuts within a part of a clip, counted from the start of the part."""
+    return tuple(cut - frames.start for cut in cuts if cut in frames[1:])
+
+
 def _structure(picture: Thumbnail) -> npt.NDArray[np.float32]:
     """Contrast to the neighbourhood in units of the neighbourhood's own."""
     grey = picture.astype(np.float32)

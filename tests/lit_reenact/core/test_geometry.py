@@ -1,4 +1,4 @@
-"""Rotations against SciPy's, signs and projection worked by hand."""
+"""Rotations against SciPy's, warps against Kornia's, signs and projection worked by hand."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from kornia.geometry.transform import remap
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
@@ -20,6 +21,7 @@ from lit_reenact.core.geometry import (
     matrix_to_euler,
     project,
     rigid_alignment,
+    warp_by_flow,
 )
 from lit_reenact.core.schema import Camera
 
@@ -131,3 +133,20 @@ def test_rigid_alignment_of_known_similarity() -> None:
     torch.testing.assert_close(rotation, turn)
     torch.testing.assert_close(scale, torch.tensor([2.5], dtype=torch.float64))
     torch.testing.assert_close(found, offset)
+
+
+def test_warp_agrees_with_kornia() -> None:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(2, 3, 12, 20, generator=generator)
+    flow = torch.randn(2, 2, 12, 20, generator=generator) * 4
+    x, y = torch.arange(20) + flow[:, 0], torch.arange(12)[:, None] + flow[:, 1]
+    expected = remap(images, x, y, padding_mode="border", align_corners=True)
+    assert torch.allclose(warp_by_flow(images, flow), expected, atol=1e-5)
+
+
+def test_warp_by_whole_pixels_is_a_shift() -> None:
+    images = torch.arange(24.0).view(1, 1, 4, 6)
+    flow = torch.tensor([2.0, -1.0]).view(1, 2, 1, 1).expand(1, 2, 4, 6)
+    warped = warp_by_flow(images, flow)
+    assert torch.allclose(warped[..., 1:, :4], images[..., :3, 2:], atol=1e-5)
+    assert torch.allclose(warped[..., 1:, 4:], images[..., :3, 5:].expand(1, 1, 3, 2), atol=1e-5)  # the border continues

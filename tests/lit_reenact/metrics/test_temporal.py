@@ -34,7 +34,7 @@ def test_what_moves_as_the_real_clip_does_has_no_warped_error() -> None:
 
 
 def test_warped_error_agrees_with_the_temporal_loss() -> None:
-    """Another implementation, in [-1, 1]: half its value is in [0, 1]."""
+    """The loss compares images in [-1, 1], so half of it is in [0, 1]."""
     made, real = noise(2, 3, 24, 32, seed=1), noise(2, 3, 24, 32, seed=2) * 0.1
     flow = noise(2, 2, 24, 32, seed=3) * 6 - 3
     expected = temporal(made * 2 - 1, real * 2 - 1, flow) / 2 * 255

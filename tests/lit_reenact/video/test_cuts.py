@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from lit_reenact.video.cuts import find_cuts, shots, thumbnail
+from lit_reenact.video.cuts import cuts_in, find_cuts, shots, thumbnail
 from lit_reenact.video.io import iterate_frames
 
 Pictures = npt.NDArray[np.float64]
@@ -136,3 +136,8 @@ def test_jumps_within_real_clips(clips: dict[str, npt.NDArray[np.uint8]]) -> Non
                     looked_at += 1
                     assert find_cuts(np.concatenate([clip[start - 50 : start], clip[jump : jump + 50]])) == (50,)
     assert looked_at > 15
+
+
+def test_cuts_in_a_part_count_from_its_start() -> None:
+    assert cuts_in(range(10, 20), (3, 10, 11, 19, 20)) == (1, 9)  # a part that starts with a cut has none there
+    assert cuts_in(range(5), (1, 4, 5)) == (1, 4)
