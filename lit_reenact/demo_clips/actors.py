@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lit_reenact.core.facemesh import LOWER_LIP_EDGE, RIGHT_BROW_BOTTOM, RIGHT_BROW_TOP, UPPER_LIP_EDGE, mirror_points
 from lit_reenact.demo_clips.portrait import DETAIL, HEIGHT, WIDTH, Image, Portrait, disc, load_portrait, polygon
 from lit_reenact.demo_clips.puppet import Reshape
 
@@ -118,6 +119,7 @@ def _polygon(points: Image, ring: Sequence[int], shape: tuple[int, int], *, grow
     return np.asarray(cv2.GaussianBlur(mask, (0, 0), soft * DETAIL), np.float32)
 
 
-_BROWS = ((70, 63, 105, 66, 107, 55, 65, 52, 53, 46), (300, 293, 334, 296, 336, 285, 295, 282, 283, 276))
+_RIGHT_BROW = (*RIGHT_BROW_TOP, *RIGHT_BROW_BOTTOM[::-1])
+_BROWS = (_RIGHT_BROW, mirror_points(_RIGHT_BROW))
 _BEARD = (132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 361, 410, 391, 326, 2, 97, 165, 186)
-_LIPS = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
+_LIPS = (*UPPER_LIP_EDGE, *LOWER_LIP_EDGE[-2:0:-1])

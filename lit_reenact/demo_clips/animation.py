@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, grid_sample, normalize
 
+from lit_reenact.core.facemesh import LOWER_LIP_MIDDLE, UPPER_LIP_MIDDLE
 from lit_reenact.demo_clips.actors import Person
 from lit_reenact.demo_clips.interior import Eye, Mouth
 from lit_reenact.demo_clips.motion import Motion
 from lit_reenact.demo_clips.portrait import DETAIL, HEIGHT, WIDTH
 from lit_reenact.demo_clips.puppet import build_puppet, project, rotate, turn
 from lit_reenact.demo_clips.shapes import SHAPES
+from lit_reenact.landmarks.measures import outer_eye_distance
 from lit_reenact.rendering.rasterizer import interpolate, rasterize
 
 VIEW = (30, 36, 212)
@@ -78,7 +80,7 @@ class Stage:
     def lip_gap(self, motion: Motion, frame: int) -> float:
         """True distance of the inner lips over that of the outer corners of the eyes."""
         points = self._pose(self._seen_by_puppet(motion, frame))
-        return float((points[13] - points[14]).norm() / (points[33] - points[263]).norm())
+        return float((points[UPPER_LIP_MIDDLE] - points[LOWER_LIP_MIDDLE]).norm() / outer_eye_distance(points))
 
     def _seen_by_puppet(self, motion: Motion, frame: int) -> dict[str, float]:
         """The frame's channels as this person performs them; mirrored, if the picture will be."""

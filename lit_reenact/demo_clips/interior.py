@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lit_reenact.core.facemesh import LEFT_IRIS, LOWER_LIP_MIDDLE, LOWER_LIP_RIM, RIGHT_IRIS, UPPER_LIP_MIDDLE, UPPER_LIP_RIM
 from lit_reenact.demo_clips.portrait import DETAIL, Image, Portrait, disc, polygon
 from lit_reenact.demo_clips.puppet import Reshape, unproject
-from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, LOWER_LIP_RIM, RIMS, UPPER_LIP_RIM
+from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, RIMS
 
 EYE_RADIUS = 7.6  # from the eyeball's centre to the iris, photograph pixels
 IRIS_RADIUS = 3.75
@@ -58,7 +59,7 @@ class Eye:
         upper, lower = RIMS[EYE_LEFT if left else EYE_RIGHT]
         rim = portrait.landmarks[list({*upper, *lower})]
         self.patch = _patch(rim, reshape, margin=3, below=0, depth=1.2, bottom_depth=1.2)
-        self._centre = portrait.landmarks[473 if left else 468, :2]
+        self._centre = portrait.landmarks[(LEFT_IRIS if left else RIGHT_IRIS).start, :2]
         self._iris = np.array(iris, np.float32)
         x, y = self.patch.pixels()
         middle, half = (rim[:, 0].max() + rim[:, 0].min()) / 2, np.ptp(rim[:, 0]) / 2
@@ -93,10 +94,10 @@ class Mouth:
         bright = smile.min(-1)
         shown *= _step(bright, 0.25, 0.45)
         self._upper_shown = np.asarray(cv2.GaussianBlur(shown, (0, 0), 0.4 * DETAIL), np.float32)
-        self._middle = float(portrait.landmarks[13, 0])
+        self._middle = float(portrait.landmarks[UPPER_LIP_MIDDLE, 0])
         away = np.abs(x - self._middle) / 20
         self._upper = smile * (0.92 - 0.45 * away**2)[..., None]
-        self._edge = float(portrait.landmarks[14, 1])  # where the upper teeth end
+        self._edge = float(portrait.landmarks[LOWER_LIP_MIDDLE, 1])  # where the upper teeth end
         self._lower = self._upper[::-1] * 0.78
         self._lower_shown = self._upper_shown[::-1] * _step(1 - away, 0.25, 0.6)
         self._flip = 2 * self.patch.corner[1] + self.patch.size[1] - self._edge  # the row in which the flipped teeth begin

@@ -16,6 +16,7 @@ from scipy.sparse.linalg import splu
 from skimage import data
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.facemesh import FACE_POINTS
 from lit_reenact.landmarks.detection import detect
 
 Image = npt.NDArray[np.float32]
@@ -91,7 +92,7 @@ def _segment(canvas: Bytes, above: int, landmarks: Image) -> tuple[Mask, Mask]:
     """Head with neck, and hair, as masks (HEIGHT, WIDTH) by two graph cuts; the first guesses are ellipses and the landmarks."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     around = ((x - 138) / 78) ** 2 + ((y - 135) / 86) ** 2
-    face = polygon(np.asarray(cv2.convexHull(landmarks[:468, :2].copy()), np.float32)[:, 0], (HEIGHT, WIDTH))
+    face = polygon(np.asarray(cv2.convexHull(landmarks[:FACE_POINTS, :2].copy()), np.float32)[:, 0], (HEIGHT, WIDTH))
     guess = np.select(
         [(face > 0) | (around < 0.45), around > 1.35, around < 1.1], [cv2.GC_FGD, cv2.GC_BGD, cv2.GC_PR_FGD], cv2.GC_PR_BGD
     )

@@ -14,6 +14,7 @@ from scipy.sparse.linalg import splu
 from scipy.spatial import Delaunay
 from torch import Tensor
 
+from lit_reenact.core.facemesh import FACE_POINTS, OUTLINE
 from lit_reenact.core.geometry import euler_to_matrix
 from lit_reenact.demo_clips.portrait import HEIGHT, WIDTH, Image, Mask, Portrait
 from lit_reenact.demo_clips.shapes import SHAPES, expression_shapes
@@ -31,10 +32,6 @@ PIVOT = (134.0, 192.0, 34.0)
 JAW = 186.0  # row of the canvas in which the jaw has its angles
 NECK_FADE = 24.0  # pixels below the jaw's edge where the neck stops following the head
 SPACING = 5.0
-OUTLINE = (10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
-           152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109)  # fmt: skip
-"""The FaceMesh points around the face."""
-
 
 Reshape = Callable[[Tensor], Tensor]
 """Another face shape: takes points (N, 3), canvas pixels and depth, of the photograph to those of the other person."""
@@ -97,7 +94,7 @@ def unproject(seen: Tensor) -> Tensor:
 
 def build_puppet(portrait: Portrait, reshape: Reshape) -> Puppet:
     """Surround the face by a grid over hair and neck, give it depth, and another shape."""
-    face = portrait.landmarks[:468]
+    face = portrait.landmarks[:FACE_POINTS]
     topology, region = build_topology()
     skin = topology[region == SKIN]
     outline = face[list(OUTLINE), :2]
@@ -105,12 +102,12 @@ def build_puppet(portrait: Portrait, reshape: Reshape) -> Puppet:
     outer = _triangulate(positions, outline)
     laplacian = _laplacian(outer, len(positions))
     distance = _distance(positions, outline)
-    neck = (positions[:, 1] > JAW) & (np.arange(len(positions)) >= 468)
+    neck = (positions[:, 1] > JAW) & (np.arange(len(positions)) >= FACE_POINTS)
     seen = reshape(torch.from_numpy(np.column_stack([positions, _depth(positions, face, laplacian, neck)])).float())
 
     shapes = torch.zeros(len(positions), len(SHAPES), 3)
-    shapes[:468] = expression_shapes(seen[:468], skin).transpose(0, 1)
-    fixed = (np.arange(len(positions)) < 468) | (distance < -16) | (neck & (distance < -1))
+    shapes[:FACE_POINTS] = expression_shapes(seen[:FACE_POINTS], skin).transpose(0, 1)
+    fixed = (np.arange(len(positions)) < FACE_POINTS) | (distance < -16) | (neck & (distance < -1))
     smooth = _smooth(laplacian, shapes.flatten(1).double().numpy(), fixed)
     shapes = torch.from_numpy(smooth).float().view_as(shapes).transpose(0, 1)
 
@@ -142,7 +139,7 @@ def _distance(positions: Image, outline: Image) -> Floats:
 
 def _triangulate(positions: Image, outline: Image) -> Integers:
     """Triangles (F, 3) between the face's outline and the grid, counter-clockwise as seen."""
-    vertices = np.concatenate([np.array(OUTLINE), np.arange(468, len(positions))])
+    vertices = np.concatenate([np.array(OUTLINE), np.arange(FACE_POINTS, len(positions))])
     triangles = vertices[Delaunay(positions[vertices]).simplices].astype(np.int64)
     corners = positions[triangles]
     longest = np.linalg.norm(corners - np.roll(corners, 1, 1), axis=-1).max(1)
@@ -155,10 +152,10 @@ def _triangulate(positions: Image, outline: Image) -> Integers:
 def _depth(positions: Image, face: Image, laplacian: sparse.csr_matrix, neck: Mask) -> Floats:
     """Depth (V,): hair bulges between the face's outline and the skull's silhouette; the neck is a cylinder behind the chin."""
     x, y = positions.T
-    outer = np.arange(len(positions)) >= 468
+    outer = np.arange(len(positions)) >= FACE_POINTS
     rim = outer & ~neck & (((x - 136) / 74) ** 2 + ((y - 137) / 84) ** 2 > 0.95)
     depth = np.where(neck, 40 - 24 * np.sqrt(np.clip(1 - ((x - 131) / 40) ** 2, 0, 1)), 38.0)
-    depth[:468] = face[:, 2]
+    depth[:FACE_POINTS] = face[:, 2]
     return _smooth(laplacian, depth[:, None], ~outer | rim | neck, bulge=-0.35)[:, 0]
 
 

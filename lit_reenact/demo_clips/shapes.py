@@ -11,8 +11,15 @@ from itertools import chain
 import torch
 from torch import Tensor
 
+from lit_reenact.core.facemesh import (
+    LOWER_LIP_RIM,
+    RIGHT_LOWER_LID,
+    RIGHT_UPPER_LID,
+    UPPER_LIP_RIM,
+    mirror_indices,
+    mirror_points,
+)
 from lit_reenact.face.laplacian import interpolate, interpolation_kernel
-from lit_reenact.face.topology import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, mirror_vertices, mirrored
 
 SHAPES = ("rest", "jaw", "smile", "pucker", "brows", "blinkLeft", "blinkRight")
 """The shapes of ``expression_shapes``; 1 is the largest travel."""
@@ -102,12 +109,12 @@ def expression_shapes(points: Tensor, faces: Tensor) -> Tensor:
 
 
 def _solve(kernel: Tensor, handles: Handles, still: tuple[int, ...]) -> Tensor:
-    everywhere = dict.fromkeys(chain(still, mirrored(still)), (0.0, 0.0, 0.0)) | handles
+    everywhere = dict.fromkeys(chain(still, mirror_points(still)), (0.0, 0.0, 0.0)) | handles
     return interpolate(kernel, torch.tensor(list(everywhere)), torch.tensor(list(everywhere.values()), dtype=torch.float64))
 
 
 def _both_sides(right: Handles) -> Handles:
-    mirror = mirror_vertices()
+    mirror = mirror_indices()
     return right | {int(mirror[v]): (-x, y, z) for v, (x, y, z) in right.items() if int(mirror[v]) != v}
 
 
@@ -120,7 +127,7 @@ def _lips_closed(points: Tensor) -> Handles:
         handles[lower] = (-0.45 * x, -0.45 * y - 0.1, -0.5 * z)
     gap = float(points[14, 1] - points[13, 1])
     for outer, part in {0: 0.3, 37: 0.3, 39: 0.25, 40: 0.15, 17: -0.2, 84: -0.2, 181: -0.15}.items():
-        for vertex in {outer, *mirrored((outer,))}:
+        for vertex in {outer, *mirror_points((outer,))}:
             handles[vertex] = (0, part * gap, 0)
     return handles | dict.fromkeys((61, 78, 291, 308), (0.0, 0.0, 0.0))
 
@@ -130,7 +137,7 @@ def _jaw(points: Tensor) -> Handles:
     hinge_y, hinge_z = 160.0, 40.0
     handles: Handles = {}
     for vertex, share in _JAW_SHARE.items():
-        for v in {vertex, *mirrored((vertex,))}:
+        for v in {vertex, *mirror_points((vertex,))}:
             y, z = float(points[v, 1]) - hinge_y, float(points[v, 2]) - hinge_z
             handles[v] = (0, -share * _JAW_ANGLE * z, share * _JAW_ANGLE * y * 0.6)
     return handles
@@ -141,7 +148,7 @@ def _blink(points: Tensor, *, mirror: bool) -> Tensor:
     rings = (RIGHT_UPPER_LID[1:-1], RIGHT_LOWER_LID[1:-1], _RIGHT_UPPER_CREASE, _RIGHT_ABOVE_CREASE, _RIGHT_LOWER_CREASE)
     shape = torch.zeros_like(points)
     for columns in zip(*rings, strict=True):
-        upper, lower, crease, above, below = mirrored(columns) if mirror else columns
+        upper, lower, crease, above, below = mirror_points(columns) if mirror else columns
         opening = points[lower] - points[upper]
         # The skin of the whole lid comes down with its edge; it is the part above it that stretches.
         for vertex, share in ((upper, 0.86), (crease, 0.62), (above, 0.28), (lower, -0.18), (below, -0.05)):

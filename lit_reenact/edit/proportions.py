@@ -14,6 +14,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from lit_reenact.core.facemesh import CHIN, FOREHEAD_TOP, LEFT_INNER_EYE, LEFT_OUTER_EYE, RIGHT_INNER_EYE, RIGHT_OUTER_EYE
 from lit_reenact.face import FaceModel
 from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, around
 
@@ -24,7 +25,7 @@ NOSE, NOSE_REACH = (1, 4, 5, 195, 48, 278), 13.0
 EYE_REACH = 14.0
 """FaceMesh points about which a nose lies, and the millimetres over which nose and eyes give way to the face around them."""
 
-CHIN, LOWER_LIP, JAW_RAMP = 152, 17, 8.0
+LOWER_LIP, JAW_RAMP = 17, 8.0
 """A jaw begins at the lower lip, within some millimetres."""
 
 
@@ -76,10 +77,10 @@ def _enlarged(points: Tensor, middle: Tensor, reach: float) -> Tensor:
 
 FIELDS: dict[str, tuple[Field, tuple[tuple[int, int], ...]]] = {
     "wider": (_wider, ((234, 454),)),
-    "longer": (_longer, ((10, CHIN),)),
+    "longer": (_longer, ((FOREHEAD_TOP, CHIN),)),
     "nose": (_nose, ((48, 278), (4, 195))),
     "jaw": (_jaw, ((172, 397),)),
-    "eye_size": (_eye_size, ((33, 133), (263, 362))),
+    "eye_size": (_eye_size, ((RIGHT_OUTER_EYE, RIGHT_INNER_EYE), (LEFT_OUTER_EYE, LEFT_INNER_EYE))),
 }
 """The displacement of each proportion, and the FaceMesh points between which the length that it names is measured."""
 

@@ -14,6 +14,16 @@ import torch
 from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.facemesh import (
+    LEFT_INNER_EYE,
+    LEFT_LOWER_LID_MIDDLE,
+    LEFT_OUTER_EYE,
+    LEFT_UPPER_LID_MIDDLE,
+    RIGHT_INNER_EYE,
+    RIGHT_LOWER_LID_MIDDLE,
+    RIGHT_OUTER_EYE,
+    RIGHT_UPPER_LID_MIDDLE,
+)
 from lit_reenact.core.geometry import axis_angle_to_matrix, matrix_to_euler
 from lit_reenact.core.schema import CropBox, Landmarks, Track
 from lit_reenact.landmarks.detection import detect, fill_gaps
@@ -25,8 +35,11 @@ from lit_reenact.video.io import iterate_frames, probe, sha256
 
 CHANNELS = ("yaw", "pitch", "roll", "mouth_opening", "eye_opening", "gaze_yaw", "gaze_pitch")
 
-# FaceMesh points of each eye: upper lid, lower lid, outer corner, inner corner.
-EYES = ((159, 145, 33, 133), (386, 374, 263, 362))
+EYES = (
+    (RIGHT_UPPER_LID_MIDDLE, RIGHT_LOWER_LID_MIDDLE, RIGHT_OUTER_EYE, RIGHT_INNER_EYE),
+    (LEFT_UPPER_LID_MIDDLE, LEFT_LOWER_LID_MIDDLE, LEFT_OUTER_EYE, LEFT_INNER_EYE),
+)
+"""Upper lid, lower lid, outer corner and inner corner of each eye."""
 
 
 @dataclass(frozen=True)

@@ -12,23 +12,14 @@ from scipy.spatial import KDTree
 from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.facemesh import LOWER_LIP_RIM, UPPER_LIP_RIM
 from lit_reenact.core.geometry import rigid_alignment
 from lit_reenact.face.blendshapes import LARGEST
 from lit_reenact.face.builtin import builtin_model, colours
 from lit_reenact.face.embedding import Embedding, embed_landmarks, on_their_own_lip, with_meeting_lips
 from lit_reenact.face.model import FaceModel
 from lit_reenact.face.spreading import spread
-from lit_reenact.face.topology import (
-    EYE_LEFT,
-    EYE_RIGHT,
-    HEAD,
-    LOWER_LIP_RIM,
-    OPENINGS,
-    SKIN,
-    UPPER_LIP_RIM,
-    around,
-    build_topology,
-)
+from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, HEAD, OPENINGS, SKIN, around, build_topology
 from lit_reenact.face.unwrapping import border, fan, unwrap_head
 
 BACK, BOTTOM = -130.0, -150.0

@@ -7,10 +7,10 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from lit_reenact.core.facemesh import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, mirror_indices
 from lit_reenact.face.handles import Shape
 from lit_reenact.face.laplacian import interpolate, interpolation_kernel
 from lit_reenact.face.lower_face import CLOSE_FOLLOWS, CLOSE_HELD, JAW, LIPS, MOUTH_CORNERS
-from lit_reenact.face.topology import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, mirror_vertices
 from lit_reenact.face.upper_face import BLINK_HELD, BLINK_LOWER_LID, BLINK_UPPER_FOLDS, EYES_AND_BROWS, NOSE_AND_CHEEKS
 
 JAW_HINGE = (-20.0, -70.0)
@@ -79,7 +79,7 @@ def _fields(name: str, kind: str, handles: Displacements, kernel: Tensor) -> dic
         right = _solve(handles, kernel)
         return {f"{name}Left": _mirrored(right), f"{name}Right": right}
     side = 1.0 if kind == "symmetric" else -1.0  # sideways: what moves forward on one side moves back on the other
-    mirror = mirror_vertices()
+    mirror = mirror_indices()
     others = {int(mirror[i]): side * _reflected(move) for i, move in handles.items()}
     field = _solve(others | handles, kernel)
     return {name: (field + side * _mirrored(field)) / 2}
@@ -96,7 +96,7 @@ def _reflected(moves: Tensor) -> Tensor:
 
 def _mirrored(field: Tensor) -> Tensor:
     """A field (V, 3) of the whole face in the mirror."""
-    return _reflected(field[mirror_vertices()])
+    return _reflected(field[mirror_indices()])
 
 
 def _in_head_axes(shape: Shape) -> Displacements:

@@ -8,12 +8,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from lit_reenact.core.facemesh import FACE_POINTS, LOWER_LIP_RIM, UPPER_LIP_RIM, mirror_indices
 from lit_reenact.face.blendshapes import expression_blendshapes, jaw_moves
 from lit_reenact.face.harmonics import identity_harmonics
 from lit_reenact.face.head import Head, build_head
 from lit_reenact.face.model import FaceModel
 from lit_reenact.face.mouth import Mouth, build_mouth
-from lit_reenact.face.topology import FACE_POINTS, HEAD, LOWER_LIP_RIM, SKIN, UPPER_LIP_RIM, build_topology, mirror_vertices
+from lit_reenact.face.topology import HEAD, SKIN, build_topology
 from lit_reenact.face.unwrapping import in_square, superellipse, unwrap
 
 MEAN_TABLE = Path(__file__).with_name("generic_mean.csv")
@@ -59,7 +60,7 @@ def builtin_model() -> FaceModel:
         landmark_corners=torch.arange(FACE_POINTS)[:, None].repeat(1, 3),
         landmark_weights=torch.tensor([1.0, 0.0, 0.0]).repeat(FACE_POINTS, 1),
         landmark_offset=torch.zeros(FACE_POINTS, 3),
-        mirror_vertices=torch.cat([mirror_vertices(), head.mirror, first_inner + mouth.mirror]),
+        mirror_vertices=torch.cat([mirror_indices(), head.mirror, first_inner + mouth.mirror]),
         eyeballs=_settled(eyeballs),
         inner_faces=first_inner + mouth.faces,
         inner_albedo=mouth.albedo,
@@ -80,7 +81,7 @@ def _unwrapped(mean: Tensor, faces: Tensor, head: Head, mouth: Mouth) -> Tensor:
     seen = mean[head.outline, :2]
     low, high = seen.amin(0), seen.amax(0)
     flat = unwrap(mean, faces, head.outline, superellipse((seen - (low + high) / 2) / ((high - low) / 2)))
-    mirror_image = flat[mirror_vertices()] * flat.new_tensor([-1.0, 1.0])
+    mirror_image = flat[mirror_indices()] * flat.new_tensor([-1.0, 1.0])
     face = FACE_SHARE * (flat + mirror_image) / 2
     rings = len(head.vertices) // len(head.outline)
     outward = torch.linspace(1, 1 / FACE_SHARE, rings + 1, dtype=flat.dtype)[1:, None, None]

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.facemesh import LOWER_LIP_RIM, UPPER_LIP_RIM
 from lit_reenact.core.geometry import rigid_alignment
 from lit_reenact.face.builtin import builtin_model
 from lit_reenact.face.laplacian import graph_laplacian
 from lit_reenact.face.model import embedded, vertex_normals
 from lit_reenact.face.surface import nearest_on_mesh
-from lit_reenact.face.topology import LOWER_LIP_RIM, UPPER_LIP_RIM, build_topology
+from lit_reenact.face.topology import build_topology
 
 RIGID_ROUNDS = 40
 TRIM = 0.8

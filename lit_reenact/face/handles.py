@@ -11,6 +11,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lit_reenact.core.facemesh import (
+    CHIN,
+    FOREHEAD_TOP,
+    LOWER_LIP_EDGE,
+    LOWER_LIP_RIM,
+    RIGHT_BROW_BOTTOM,
+    RIGHT_BROW_TOP,
+    RIGHT_FOREHEAD_EDGE,
+    RIGHT_JAW,
+    RIGHT_LOWER_LID,
+    RIGHT_UPPER_LID,
+    UPPER_LIP_EDGE,
+    UPPER_LIP_RIM,
+)
+
 Move = tuple[float, float, float]
 
 STILL: Move = (0.0, 0.0, 0.0)
@@ -39,12 +54,12 @@ def still(*points: int) -> dict[int, Move]:
     return dict.fromkeys(points, STILL)
 
 
-EYE_RIM = (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7)
-BROW = (70, 63, 105, 66, 107, 46, 53, 52, 65, 55)
-FOREHEAD_EDGE = (10, 109, 67, 103, 54, 21)
-JAW_EDGE = (152, 148, 176, 149, 150, 136, 172, 58, 132)
-UPPER_LIP = (0, 37, 39, 40, 185, 13, 82, 81, 80, 191)
-LOWER_LIP = (17, 84, 181, 91, 146, 14, 87, 178, 88, 95)
+EYE_RIM = (*RIGHT_UPPER_LID, *RIGHT_LOWER_LID[-2:0:-1])
+BROW = (*RIGHT_BROW_TOP, *RIGHT_BROW_BOTTOM)
+FOREHEAD_EDGE = (FOREHEAD_TOP, *RIGHT_FOREHEAD_EDGE[:5])
+JAW_EDGE = (CHIN, *RIGHT_JAW[:1:-1])
+UPPER_LIP = (*UPPER_LIP_EDGE[5:0:-1], *UPPER_LIP_RIM[5:0:-1])
+LOWER_LIP = (*LOWER_LIP_EDGE[5:0:-1], *LOWER_LIP_RIM[5:0:-1])
 NOSE = (1, 4, 5, 195, 197, 6, 2)
 FAR_MOUTH = (291, 267, 269, 312, 314, 405, 317, 273)
 """The left half of the mouth, for shapes of the right half."""

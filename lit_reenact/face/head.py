@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lit_reenact.core.facemesh import mirror_indices
 from lit_reenact.face.laplacian import cotangent_laplacian
-from lit_reenact.face.topology import mirror_vertices
 from lit_reenact.face.unwrapping import border
 
 RINGS = (
@@ -86,7 +86,7 @@ def build_head(mean: Tensor, face: Tensor) -> Head:
     columns, count = len(outline), len(mean)
     numbers = torch.cat([outline[None], count + torch.arange(len(RINGS) * columns).view(-1, columns)])  # (1 + rings, columns)
     opposite = -torch.arange(columns) % columns  # the column on the other side
-    mirror = torch.cat([mirror_vertices(), numbers[1:, opposite].flatten()])
+    mirror = torch.cat([mirror_indices(), numbers[1:, opposite].flatten()])
     faces = _sides(numbers, mirror)
     mesh = torch.cat([face, faces])
 

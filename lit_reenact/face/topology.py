@@ -15,9 +15,7 @@ import torch
 from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
-
-FACE_POINTS = 468
-"""FaceMesh points without the irises: the vertices of the face, and the landmarks that a mesh is fitted to."""
+from lit_reenact.core.facemesh import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, Points, mirror_points
 
 SKIN, EYE_LEFT, EYE_RIGHT, MOUTH, HEAD = 0, 1, 2, 3, 4
 """Values of ``FaceModel.region``: skin of the face, the fills of the three holes in it, and the head beyond its outline."""
@@ -25,42 +23,13 @@ SKIN, EYE_LEFT, EYE_RIGHT, MOUTH, HEAD = 0, 1, 2, 3, 4
 OPENINGS = (EYE_LEFT, EYE_RIGHT, MOUTH)
 """Regions through which one sees what lies behind the skin."""
 
-MIDLINE = (0, 1, 2, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 94, 151, 152, 164, 168, 175, 195, 197, 199, 200)
-"""Points on the plane of symmetry."""
-
-RIGHT_UPPER_LID = (33, 246, 161, 160, 159, 158, 157, 173, 133)
-RIGHT_LOWER_LID = (33, 7, 163, 144, 145, 153, 154, 155, 133)
-"""The rim of the right eye from the outer to the inner corner; points of equal rank face each other."""
-
-UPPER_LIP_RIM = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
-LOWER_LIP_RIM = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
-"""The inner rim of the lips from the right to the left corner; points of equal rank face each other."""
-
 Triangle = tuple[int, int, int]
 
 
-def mirror_vertices() -> Tensor:
-    """int64 (468,): the point on the other side of the face (itself on the midline).
-
-    FaceMesh numbers the points of the right half first (all below 248) and those of the left half in the same order.
-    """
-    mirror = torch.arange(FACE_POINTS)
-    right = torch.tensor([i for i in range(248) if i not in MIDLINE])
-    left = torch.arange(248, FACE_POINTS)
-    mirror[right], mirror[left] = left, right
-    return mirror
-
-
-def mirrored(points: tuple[int, ...]) -> tuple[int, ...]:
-    """The same points on the other side of the face."""
-    mirror = mirror_vertices()
-    return tuple(int(mirror[i]) for i in points)
-
-
-Rim = tuple[tuple[int, ...], tuple[int, ...]]
+Rim = tuple[Points, Points]
 
 RIMS: dict[int, Rim] = {
-    EYE_LEFT: (mirrored(RIGHT_UPPER_LID), mirrored(RIGHT_LOWER_LID)),
+    EYE_LEFT: (mirror_points(RIGHT_UPPER_LID), mirror_points(RIGHT_LOWER_LID)),
     EYE_RIGHT: (RIGHT_UPPER_LID, RIGHT_LOWER_LID),
     MOUTH: (UPPER_LIP_RIM, LOWER_LIP_RIM),
 }
@@ -130,7 +99,7 @@ def _oriented(triangles: list[Triangle]) -> list[Triangle]:
     return [result[number] for number in range(len(triangles))]
 
 
-def _strip(upper: tuple[int, ...], lower: tuple[int, ...], *, from_left: bool) -> list[Triangle]:
+def _strip(upper: Points, lower: Points, *, from_left: bool) -> list[Triangle]:
     """Fill the hole between two rims that share their corners; ``from_left``: they start at the hole's left end."""
     triangles: list[Triangle] = []
     for (u0, u1), (l0, l1) in zip(pairwise(upper), pairwise(lower), strict=True):

@@ -5,25 +5,38 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lit_reenact.core.facemesh import (
+    ABOVE_LIP,
+    BONY,
+    FOREHEAD_TOP,
+    LEFT_MOUTH_CORNER,
+    LEFT_OUTER_EYE,
+    LOWER_LIP_MIDDLE,
+    RIGHT_MOUTH_CORNER,
+    RIGHT_OUTER_EYE,
+    UPPER_LIP_MIDDLE,
+)
 from lit_reenact.core.geometry import rigid_alignment
 
 DEPTH_SCALE = 0.8
 """MediaPipe's z is about a quarter too deep."""
 
-FOREHEAD = 10
-RIGHT_EYE, LEFT_EYE = 33, 263
-ABOVE_LIP = 164
-UPPER_LIP, LOWER_LIP = 13, 14
-RIGHT_MOUTH_CORNER, LEFT_MOUTH_CORNER = 61, 291
-
-BONY = (
-    *(33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 1, 2, 98, 327, 10, 151, 9, 8, 234, 454, 127, 356, 93, 323, 129, 358),
-    *(109, 338, 67, 297, 103, 332, 54, 284, 21, 251, 162, 389),
-)
-"""Landmarks of forehead, temples, nose and eye corners, which expressions hardly move."""
-
 OTHER_PERSON = 2.5
 """``skull_difference`` that one person hardly reaches."""
+
+
+def outer_eye_axis(points: Tensor) -> Tensor:
+    """Return the vector from the right to the left outer eye corner of FaceMesh points (..., L, C): (..., C), in their unit."""
+    return points[..., LEFT_OUTER_EYE, :] - points[..., RIGHT_OUTER_EYE, :]
+
+
+def outer_eye_distance(points: Tensor) -> Tensor:
+    """Return the distance of the outer eye corners of FaceMesh points (..., L, C), over all C coordinates: (...), in their unit.
+
+    With the depth (C = 3) it hardly changes when the head turns: the unit of all sizes that are measured in a face.
+    """
+    distance: Tensor = torch.linalg.vector_norm(outer_eye_axis(points), dim=-1)
+    return distance
 
 
 def face_heights(points: Tensor) -> Tensor:
@@ -34,8 +47,8 @@ def face_heights(points: Tensor) -> Tensor:
 def head_angles(points: Tensor) -> Tensor:
     """Yaw, pitch and roll in landmarks (T, 478, 3) of the same person: (T, 3) degrees; pitch has an offset of its own."""
     scaled = points * points.new_tensor([1, 1, DEPTH_SCALE])
-    across = scaled[:, LEFT_EYE] - scaled[:, RIGHT_EYE]  # to the subject's left, which is to the right in the picture
-    up = scaled[:, FOREHEAD] - scaled[:, ABOVE_LIP]
+    across = outer_eye_axis(scaled)  # to the subject's left, which is to the right in the picture
+    up = scaled[:, FOREHEAD_TOP] - scaled[:, ABOVE_LIP]
     yaw = torch.atan2(across[:, 2], across[:, :2].norm(dim=-1))
     pitch = torch.atan2(up[:, 2], up[:, :2].norm(dim=-1))
     roll = torch.atan2(across[:, 1], across[:, 0])
@@ -44,9 +57,9 @@ def head_angles(points: Tensor) -> Tensor:
 
 def mouth_shape(points: Tensor) -> Tensor:
     """Opening and width of the mouth over the distance of the outer eye corners in landmarks (T, 478, 3): (T, 2)."""
-    unit = _distance(points, LEFT_EYE, RIGHT_EYE)
-    sizes = [_distance(points, UPPER_LIP, LOWER_LIP), _distance(points, LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER)]
-    return torch.stack(sizes, -1) / unit[:, None]
+    ends = ((UPPER_LIP_MIDDLE, LOWER_LIP_MIDDLE), (LEFT_MOUTH_CORNER, RIGHT_MOUTH_CORNER))
+    sizes = [torch.linalg.vector_norm(points[:, one] - points[:, other], dim=-1) for one, other in ends]
+    return torch.stack(sizes, -1) / outer_eye_distance(points)[:, None]
 
 
 def skull_difference(first: Tensor, second: Tensor) -> float:
@@ -60,13 +73,8 @@ def skull_difference(first: Tensor, second: Tensor) -> float:
     """
     mine, other = _median_skull(first), _median_skull(second)
     other = _turned(other, mine)
-    unit = (mine[BONY.index(RIGHT_EYE)] - mine[BONY.index(LEFT_EYE)]).norm()
+    unit = (mine[BONY.index(RIGHT_OUTER_EYE)] - mine[BONY.index(LEFT_OUTER_EYE)]).norm()
     return float(100 * (mine - other).norm(dim=-1).mean() / unit)
-
-
-def _distance(points: Tensor, one: int, other: int) -> Tensor:
-    distance: Tensor = torch.linalg.vector_norm(points[:, one] - points[:, other], dim=-1)
-    return distance
 
 
 def _median_skull(points: Tensor) -> Tensor:

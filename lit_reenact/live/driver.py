@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.facemesh import FACE_POINTS
 from lit_reenact.core.geometry import matrix_to_axis_angle
 from lit_reenact.core.schema import Camera, CropBox, Landmarks, Track
 from lit_reenact.face import FaceModel, load_face_model
-from lit_reenact.face.topology import FACE_POINTS
 from lit_reenact.tracking.gaze import fit_gaze
 from lit_reenact.tracking.problem import Problem, landmark_problem
 from lit_reenact.tracking.settings import TrackerSettings

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lit_reenact.core.facemesh import FACE_POINTS
 from lit_reenact.core.geometry import axis_angle_to_matrix, matrix_to_axis_angle
-from lit_reenact.face.topology import FACE_POINTS
 from lit_reenact.live.driver import Driver
 from lit_reenact.live.smoothing import OneEuroFilter, Steadiness
 from lit_reenact.tracking.bounded_solver import single_frame_backend

@@ -7,11 +7,21 @@ from kornia.geometry.transform import warp_affine
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
+from lit_reenact.core.facemesh import (
+    LEFT_INNER_EYE,
+    LEFT_MOUTH_CORNER,
+    LEFT_OUTER_EYE,
+    NOSE_TIP,
+    RIGHT_INNER_EYE,
+    RIGHT_MOUTH_CORNER,
+    RIGHT_OUTER_EYE,
+)
+
 SIZE = 112
 """Side of the pictures that face recognition is trained on, pixels."""
 
-EYE_LEFT_CORNERS, EYE_RIGHT_CORNERS, NOSE_TIP, MOUTH_RIGHT, MOUTH_LEFT = (263, 362), (33, 133), 1, 61, 291
-"""FaceMesh landmarks of the five points that faces are aligned by."""
+EYE_LEFT_CORNERS, EYE_RIGHT_CORNERS = (LEFT_OUTER_EYE, LEFT_INNER_EYE), (RIGHT_OUTER_EYE, RIGHT_INNER_EYE)
+"""Points whose middle is an eye."""
 
 PLACES = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041))
 """Where the five points come to lie: right eye, left eye, nose, right and left corner of the mouth; pixel centres at integers."""
@@ -21,7 +31,7 @@ def five_points(landmarks: Tensor) -> Tensor:
     """Of FaceMesh landmarks (T, 478, 3) the five points in the order of ``PLACES``, (T, 5, 2)."""
     flat = landmarks[..., :2]
     eyes = [flat[:, list(corners)].mean(1) for corners in (EYE_RIGHT_CORNERS, EYE_LEFT_CORNERS)]
-    return torch.stack([*eyes, flat[:, NOSE_TIP], flat[:, MOUTH_RIGHT], flat[:, MOUTH_LEFT]], 1)
+    return torch.stack([*eyes, flat[:, NOSE_TIP], flat[:, RIGHT_MOUTH_CORNER], flat[:, LEFT_MOUTH_CORNER]], 1)
 
 
 def similarity_transform(points: Tensor, places: Tensor) -> Tensor:

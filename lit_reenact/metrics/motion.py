@@ -8,13 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lit_reenact.core.facemesh import FACE_POINTS, LOWER_LIP_MIDDLE, UPPER_LIP_MIDDLE
 from lit_reenact.core.geometry import axis_angle_to_matrix, gaze_direction
-
-INNER_LIP_TOP, INNER_LIP_BOTTOM = 13, 14
-"""FaceMesh landmarks at the middle of the inner edge of the upper and the lower lip."""
-
-EYE_CORNER_RIGHT, EYE_CORNER_LEFT = 33, 263
-"""FaceMesh landmarks of the outer eye corners."""
+from lit_reenact.landmarks.measures import outer_eye_distance
 
 
 def pearson_r(driving: Tensor, output: Tensor) -> Tensor:
@@ -40,14 +36,8 @@ def mouth_opening(landmarks: Tensor) -> Tensor:
     The gap is the one that is seen: pressed lips lie at unlike depths, and MediaPipe's depth is a guess. The distance of the
     eyes is measured in three dimensions, so that turning the head changes it little.
     """
-    gap: Tensor = (landmarks[:, INNER_LIP_TOP, :2] - landmarks[:, INNER_LIP_BOTTOM, :2]).norm(dim=-1)
+    gap: Tensor = (landmarks[:, UPPER_LIP_MIDDLE, :2] - landmarks[:, LOWER_LIP_MIDDLE, :2]).norm(dim=-1)
     return gap / outer_eye_distance(landmarks)
-
-
-def outer_eye_distance(landmarks: Tensor) -> Tensor:
-    """Distance of the outer eye corners of landmarks (T, 478, 3) in three dimensions, (T,) in their unit."""
-    distance: Tensor = (landmarks[:, EYE_CORNER_RIGHT] - landmarks[:, EYE_CORNER_LEFT]).norm(dim=-1)
-    return distance
 
 
 def pose_distance(driving: Tensor, output: Tensor) -> Tensor:
@@ -74,7 +64,7 @@ def landmark_distance(driving: Tensor, output: Tensor) -> Tensor:
 
     The irises are left out, for gaze is measured by itself.
     """
-    distance: Tensor = (driving[:, :468, :2] - output[:, :468, :2]).norm(dim=-1).mean(-1)
+    distance: Tensor = (driving[:, :FACE_POINTS, :2] - output[:, :FACE_POINTS, :2]).norm(dim=-1).mean(-1)
     return 100 * distance / outer_eye_distance(driving)
 
 

@@ -10,20 +10,25 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from lit_reenact.core.facemesh import (
+    CHIN,
+    LOWER_LIP_EDGE,
+    NOSE_BRIDGE,
+    RIGHT_BROW_TOP,
+    RIGHT_JAW,
+    UNDER_NOSE,
+    UPPER_LIP_EDGE,
+    Points,
+    mirror_points,
+)
 from lit_reenact.core.geometry import gaze_direction, head_to_camera, project
 from lit_reenact.core.schema import Actor, Camera, FaceParameters
 from lit_reenact.face.model import FaceModel
-from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, MOUTH, RIMS, mirrored
+from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, MOUTH, RIMS
 from lit_reenact.rendering.conditioning import eyeballs_of
 
-Points = tuple[int, ...]
-
-RIGHT_JAW = (234, 93, 132, 58, 172, 136, 150, 149, 176, 148)
-RIGHT_BROW = (70, 63, 105, 66, 107)
 RIGHT_NOSTRIL = (98, 97)
-UPPER_LIP = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
-LOWER_LIP = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
-"""FaceMesh points, from the subject's right to the left."""
+"""FaceMesh points from the right edge of the nose towards the middle."""
 
 
 def _loop(upper: Points, lower: Points) -> Points:
@@ -34,14 +39,14 @@ EYES = (_loop(*RIMS[EYE_LEFT]), _loop(*RIMS[EYE_RIGHT]))
 """The rims of the left and the right eye."""
 
 PARTS = (
-    ((255, 255, 255), (*RIGHT_JAW, 152, *mirrored(RIGHT_JAW)[::-1])),
-    ((255, 128, 0), mirrored(RIGHT_BROW)),
-    ((255, 255, 0), RIGHT_BROW),
-    ((0, 255, 0), (168, 6, 197, 195, 5, 4)),
-    ((0, 160, 80), (*RIGHT_NOSTRIL, 2, *mirrored(RIGHT_NOSTRIL)[::-1])),
+    ((255, 255, 255), (*RIGHT_JAW, CHIN, *mirror_points(RIGHT_JAW)[::-1])),
+    ((255, 128, 0), mirror_points(RIGHT_BROW_TOP)),
+    ((255, 255, 0), RIGHT_BROW_TOP),
+    ((0, 255, 0), (*NOSE_BRIDGE, 5, 4)),
+    ((0, 160, 80), (*RIGHT_NOSTRIL, UNDER_NOSE, *mirror_points(RIGHT_NOSTRIL)[::-1])),
     ((0, 128, 255), EYES[0]),
     ((0, 255, 255), EYES[1]),
-    ((255, 0, 0), _loop(UPPER_LIP, LOWER_LIP)),
+    ((255, 0, 0), _loop(UPPER_LIP_EDGE, LOWER_LIP_EDGE)),
     ((255, 0, 255), _loop(*RIMS[MOUTH])),
 )
 """Colour and points of each line: jaw, left and right brow, bridge and base of the nose, left and right eye, lips outside and

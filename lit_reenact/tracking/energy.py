@@ -16,9 +16,7 @@ from torch import Tensor
 
 from lit_reenact.core.geometry import flip
 from lit_reenact.core.schema import Camera
-
-OUTER_EYE_CORNERS = (263, 33)
-"""FaceMesh landmarks of the left and the right outer eye corner."""
+from lit_reenact.landmarks.measures import outer_eye_axis
 
 
 def length(vectors: Tensor) -> Tensor:
@@ -26,15 +24,17 @@ def length(vectors: Tensor) -> Tensor:
     return vectors.square().sum(-1).sqrt()
 
 
-def outer_eye_distance(points: Tensor) -> Tensor:
-    """Distance of the outer eye corners of FaceMesh points (..., L, C), over all C coordinates: (...)."""
-    left, right = OUTER_EYE_CORNERS
-    return length(points[..., left, :] - points[..., right, :])
+def outer_eye_length(points: Tensor) -> Tensor:
+    """Return the distance of the outer eye corners of FaceMesh points (..., L, C), over all C coordinates: (...).
+
+    It rounds like ``length``, with which every other distance of the tracker is measured.
+    """
+    return length(outer_eye_axis(points))
 
 
 def residual_unit(neutral: Tensor, translation: Tensor, camera: Camera) -> Tensor:
     """Pixels per 1 % of the outer-eye distance of a head (L, 3) at places (T, 3): (T,). Turning the head leaves it alone."""
-    return camera.focal / translation[:, 2] * outer_eye_distance(neutral) / 100
+    return camera.focal / translation[:, 2] * outer_eye_length(neutral) / 100
 
 
 def deform(neutral: Tensor, basis: Tensor, expression: Tensor) -> Tensor:

@@ -7,15 +7,15 @@ import math
 import torch
 from torch import Tensor
 
+from lit_reenact.core.facemesh import LEFT_IRIS, RIGHT_IRIS, RIGHT_LOWER_LID, RIGHT_UPPER_LID, mirror_points
 from lit_reenact.core.geometry import flip
 from lit_reenact.core.schema import Camera
 from lit_reenact.face import FaceModel
-from lit_reenact.face.topology import RIGHT_LOWER_LID, RIGHT_UPPER_LID, mirrored
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.shape import Shape
 from lit_reenact.tracking.smoothing import Timing
 
-IRISES = (slice(473, 478), slice(468, 473))
+IRISES = (LEFT_IRIS, RIGHT_IRIS)
 """FaceMesh landmarks of the left and the right iris: the centre, then four points on the rim."""
 
 CENTRE_PRIOR = 1.0
@@ -64,7 +64,7 @@ def iris_plane_radius(model: FaceModel) -> float:
 def place_eyeballs(neutral: Tensor, model: FaceModel) -> Tensor:
     """The model's eyeballs moved as the rims of the eyes are, from the mean face to ``neutral`` (V, 3): (2, 3) mm."""
     right = sorted({*RIGHT_UPPER_LID, *RIGHT_LOWER_LID})
-    rims = torch.tensor([mirrored(tuple(right)), right])
+    rims = torch.tensor([mirror_points(tuple(right)), right])
     return model.eyeballs + model.at_landmarks(neutral - model.vertices)[rims].mean(1)
 
 

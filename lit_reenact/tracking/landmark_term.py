@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lit_reenact.core.facemesh import JAW_TIP, NOSE_BRIDGE
 from lit_reenact.core.geometry import flip
 from lit_reenact.tracking import energy
-from lit_reenact.tracking.problem import JAW_TIP, NOSE_BRIDGE, Problem
+from lit_reenact.tracking.problem import Problem
 from lit_reenact.tracking.state import State
 
 POSE = 6

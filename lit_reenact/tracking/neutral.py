@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from lit_reenact.core.facemesh import CHIN, LOWER_LIP_RIM, NASION, UPPER_LIP_RIM
 from lit_reenact.face import FaceModel
-from lit_reenact.face.topology import LOWER_LIP_RIM, UPPER_LIP_RIM
 from lit_reenact.landmarks.measures import DEPTH_SCALE
 from lit_reenact.tracking import energy
 from lit_reenact.tracking.landmark_term import head_jacobian, residuals
@@ -21,9 +21,6 @@ JAW_REST = 0.05
 
 LIP_REACH = 8.0
 """Millimetres over which the skin follows lips that are brought together."""
-
-CHIN, NASION = 152, 168
-"""FaceMesh landmarks of the chin's tip and the bridge of the nose between the eyes."""
 
 
 def refine_template(problem: Problem, state: State, observed: Tensor, prior: float) -> Tensor:
@@ -89,4 +86,4 @@ def raise_jaw(neutral: Tensor, points: Tensor, model: FaceModel) -> Tensor:
 
 def face_length(points: Tensor) -> Tensor:
     """From the chin to the bridge of the nose, over the outer eye corners' distance: FaceMesh points (..., 468, 3) to (...)."""
-    return energy.length(points[..., CHIN, :] - points[..., NASION, :]) / energy.outer_eye_distance(points)
+    return energy.length(points[..., CHIN, :] - points[..., NASION, :]) / energy.outer_eye_length(points)

@@ -7,17 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lit_reenact.core.facemesh import BONY, FACE_POINTS, JAW_TIP, NOSE_BRIDGE, RIGHT_BROW_BOTTOM, RIGHT_BROW_TOP, mirror_points
 from lit_reenact.core.schema import Camera
 from lit_reenact.face import FaceModel
-from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, FACE_POINTS, MOUTH, OPENINGS, RIMS, around, mirrored
-from lit_reenact.landmarks.measures import BONY
+from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, MOUTH, OPENINGS, RIMS, around
 from lit_reenact.tracking import energy
 from lit_reenact.tracking.settings import TrackerSettings
 
-JAW_TIP, NOSE_BRIDGE = [152, 148, 377, 176, 400, 175], [168, 6, 197, 195]
-"""FaceMesh landmarks on the tip of the jaw and on the bridge of the nose."""
-
-BROWS = (46, 53, 52, 65, 55, 70, 63, 105, 66, 107)
+BROWS = (*RIGHT_BROW_BOTTOM, *RIGHT_BROW_TOP)
 """FaceMesh landmarks of the right brow; those of the left are their mirror images."""
 
 TIES = (("mouthClose", "jawOpen"),)
@@ -70,7 +67,7 @@ def landmark_problem(template: Tensor, model: FaceModel, camera: Camera, setting
     index = {name: k for k, name in enumerate(names)}
     basis = model.at_landmarks(model.expression_basis)
     jaw = torch.tensor([name.startswith("jaw") for name in names])
-    lift = lift_by_skin(basis, jaw) / energy.outer_eye_distance(template) * 100  # (K,) in % of the outer-eye distance
+    lift = lift_by_skin(basis, jaw) / energy.outer_eye_length(template) * 100  # (K,) in % of the outer-eye distance
     return Problem(
         neutral=template,
         basis=basis,
@@ -118,5 +115,5 @@ def landmark_weights(rim_weight: float, bone_weight: float = 1.0) -> Tensor:
     """
     weight = torch.ones(FACE_POINTS)
     weight[list(BONY)] = bone_weight
-    weight[[*around(*OPENINGS), *BROWS, *mirrored(BROWS)]] = rim_weight
+    weight[[*around(*OPENINGS), *BROWS, *mirror_points(BROWS)]] = rim_weight
     return weight / weight.mean()

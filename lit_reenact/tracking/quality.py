@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from lit_reenact.core.facemesh import FACE_POINTS
 from lit_reenact.core.geometry import head_to_camera, project
 from lit_reenact.core.schema import FACE, Track
 from lit_reenact.face import FaceModel
-from lit_reenact.face.topology import FACE_POINTS
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.tracking.energy import length
 from lit_reenact.video.io import FrameReader

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from lit_reenact.core.facemesh import FACE_POINTS
 from lit_reenact.core.parallel import side_by_side
 from lit_reenact.core.schema import Camera
 from lit_reenact.face import FaceModel
-from lit_reenact.face.topology import FACE_POINTS
 from lit_reenact.tracking.appearance import Chunk, TrackedSkin, learn_complexion, read_in_chunks, sparse_skin, training_spread
 from lit_reenact.tracking.landmark_term import POSE
 from lit_reenact.tracking.neutral import ROBUST_SCALE

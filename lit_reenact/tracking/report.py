@@ -16,10 +16,10 @@ from matplotlib.figure import Figure
 from PIL import Image
 from torch import Tensor
 
+from lit_reenact.core.facemesh import FACE_POINTS
 from lit_reenact.core.geometry import axis_angle_to_matrix, head_to_camera, matrix_to_euler, project
 from lit_reenact.core.schema import FaceParameters, Track
 from lit_reenact.face import FaceModel, load_face_model
-from lit_reenact.face.topology import FACE_POINTS
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.tracking.quality import jitter, jitter_ratio, photometric_gain, projected_landmarks, skin_error
 from lit_reenact.tracking.smoothing import runs

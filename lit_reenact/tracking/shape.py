@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from lit_reenact.core.facemesh import FACE_POINTS
 from lit_reenact.core.geometry import axis_angle_to_matrix, matrix_to_axis_angle
 from lit_reenact.core.schema import Camera
 from lit_reenact.face import FaceModel
-from lit_reenact.face.topology import FACE_POINTS
 from lit_reenact.landmarks.measures import DEPTH_SCALE
 from lit_reenact.tracking.correctives import fit_correctives, learn_correctives
 from lit_reenact.tracking.landmark_term import landmark_error

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d
 
+from lit_reenact.core.facemesh import NOSTRILS, RIGHT_BROW_BOTTOM, RIGHT_BROW_TOP, mirror_points
 from lit_reenact.face import FaceModel
-from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, MOUTH, around, mirrored
+from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, MOUTH, around
 from lit_reenact.tracking.photometric import SkinPoints
 
 SKIN_LIMIT = 4.5
@@ -24,11 +25,8 @@ LEAST_DEVIATION = 0.05
 CORE = 3.0
 """Distance within which samples say how far skin usually strays."""
 
-RIGHT_BROW = ((63, 53), (105, 52), (66, 65), (107, 55))
+RIGHT_BROW = tuple(zip(RIGHT_BROW_TOP[1:], RIGHT_BROW_BOTTOM[1:], strict=True))
 """FaceMesh landmarks above and below the right brow, without its outer end, where hair may hang; left: their mirror images."""
-
-NOSTRILS = (2, 98, 327)
-"""FaceMesh landmarks under the nose."""
 
 BROW_REACH, LID_REACH, LIP_REACH, NOSTRIL_REACH = 8.0, 8.0, 25.0, 14.0
 """Millimetres about brows, lids, lips and nostrils that belong to the face whatever their colour, as does a beard there."""
@@ -86,7 +84,7 @@ def features(model: FaceModel, points: SkinPoints) -> Tensor:
     """The points about brows, lids, lips and nostrils, which are no bare skin but belong to the face: bool (N,)."""
     landmarks = model.landmarks(model.vertices)
     right = torch.tensor(RIGHT_BROW)
-    brows = [landmarks[pairs].mean(1) for pairs in (right, torch.tensor([mirrored(pair) for pair in RIGHT_BROW]))]
+    brows = [landmarks[pairs].mean(1) for pairs in (right, torch.tensor([mirror_points(pair) for pair in RIGHT_BROW]))]
     parts = (
         (torch.cat(brows), BROW_REACH),
         (landmarks[around(EYE_LEFT, EYE_RIGHT)], LID_REACH),

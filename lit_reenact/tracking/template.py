@@ -6,12 +6,13 @@ import torch
 from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.facemesh import UPPER_LIP_RIM, mirror_indices
 from lit_reenact.core.geometry import rigid_alignment
 from lit_reenact.face import FaceModel
 from lit_reenact.face.spreading import spread
-from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, MOUTH, RIMS, UPPER_LIP_RIM, mirror_vertices
+from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, MOUTH, RIMS
 from lit_reenact.landmarks.measures import DEPTH_SCALE
-from lit_reenact.tracking.energy import length, outer_eye_distance
+from lit_reenact.tracking.energy import length, outer_eye_length
 
 TEMPLATE_FRAMES = 200
 """Frames that are averaged at most; more change nothing."""
@@ -34,7 +35,7 @@ def eye_openings(points: Tensor) -> Tensor:
 
 def lip_opening(points: Tensor) -> Tensor:
     """Mean gap of the inner lips over the distance of the outer eye corners in landmarks (T, L, C): (T,)."""
-    return gap(points, *RIMS[MOUTH]) / outer_eye_distance(points)
+    return gap(points, *RIMS[MOUTH]) / outer_eye_length(points)
 
 
 def neutral_frames(points: Tensor) -> Tensor:
@@ -42,7 +43,7 @@ def neutral_frames(points: Tensor) -> Tensor:
 
     Ranked by the person's own usual values: the mouth as closed as it gets, its width and the eyes as they mostly are.
     """
-    width = length(points[:, UPPER_LIP_RIM[0]] - points[:, UPPER_LIP_RIM[-1]]) / outer_eye_distance(points)
+    width = length(points[:, UPPER_LIP_RIM[0]] - points[:, UPPER_LIP_RIM[-1]]) / outer_eye_length(points)
     eyes, mouth = eye_openings(points).mean(-1), lip_opening(points)
     usual_eyes = eyes.quantile(0.6)
     oddness = [(mouth - mouth.quantile(0.05)).clamp_min(0), (width - width.median()).abs(), (eyes - usual_eyes).abs() / 2]
@@ -85,7 +86,7 @@ def subject_template(points: Tensor, model: FaceModel) -> Tensor:
         rotation, scale, offset = rigid_alignment(heads, template, weight)
         aligned = ((heads - offset[:, None]) @ rotation) / scale[:, None, None]
         template = aligned.median(0).values
-    mirror = mirror_vertices()
+    mirror = mirror_indices()
     for _ in range(2):
         rotation, scale, offset = rigid_alignment(template[None], mean, weight)
         template = ((template - offset) @ rotation[0]) / scale

@@ -9,17 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lit_reenact.core.facemesh import CHIN, FOREHEAD, RIGHT_BROW_TOP, mirror_points
 from lit_reenact.core.geometry import head_to_camera, project
 from lit_reenact.core.schema import CONDITIONING_CHANNELS, FACE, Actor, Camera, FaceParameters
 from lit_reenact.face import FaceModel
-from lit_reenact.face.topology import mirrored
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.synthesis.hair.person import shrunk
 from lit_reenact.tracking.photometric import fill_holes
 from lit_reenact.tracking.skin_colour import learn_skin_colour, may_be_skin
 
 _RIGHT_FEATURES = (32, 211, 212, 216, 207, 50, 117, 111, 35, 46)  # from the chin past mouth and eye
-_RIGHT_BROW = ((70, 71), (63, 68), (105, 104), (66, 69), (107, 108))  # its upper edge, and the forehead above
+_RIGHT_BROW = tuple(zip(RIGHT_BROW_TOP, (71, 68, 104, 69, 108), strict=True))  # its upper edge, and the forehead above
 _RIGHT_CHEEK = (
     32,
     211,
@@ -39,8 +39,8 @@ _RIGHT_CHEEK = (
     196,
 )  # past mouth, below eye, to the nose
 
-_AROUND = tuple((point, point) for point in (*_RIGHT_FEATURES[::-1], 175, *mirrored(_RIGHT_FEATURES)))
-_LEFT_BROW = tuple(mirrored(pair) for pair in _RIGHT_BROW)
+_AROUND = tuple((point, point) for point in (*_RIGHT_FEATURES[::-1], 175, *mirror_points(_RIGHT_FEATURES)))
+_LEFT_BROW = tuple(mirror_points(pair) for pair in _RIGHT_BROW)
 FEATURES = (*_AROUND, *_LEFT_BROW, *_RIGHT_BROW[::-1])
 """FaceMesh points around brows, eyes, nose and mouth, in pairs between which the border runs."""
 
@@ -60,11 +60,11 @@ SKULLS = (1.0, 0.95, 0.9, 0.85, 0.8)
 OUTSIDE = 0.05
 """Share of a skull above the forehead that may stick out of the hair: the rest is cut off there."""
 
-BARE = (175, *_RIGHT_CHEEK, 197, *mirrored(_RIGHT_CHEEK[::-1]))
+BARE = (175, *_RIGHT_CHEEK, 197, *mirror_points(_RIGHT_CHEEK[::-1]))
 """FaceMesh points around the cheeks and the chin, where no hair of the head hangs before the skin."""
 
-CHIN, FOREHEAD, MIDDLE = 152, 151, (150, 379)
-"""FaceMesh points at which the axes of a head in the picture are measured; the last two are as far apart as a neck is wide."""
+MIDDLE = (150, 379)
+"""FaceMesh points on the edge of the jaw that are as far apart as a neck is wide."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from lit_reenact.core.facemesh import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM
 from lit_reenact.demo_clips.actors import Person, other_person, photographed_person
 from lit_reenact.demo_clips.animation import Stage
 from lit_reenact.demo_clips.interior import Eye
@@ -11,7 +12,6 @@ from lit_reenact.demo_clips.motion import CHANNELS, Motion
 from lit_reenact.demo_clips.portrait import DETAIL
 from lit_reenact.demo_clips.puppet import Puppet, build_puppet, project
 from lit_reenact.demo_clips.shapes import SHAPES
-from lit_reenact.face.topology import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM
 from lit_reenact.landmarks.detection import detect
 
 NOSE, CHIN = 1, 152

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from lit_reenact.core.facemesh import FACE_POINTS
 from lit_reenact.face import builtin_model
-from lit_reenact.face.topology import FACE_POINTS, SKIN
+from lit_reenact.face.topology import SKIN
 
 Array = NDArray[np.float64]
 Triangles = NDArray[np.int64]

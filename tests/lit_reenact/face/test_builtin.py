@@ -10,17 +10,9 @@ import torch
 from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.facemesh import LOWER_LIP_RIM, MIDLINE, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, mirror_points
 from lit_reenact.face import FaceModel, builtin_model, load_face_model, vertex_normals
-from lit_reenact.face.topology import (
-    HEAD,
-    LOWER_LIP_RIM,
-    MIDLINE,
-    RIGHT_LOWER_LID,
-    RIGHT_UPPER_LID,
-    SKIN,
-    UPPER_LIP_RIM,
-    mirrored,
-)
+from lit_reenact.face.topology import HEAD, SKIN
 from lit_reenact.face.unwrapping import border
 
 
@@ -81,7 +73,7 @@ def test_real_life_size_in_head_axes(model: FaceModel) -> None:
     assert model.eyeballs.mean(0).abs().max() < 1e-6
     assert 58 < model.eyeballs[0, 0] - model.eyeballs[1, 0] < 68
     lids = (*RIGHT_UPPER_LID, *RIGHT_LOWER_LID)
-    for centre, rim in zip(model.eyeballs, (mirrored(lids), lids), strict=True):
+    for centre, rim in zip(model.eyeballs, (mirror_points(lids), lids), strict=True):
         assert (mean[list(rim)] - centre).norm(dim=1).min() > model.eye_radius  # in front of the eyeball
     assert 0 < gap(mean, UPPER_LIP_RIM, LOWER_LIP_RIM) < 0.5
 
@@ -121,7 +113,7 @@ def test_blink_closes_the_eye_in_front_of_the_eyeball(model: FaceModel) -> None:
     assert gap(closed, RIGHT_UPPER_LID, RIGHT_LOWER_LID) < 0.3
     lids = [*RIGHT_UPPER_LID, *RIGHT_LOWER_LID]
     assert (closed[lids] - model.eyeballs[1]).norm(dim=1).min() > model.eye_radius
-    left_lids = list(mirrored(tuple(lids)))
+    left_lids = list(mirror_points(tuple(lids)))
     assert field(model, "eyeBlinkRight")[left_lids].abs().max() < 0.2  # the other eye stays open
 
 

@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.facemesh import LOWER_LIP_RIM, UPPER_LIP_RIM
 from lit_reenact.core.geometry import euler_to_matrix
 from lit_reenact.face import builtin_model
 from lit_reenact.face.embedding import Embedding, embed_landmarks, on_their_own_lip, with_meeting_lips
-from lit_reenact.face.topology import LOWER_LIP_RIM, SKIN, UPPER_LIP_RIM
+from lit_reenact.face.topology import SKIN
 from tests.lit_reenact.face.small_models import head
 
 

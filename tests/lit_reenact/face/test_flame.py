@@ -16,9 +16,10 @@ import scipy.sparse
 import torch
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.facemesh import RIGHT_LOWER_LID, RIGHT_UPPER_LID
 from lit_reenact.face import builtin_model, load_face_model
 from lit_reenact.face.flame import JAW, JAW_OPEN, load_flame
-from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, MOUTH, RIGHT_LOWER_LID, RIGHT_UPPER_LID, SKIN
+from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, MOUTH, SKIN
 from tests.lit_reenact.face.small_models import ORIGIN, Array, builtin_field, head, smooth_fields
 
 EXPRESSIONS = 4

@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from lit_reenact.core.facemesh import LOWER_LIP_RIM, UPPER_LIP_RIM
 from lit_reenact.core.geometry import euler_to_matrix
 from lit_reenact.face import FaceModel, builtin_model, vertex_normals
 from lit_reenact.face.head import RINGS, STILL, continuation
-from lit_reenact.face.topology import HEAD, LOWER_LIP_RIM, SKIN, UPPER_LIP_RIM, build_topology
+from lit_reenact.face.topology import HEAD, SKIN, build_topology
 from lit_reenact.face.unwrapping import border
 from lit_reenact.rendering.rasterizer import Fragments, rasterize
 from lit_reenact.tracking.settings import TrackerSettings

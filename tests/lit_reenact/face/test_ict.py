@@ -9,19 +9,9 @@ import pytest
 import torch
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.facemesh import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, mirror_points
 from lit_reenact.face import FaceModel, builtin_model, ict, load_face_model, vertex_normals
-from lit_reenact.face.topology import (
-    EYE_LEFT,
-    EYE_RIGHT,
-    HEAD,
-    LOWER_LIP_RIM,
-    MOUTH,
-    RIGHT_LOWER_LID,
-    RIGHT_UPPER_LID,
-    SKIN,
-    UPPER_LIP_RIM,
-    mirrored,
-)
+from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, HEAD, MOUTH, SKIN
 from tests.lit_reenact.face.small_models import Array, builtin_field, head, smooth_fields
 
 HALVED = {"browInnerUp", "cheekPuff"}
@@ -144,7 +134,7 @@ def test_real_mesh_is_whole(real: FaceModel) -> None:
     assert set(torch.unique(real.region).tolist()) == {SKIN, EYE_LEFT, EYE_RIGHT, MOUTH, HEAD}
     assert real.vertices[real.faces[real.region == EYE_LEFT], 0].min() > 0
     lids = (*RIGHT_UPPER_LID, *RIGHT_LOWER_LID)
-    for centre, points in zip(real.eyeballs, (mirrored(lids), lids), strict=True):
+    for centre, points in zip(real.eyeballs, (mirror_points(lids), lids), strict=True):
         assert (real.landmarks(real.vertices)[list(points)] - centre).norm(dim=1).min() > real.eye_radius
 
 

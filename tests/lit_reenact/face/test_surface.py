@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
+from lit_reenact.core.facemesh import LOWER_LIP_RIM, UPPER_LIP_RIM
 from lit_reenact.face import builtin_model
 from lit_reenact.face.spreading import spread
 from lit_reenact.face.surface import closest_weights, nearest_on_mesh
-from lit_reenact.face.topology import LOWER_LIP_RIM, UPPER_LIP_RIM
 
 TRIANGLE = torch.tensor([[0.0, 0, 0], [4, 0, 0], [0, 4, 0]])
 

@@ -8,20 +8,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from lit_reenact.face.topology import (
-    EYE_LEFT,
-    EYE_RIGHT,
+from lit_reenact.core.facemesh import (
     LOWER_LIP_RIM,
     MIDLINE,
-    MOUTH,
     RIGHT_LOWER_LID,
     RIGHT_UPPER_LID,
-    SKIN,
     UPPER_LIP_RIM,
-    build_topology,
-    mirror_vertices,
-    mirrored,
+    mirror_indices,
+    mirror_points,
 )
+from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, MOUTH, SKIN, build_topology
 
 
 @pytest.fixture(scope="module")
@@ -69,18 +65,18 @@ def test_holes_of_the_skin(topology: tuple[Tensor, Tensor]) -> None:
     loops = sorted(border_loops(faces[region == SKIN]), key=len)
     assert [len(loop) for loop in loops] == [16, 16, 20, 36]
     right_eye, mouth = {*RIGHT_UPPER_LID, *RIGHT_LOWER_LID}, {*UPPER_LIP_RIM, *LOWER_LIP_RIM}
-    for hole in (right_eye, set(mirrored(tuple(right_eye))), mouth):
+    for hole in (right_eye, set(mirror_points(tuple(right_eye))), mouth):
         assert hole in loops
     assert set(faces[region == EYE_RIGHT].flatten().tolist()) == right_eye
     assert set(faces[region == MOUTH].flatten().tolist()) == mouth
 
 
 def test_mirror(topology: tuple[Tensor, Tensor]) -> None:
-    mirror = mirror_vertices()
+    mirror = mirror_indices()
     assert torch.equal(mirror[mirror], torch.arange(468))
     assert (mirror == torch.arange(468)).nonzero().flatten().tolist() == list(MIDLINE)
     # Pairs known from the FaceMesh chart: eye corners, mouth corners, brows, nostrils, cheeks.
-    assert mirrored((33, 133, 61, 70, 98, 205, 159, 145)) == (263, 362, 291, 300, 327, 425, 386, 374)
+    assert mirror_points((33, 133, 61, 70, 98, 205, 159, 145)) == (263, 362, 291, 300, 327, 425, 386, 374)
     edges = {frozenset(edge) for edge in directed_edges(topology[0][topology[1] == SKIN])}
     turned = {frozenset(int(mirror[v]) for v in edge) for edge in edges}
     assert len(edges - turned) <= 6  # MediaPipe split six quadrangles differently on the two sides

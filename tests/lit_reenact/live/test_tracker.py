@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.facemesh import FACE_POINTS
 from lit_reenact.core.geometry import axis_angle_to_matrix, matrix_to_axis_angle
 from lit_reenact.core.schema import Camera, CropBox
-from lit_reenact.face.topology import FACE_POINTS
 from lit_reenact.landmarks.detection import find_faces
 from lit_reenact.live.driver import VIEW, Driver, calibrate
 from lit_reenact.live.tracker import LOST, LiveMotion, OnlineTracker

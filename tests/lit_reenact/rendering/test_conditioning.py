@@ -11,19 +11,11 @@ import torch
 from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.facemesh import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, mirror_points
 from lit_reenact.core.geometry import axis_angle_to_matrix, euler_to_matrix, head_to_camera, matrix_to_axis_angle, project
 from lit_reenact.core.schema import EMPTY, EYES, FACE, MOUTH, Actor, Camera, FaceParameters
 from lit_reenact.face import FaceModel, builtin_model
-from lit_reenact.face.topology import (
-    EYE_LEFT,
-    HEAD,
-    LOWER_LIP_RIM,
-    RIGHT_LOWER_LID,
-    RIGHT_UPPER_LID,
-    SKIN,
-    UPPER_LIP_RIM,
-    mirrored,
-)
+from lit_reenact.face.topology import EYE_LEFT, HEAD, SKIN
 from lit_reenact.face.topology import MOUTH as MOUTH_FILL
 from lit_reenact.rendering.conditioning import ConditioningRenderer, conditioning_to_rgb
 from lit_reenact.rendering.eyeballs import IRIS
@@ -259,7 +251,7 @@ def test_eye_colours_and_region(model: FaceModel, renderer: ConditioningRenderer
 @pytest.mark.parametrize("by", [-2.0, 0.0, 2.0])
 def test_a_blink_leaves_nothing_of_the_eyes(model: FaceModel, actor: Actor, by: float) -> None:
     """Whatever the person's eyes are like: narrower or wider by 2 mm than those that the blink was made for."""
-    for upper, lower in ((RIGHT_UPPER_LID, RIGHT_LOWER_LID), (mirrored(RIGHT_UPPER_LID), mirrored(RIGHT_LOWER_LID))):
+    for upper, lower in ((RIGHT_UPPER_LID, RIGHT_LOWER_LID), (mirror_points(RIGHT_UPPER_LID), mirror_points(RIGHT_LOWER_LID))):
         actor = parted(model, actor, upper, lower, by)
     renderer = ConditioningRenderer(model, actor, CAMERA)
     opened, closed = (renderer(p)[0] for p in (at_rest(model), expressing(model, eyeBlinkLeft=1.0, eyeBlinkRight=1.0)))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from lit_reenact.core.facemesh import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, mirror_points
 from lit_reenact.face import FaceModel, builtin_model
-from lit_reenact.face.topology import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, mirrored
 from lit_reenact.rendering.openings import EYE_RAMP, EYE_SHUT, LIPS_RAMP, LIPS_SHUT, Openness, inside_mouth
 from lit_reenact.rendering.scene import Surface
 from tests.factories import make_actor
@@ -47,7 +47,7 @@ def test_eyes_open_by_shares_of_their_own_rest(model: FaceModel) -> None:
         opened = openness(with_gap(model, RIGHT_UPPER_LID, RIGHT_LOWER_LID, share * rest))
         assert float(opened[0, 1]) == pytest.approx(expected, abs=1e-3), share
         assert float(opened[0, 0]) == 1
-        other = openness(with_gap(model, mirrored(RIGHT_UPPER_LID), mirrored(RIGHT_LOWER_LID), share * rest))
+        other = openness(with_gap(model, mirror_points(RIGHT_UPPER_LID), mirror_points(RIGHT_LOWER_LID), share * rest))
         assert float(other[0, 0]) == pytest.approx(expected, abs=1e-3), share
 
 

@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from lit_reenact.core.facemesh import LOWER_LIP_RIM, UPPER_LIP_RIM
 from lit_reenact.core.geometry import euler_to_matrix, head_to_camera, matrix_to_axis_angle, project
 from lit_reenact.core.schema import CONDITIONING, Camera, ConditioningImage, FaceParameters
 from lit_reenact.face import FaceModel, builtin_model
 from lit_reenact.face.model import vertex_normals
-from lit_reenact.face.topology import HEAD, LOWER_LIP_RIM, SKIN, UPPER_LIP_RIM
+from lit_reenact.face.topology import HEAD, SKIN
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.rendering.renderer import FARTHER, NEARER, AblationRenderer, Renderer, make_renderer
 from lit_reenact.rendering.sketch import IRISES, PARTS

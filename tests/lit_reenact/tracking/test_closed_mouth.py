@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from lit_reenact.core.facemesh import FACE_POINTS, LOWER_LIP_RIM, UPPER_LIP_RIM
 from lit_reenact.core.schema import Camera
 from lit_reenact.face import builtin_model
-from lit_reenact.face.topology import FACE_POINTS, LOWER_LIP_RIM, UPPER_LIP_RIM
 from lit_reenact.landmarks.measures import DEPTH_SCALE
 from lit_reenact.tracking import energy
 from lit_reenact.tracking.neutral import close_mouth, face_length, raise_jaw

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from lit_reenact.core.facemesh import mirror_indices
 from lit_reenact.core.geometry import axis_angle_to_matrix, euler_to_matrix, matrix_to_axis_angle, matrix_to_euler
 from lit_reenact.core.schema import LANDMARK_COUNT, Camera
 from lit_reenact.face import builtin_model
-from lit_reenact.face.topology import mirror_vertices
 from lit_reenact.landmarks.detection import detect
 from lit_reenact.metrics import pearson_r, slope
 from lit_reenact.rendering.conditioning import ConditioningRenderer
@@ -60,7 +60,7 @@ def mirrored_expression(expression: Tensor) -> Tensor:
 
 def mirrored_points(points: Tensor) -> Tensor:
     """Landmarks (T, 478, 3) as the mirrored picture would show them."""
-    face = points[:, mirror_vertices()]
+    face = points[:, mirror_indices()]
     irises = points[:, [*range(473, 478), *range(468, 473)]]
     return torch.cat([face, irises], 1) * torch.tensor([-1.0, 1.0, 1.0]) + torch.tensor([256.0, 0.0, 0.0])
 

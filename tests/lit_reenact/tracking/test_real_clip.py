@@ -18,7 +18,7 @@ from lit_reenact.face import FaceModel, builtin_model, load_face_model
 from lit_reenact.landmarks.measures import DEPTH_SCALE
 from lit_reenact.rendering.openings import Openness
 from lit_reenact.tracking.appearance import TrackedSkin, held_frames, photometric_error
-from lit_reenact.tracking.energy import length, outer_eye_distance
+from lit_reenact.tracking.energy import length, outer_eye_length
 from lit_reenact.tracking.refinement import refine
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.shape import Fit, Shape, fit_landmarks, smooth_shape
@@ -171,7 +171,7 @@ def test_the_track_is_calmer_than_its_landmarks(clip_of, name: str, most: float,
 def test_jaw_open_is_the_travel_of_the_chin(clip_of, name: str, jaw: float, face_model: str) -> None:  # type: ignore[no-untyped-def]
     clip = clip_of(name, face_model)
     points = clip.turned_back
-    drop = length(points[:, CHIN] - points[:, NASION]) / outer_eye_distance(points)
+    drop = length(points[:, CHIN] - points[:, NASION]) / outer_eye_length(points)
     assert correlation(clip.expression("jawOpen"), drop) >= jaw
 
 
@@ -195,7 +195,7 @@ def test_each_eye_blinks_on_its_own(clip_of, name: str, least: float) -> None:  
 def test_pucker_and_smile_are_the_width_of_the_mouth(clip_of, name: str) -> None:  # type: ignore[no-untyped-def]
     clip = clip_of(name)
     points = clip.turned_back
-    width = length(points[:, LEFT_CORNER] - points[:, RIGHT_CORNER]) / outer_eye_distance(points)
+    width = length(points[:, LEFT_CORNER] - points[:, RIGHT_CORNER]) / outer_eye_length(points)
     assert correlation(-clip.expression("mouthPucker"), width) >= 0.8
     assert correlation(clip.expression("mouthSmileLeft") + clip.expression("mouthSmileRight"), width) >= 0.8
 

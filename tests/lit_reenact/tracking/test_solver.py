@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from lit_reenact.core.facemesh import FACE_POINTS, JAW_TIP, NOSE_BRIDGE
 from lit_reenact.core.geometry import axis_angle_to_matrix
 from lit_reenact.core.schema import Camera, FaceParameters
 from lit_reenact.face import FaceModel, builtin_model
-from lit_reenact.face.topology import FACE_POINTS
 from lit_reenact.tracking import energy
 from lit_reenact.tracking.landmark_term import jacobian, normal_equations, residuals
-from lit_reenact.tracking.problem import JAW_TIP, NOSE_BRIDGE, Problem, landmark_problem, landmark_weights, lift_by_skin
+from lit_reenact.tracking.problem import Problem, landmark_problem, landmark_weights, lift_by_skin
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.shape import FIT, REST, fit_landmarks, smooth_shape
 from lit_reenact.tracking.smoothing import Timing
