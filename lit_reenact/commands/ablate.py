@@ -1,4 +1,4 @@
-"""``lit-reenact ablate``: what is each part good for? Trains without it, with several seeds, and compares."""
+"""``lit-reenact ablate``: train without single parts, with several seeds, and compare."""
 
 from __future__ import annotations
 
@@ -7,56 +7,98 @@ import shlex
 import sys
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lit_reenact.commands.common import Commands
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import refuse_overwriting
 
+if TYPE_CHECKING:
+    from lit_reenact.experiments.ablation.planning import StudyPlan
+    from lit_reenact.experiments.ablation.study import Study
+
 LAUNCH = "sweeps/launch/ablate_array.sbatch"
 
-DESCRIPTION = """Train the base configuration, and the base with the differences that each FILE names, with several seeds; measure
-all of them and the baselines on the held-out part of the clip; and tell what the differences do, with intervals.
+DESCRIPTION = """Train the base configuration, and the base with the differences in each FILE, with several seeds. Measure all
+of them and the baselines on the held-out part of the clip, and report the differences with confidence intervals.
 
   lit-reenact ablate configs/ablations/*.yaml --track outputs/tracks/NAME --seeds 3
 
-Runs live in DIR/ABLATION/seed-S; one that was stopped goes on, one that is finished is not trained again. A training that fails
-is told in its row, and the others go on. An ablation of the tracker tracks the same clip again first, into DIR/tracks/ABLATION.
+Runs are written to DIR/ABLATION/seed-S. A run that was stopped is resumed; one that is finished is not trained again. A training
+that fails is reported in its row, and the others continue. An ablation of the tracker first tracks the clip again, into
+DIR/tracks/ABLATION.
 
 DIR gets table.csv, table.json, table.md, report.html, and figures/QUESTION.svg. In Weights & Biases each ablation is a group, and
-its question a tag."""
+its question is a tag."""
 
 
 def add(commands: Commands) -> None:
     """Add the command's arguments."""
     parser = commands.add_parser(
         "ablate",
-        help="train without this and that, with several seeds, and tell what each part is good for",
+        help="train without single parts, with several seeds, and compare",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="ablations: YAML files of differences from the base")
-    parser.add_argument("--base", type=Path, default=Path("configs/demo.yaml"), metavar="C", help="default: %(default)s")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="ablation: a YAML file of differences from the base")
+    parser.add_argument(
+        "--base",
+        type=Path,
+        default=Path("configs/demo.yaml"),
+        metavar="C",
+        help="configuration file of the base (default: %(default)s)",
+    )
     parser.add_argument("--track", required=True, metavar="TRACK", help="a folder that `lit-reenact track` wrote")
     parser.add_argument(
-        "--seeds", type=int, default=3, metavar="N", help="trainings of each: seeds 0 to N - 1 (default: %(default)s)"
+        "--seeds",
+        type=int,
+        default=3,
+        metavar="N",
+        help="trainings of each ablation, with seeds 0 to N - 1 (default: %(default)s)",
     )
     parser.add_argument("--steps", type=int, metavar="N", help="batch steps of each training (default: those of the base)")
     parser.add_argument(
-        "-o", "--output", type=Path, default=Path("outputs/ablations"), metavar="DIR", help="default: %(default)s"
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("outputs/ablations"),
+        metavar="DIR",
+        help="folder of the study (default: %(default)s)",
     )
     parser.add_argument("--table-only", action="store_true", help="train nothing: compare the runs that are finished")
-    parser.add_argument("--slurm", action="store_true", help="train nothing: print the command that lets a SLURM cluster do it")
     parser.add_argument(
-        "--member", type=int, metavar="K", help="train the K-th run alone, counted from 0: for a task of a job array"
+        "--slurm", action="store_true", help="train nothing: print the command that submits the study to a SLURM cluster"
+    )
+    parser.add_argument(
+        "--member", type=int, metavar="K", help="train only the K-th run, counted from 0: for a task of a job array"
     )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Carry the command out; returns its exit code."""
-    from lit_reenact.experiments.ablation.definition import Study, read_ablations
-    from lit_reenact.experiments.ablation.study import check, compare, train_all, train_member, written_files
-    from lit_reenact.experiments.ablation.table import told
+    """Run the study, or one member of it; return the exit code.
+
+    Raises:
+        ReenactError: an argument or a file is unusable, or a run is missing from the table.
+    """
+    from lit_reenact.experiments.ablation.planning import plan_study
+    from lit_reenact.experiments.ablation.training import train_member
+
+    study = _study(arguments)
+    plan = plan_study(study)
+    if arguments.slurm:
+        print(f"sbatch --array=0-{len(study.members) - 1} {LAUNCH} {shlex.join(_words_without('--slurm'))}")
+        print("When it is done, the same command without --slurm measures the runs and writes the tables.", file=sys.stderr)
+    elif arguments.member is not None:
+        train_member(study, plan, arguments.member)
+    else:
+        _train_and_compare(study, plan, arguments.table_only)
+    return 0
+
+
+def _study(arguments: argparse.Namespace) -> Study:
+    from lit_reenact.experiments.ablation.definition import read_ablations
+    from lit_reenact.experiments.ablation.study import Study
     from lit_reenact.tracking.trackfile import track_files
 
     if arguments.seeds < 1:
@@ -67,28 +109,24 @@ def run(arguments: argparse.Namespace) -> int:
     study = Study(arguments.base, arguments.track, arguments.output, arguments.seeds, arguments.steps, ablations)
     if arguments.member is not None and not 0 <= arguments.member < len(study.members):
         raise ReenactError(f"--member {arguments.member}: the runs are counted from 0 to {len(study.members) - 1}")
-    inputs = [*arguments.files, arguments.base, *track_files(Path(arguments.track))]
-    refuse_overwriting(written_files(study), inputs)
-    checked = check(study)
-    if arguments.slurm:
-        print(f"sbatch --array=0-{len(study.members) - 1} {LAUNCH} {shlex.join(_without('--slurm'))}")
-        print("When it is done, the same command without --slurm measures the runs and writes the tables.", file=sys.stderr)
-        return 0
-    if arguments.member is not None:
-        train_member(study, checked, arguments.member)
-        return 0
-    problems = train_all(study, checked, not arguments.table_only, tell=partial(print, flush=True))
-    table = compare(study, checked, problems)
-    print((arguments.output / "table.md").read_text())
-    print(f"Wrote {arguments.output}/: table.csv, table.json, table.md, report.html, figures/.")
-    failed = [
-        (row.entry.name, why) for row in table.rows if row.entry.name not in checked.left_out for why in told(row.entry.problems)
-    ]
-    if failed and not arguments.table_only:
-        raise ReenactError(f"runs are missing from the table: {'; '.join(f'{name} {why}' for name, why in failed)}")
-    return 0
+    refuse_overwriting(study.written_files(), [*arguments.files, arguments.base, *track_files(Path(arguments.track))])
+    return study
 
 
-def _without(option: str) -> list[str]:
-    """The words of this command but one."""
+def _train_and_compare(study: Study, plan: StudyPlan, table_only: bool) -> None:
+    from lit_reenact.experiments.ablation.comparison import compare
+    from lit_reenact.experiments.ablation.training import train_all
+
+    problems = train_all(study, plan, not table_only, report=partial(print, flush=True))
+    table = compare(study, plan, problems)
+    print((study.output / "table.md").read_text())
+    print(f"Wrote {study.output}/: table.csv, table.json, table.md, report.html, figures/.")
+    entries = [row.entry for row in table.rows if row.entry.name not in plan.left_out]
+    failures = [f"{entry.name} {problem}" for entry in entries for problem in entry.problem_list]
+    if failures and not table_only:
+        raise ReenactError(f"runs are missing from the table: {'; '.join(failures)}")
+
+
+def _words_without(option: str) -> list[str]:
+    """Return the words of this command line after ``ablate``, without one option."""
     return [word for word in sys.argv[sys.argv.index("ablate") + 1 :] if word != option]

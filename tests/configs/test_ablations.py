@@ -11,8 +11,9 @@ import torch
 
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.schema import EMPTY, Landmarks
-from lit_reenact.experiments.ablation.definition import Ablation, Study, read_ablations
-from lit_reenact.experiments.ablation.track import track_again
+from lit_reenact.experiments.ablation.definition import Ablation, read_ablations
+from lit_reenact.experiments.ablation.study import Study
+from lit_reenact.experiments.ablation.tracking import track_again
 from lit_reenact.face import load_face_model
 from lit_reenact.rendering.renderer import make_renderer
 from lit_reenact.tracking.tracked_clip import TrackedClip
@@ -65,13 +66,13 @@ def test_it_opens_with_its_command(file: Path) -> None:
 def test_it_trains_a_batch(ablation: Ablation, track_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "disabled")
     study = Study(CONFIGS / "demo.yaml", str(track_folder), tmp_path, seeds=1, steps=1, ablations=ABLATIONS)
-    words = [*study.words(ablation, seed=0), *BATCH]
+    words = [*study.arguments(ablation, seed=0), *BATCH]
     if ablation.question == "footage":
         with pytest.raises(ReenactError, match=r"training_frames is \d+: choose 11 \(a window\) to 40 \(the training part"):
             fit.run_fit(words)
         words.append("--data.training_frames=20")
     run = fit.run_fit(words)
-    assert run.path == study.run(ablation, 0).path
+    assert run.path == study.run_folder(ablation, 0).path
     assert run.batch_step() == 1
 
 
@@ -92,7 +93,7 @@ def test_the_clip_is_tracked_again_and_trains_a_batch(
         assert not torch.equal(plain.track.parameters.rotation, again.track.parameters.rotation)
     monkeypatch.setenv("WANDB_MODE", "disabled")
     study = Study(CONFIGS / "demo.yaml", str(landmarks_folder), tmp_path, seeds=1, steps=1, ablations=ABLATIONS)
-    assert fit.run_fit([*study.words(ablation, 0, str(again.folder)), *BATCH]).batch_step() == 1
+    assert fit.run_fit([*study.arguments(ablation, 0, str(again.folder)), *BATCH]).batch_step() == 1
     # What is there is taken; with other settings it is made anew.
     written = (tmp_path / name / TRACK_NAME).stat().st_mtime_ns
     track_again(target, ablation.tracker, tmp_path / name, progress=False)

@@ -1,4 +1,4 @@
-"""What an ablation is: a file of differences from a base configuration, and a training of it for each seed."""
+"""Ablations: files of differences from a base configuration."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import yaml
 
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.tracking.settings import TrackerSettings
-from lit_reenact.training.run_folder import RunFolder, flatten
+from lit_reenact.training.run_folder import flatten
 
 REFERENCE = "full"
-"""The ablation without a difference, which the others are compared with."""
+"""Name of the ablation without a difference, which the others are compared with."""
 
 TRACKER = "tracker"
-"""The part of an ablation file that holds settings of the tracker; all others are those of ``lit-reenact fit``."""
+"""Part of an ablation file that holds settings of the tracker; all other parts are settings of ``lit-reenact fit``."""
 
 QUESTIONS = {
     "model.conditioning": "conditioning",
@@ -31,10 +31,10 @@ QUESTIONS = {
     "data.augmentation.": "augmentation",
     "tracker.": "tracker",
 }
-"""What an ablation asks for, by how the names of its settings begin. They are told together, in one figure."""
+"""Question that a setting belongs to, by the beginning of its name. Ablations of one question share a figure."""
 
 MIXED = "earlier approaches"
-"""Of an ablation that changes several of these at once."""
+"""Question of an ablation whose settings belong to several questions."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Ablation:
     """Differences from the base.
 
     Attributes:
-        name: of its runs.
-        file: where it stands; None for the base itself.
-        settings: dotted names, as those of ``lit-reenact fit``, to values.
+        name: name of the ablation and of its runs.
+        file: YAML file of the differences; None for the base itself.
+        settings: dotted names of settings of ``lit-reenact fit`` to values.
         tracker: fields of ``TrackerSettings`` to values; if there are any, the clip is tracked again with them.
     """
 
@@ -55,12 +55,12 @@ class Ablation:
 
     @property
     def changes(self) -> dict[str, Any]:
-        """Both kinds of settings by their dotted names."""
+        """Settings of the training and of the tracker by their dotted names."""
         return {**self.settings, **{f"{TRACKER}.{name}": value for name, value in self.tracker.items()}}
 
     @property
     def question(self) -> str:
-        """What it asks for; nothing for the reference."""
+        """Question that the ablation answers; empty for the reference."""
         asked = dict.fromkeys(_question(name) for name in self.changes)
         return next(iter(asked), "") if len(asked) < 2 else MIXED
 
@@ -70,90 +70,47 @@ def _question(name: str) -> str:
 
 
 def read_ablations(paths: Sequence[Path]) -> list[Ablation]:
-    """The ablations of some files, the reference first, whether it is among them or not.
+    """Read ablation files. The reference comes first, whether one of the files is named after it or not.
 
     Raises:
-        ReenactError: a file is missing, no YAML of settings, or names an unknown setting of the tracker; or two have one name.
+        ReenactError: a file is missing, is no YAML of settings, or names an unknown setting of the tracker; two files have one
+            name; or the file of the reference changes a setting.
     """
-    found: dict[str, Ablation] = {REFERENCE: Ablation(REFERENCE, None, {}, {})}
+    ablations: dict[str, Ablation] = {REFERENCE: Ablation(REFERENCE, None, {}, {})}
     for path in paths:
-        one = _read(path)
-        known = found.get(one.name)
+        ablation = _read(path)
+        known = ablations.get(ablation.name)
         if known is not None and known.file is not None:
             raise ReenactError(
-                f"{known.file} and {path} are both named {one.name}: rename one, for its runs are written under it"
+                f"{known.file} and {path} are both named {ablation.name}: rename one, because runs are written under that name"
             )
-        if one.name == REFERENCE and one.changes:
-            raise ReenactError(f"{path} changes {', '.join(one.changes)}, but {REFERENCE} is the base as it is: rename the file")
-        found[one.name] = one
-    return list(found.values())
+        if ablation.name == REFERENCE and ablation.changes:
+            changes = ", ".join(ablation.changes)
+            raise ReenactError(f"{path} changes {changes}, but {REFERENCE} is the base as it is: rename the file")
+        ablations[ablation.name] = ablation
+    return list(ablations.values())
 
 
 def _read(path: Path) -> Ablation:
+    content = _parse_yaml(path)
+    if not isinstance(content, dict | None) or not isinstance((content or {}).get(TRACKER, {}), dict):
+        raise ReenactError(f"{path} holds no settings: an ablation names those that differ from the base, as `model: ...` does")
+    settings = dict(content or {})
+    tracker = settings.pop(TRACKER, {})
+    if tracker and settings:
+        raise ReenactError(f"{path} changes both the tracker and {min(settings)}: split it into two ablations")
+    unknown = tracker.keys() - {field.name for field in fields(TrackerSettings)}
+    if unknown:
+        raise ReenactError(f"{path}: the tracker has no setting {min(unknown)}; choose a field of TrackerSettings")
+    return Ablation(path.stem, path, dict(flatten(settings)) if settings else {}, tracker)
+
+
+def _parse_yaml(path: Path) -> Any:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ReenactError(
             f"{path} cannot be read: give the YAML files of ablations, such as configs/ablations/*.yaml"
         ) from error
     except yaml.YAMLError as error:
         raise ReenactError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict | None) or not isinstance((content or {}).get(TRACKER, {}), dict):
-        raise ReenactError(f"{path} holds no settings: an ablation names those that differ from the base, as `model: ...` does")
-    settings = dict(content or {})
-    tracker = settings.pop(TRACKER, {})
-    if tracker and settings:
-        raise ReenactError(f"{path} changes both the tracker and {min(settings)}: make two ablations of it")
-    unknown = tracker.keys() - {field.name for field in fields(TrackerSettings)}
-    if unknown:
-        raise ReenactError(f"{path}: the tracker has no setting {min(unknown)}; it has those of TrackerSettings")
-    return Ablation(path.stem, path, dict(flatten(settings)) if settings else {}, tracker)
-
-
-@dataclass(frozen=True)
-class Study:
-    """Ablations of one base on one clip.
-
-    Attributes:
-        base: configuration file.
-        track: as ``--track`` names it.
-        output: folder of all runs, tracks, tables and figures.
-        seeds: how many trainings there are of each ablation.
-        steps: batch steps of each, instead of the base's.
-        ablations: the reference first.
-    """
-
-    base: Path
-    track: str
-    output: Path
-    seeds: int
-    steps: int | None
-    ablations: Sequence[Ablation]
-
-    @property
-    def members(self) -> list[tuple[Ablation, int]]:
-        """Every ablation with every seed. One seed of all comes before the next, so that early results can be compared."""
-        return [(ablation, seed) for seed in range(self.seeds) for ablation in self.ablations]
-
-    def run(self, ablation: Ablation, seed: int) -> RunFolder:
-        """Where a training lives."""
-        return RunFolder(self.output / ablation.name / f"seed-{seed}")
-
-    def own_track(self, ablation: Ablation) -> Path:
-        """Where the clip is tracked again for an ablation of the tracker."""
-        return self.output / "tracks" / ablation.name
-
-    def words(self, ablation: Ablation, seed: int, track: str | None = None) -> list[str]:
-        """The arguments of ``lit-reenact fit`` for a training.
-
-        Args:
-            ablation: what.
-            seed: with which.
-            track: another than the study's.
-        """
-        words = ["--config", str(self.base)]
-        if ablation.file is not None and not ablation.tracker:
-            words += ["--config", str(ablation.file)]
-        words += ["--track", track or self.track, "--name", ablation.name, "--output", str(self.output)]
-        words += ["--seed_everything", str(seed), "--trainer.enable_progress_bar", "false"]
-        return words if self.steps is None else [*words, "--budget.max_batch_steps", str(self.steps)]

@@ -1,4 +1,4 @@
-"""The page of a study: both tables, a figure for each question, and the curves of the trainings."""
+"""The page of a study: both tables, a figure for each question, and the training curves."""
 
 from __future__ import annotations
 
@@ -13,41 +13,46 @@ from lit_reenact.evaluation.charts import Bar, IntervalChart, Line, line_chart, 
 from lit_reenact.evaluation.page import page, section
 from lit_reenact.evaluation.table import METRICS
 from lit_reenact.evaluation.training_log import Curve, read_training_log
-from lit_reenact.experiments.ablation.table import SHOWN, Row, Table, difference_text, told, value_text
+from lit_reenact.experiments.ablation.table import Row, Table
+from lit_reenact.experiments.ablation.writing import MAIN_METRICS, difference_text, value_text
 from lit_reenact.provenance import code_version
 from lit_reenact.training.run_folder import RunFolder
 
 CURVES = {"val/face_l1": "Face L1 of validation frames", "loss/l1": "L1 of training frames"}
-"""What may be drawn of trainings as they went on: the first that is known. Short ones are validated once, which is no curve."""
+"""Logged values that can be drawn as training curves, the preferred one first. Short trainings are validated only once."""
 
 COLOURS = ("var(--ink)", "var(--output)", "var(--third)", "var(--warm)", "var(--driving)", "#2a9d6f", "#b0457b", "#1f7a99")
 
 
 @dataclass(frozen=True)
 class Curves:
-    """How trainings went on.
+    """Training curves of several ablations.
 
     Attributes:
-        title: what it is that is drawn.
-        of: ablation to the curve of each seed.
+        title: name of the value that is drawn.
+        by_ablation: ablation to the curve of each seed.
     """
 
     title: str
-    of: Mapping[str, Sequence[Curve]]
+    by_ablation: Mapping[str, Sequence[Curve]]
 
 
 def read_curves(runs: Mapping[str, Sequence[RunFolder]]) -> Curves:
-    """The curves of trainings that logged one, by ablation."""
+    """Read the training curves of the runs that logged one.
+
+    Args:
+        runs: ablation to the folders of its runs.
+    """
     logs = {name: [read_training_log(run.metrics) for run in folders] for name, folders in runs.items()}
     for key, title in CURVES.items():
-        found = {name: [log[key] for log in seeds if key in log] for name, seeds in logs.items()}
-        if any(found.values()):
-            return Curves(title, {name: curves for name, curves in found.items() if curves})
+        by_ablation = {name: [log[key] for log in seeds if key in log] for name, seeds in logs.items()}
+        if any(by_ablation.values()):
+            return Curves(title, {name: curves for name, curves in by_ablation.items() if curves})
     return Curves("", {})
 
 
-def write_study(table: Table, curves: Curves, folder: Path) -> None:
-    """Write ``report.html``, which needs no other file and makes no request, and ``figures/QUESTION.svg``."""
+def write_page(table: Table, curves: Curves, folder: Path) -> None:
+    """Write ``report.html``, which is self-contained and makes no request, and ``figures/QUESTION.svg``."""
     title = f"{table.facts['target']}: ablations"
     figures = {question: _figures(table.rows, question) for question in questions(table)}
     (folder / "figures").mkdir(parents=True, exist_ok=True)
@@ -58,17 +63,17 @@ def write_study(table: Table, curves: Curves, folder: Path) -> None:
 
 
 def questions(table: Table) -> list[str]:
-    """What is asked, in the order of the table."""
+    """Return the questions that measured ablations answer, in the order of the table."""
     return list(dict.fromkeys(row.entry.question for row in table.rows[1:] if row.entry.question and row.metrics))
 
 
 def _figures(rows: Sequence[Row], question: str) -> list[IntervalChart]:
     asked = [row for row in rows[1:] if row.entry.question == question and row.metrics]
-    return [_figure(name, asked, rows[0]) for name in SHOWN if name in rows[0].metrics]
+    return [_figure(name, asked, rows[0]) for name in MAIN_METRICS if name in rows[0].metrics]
 
 
 def _figure(name: str, rows: Sequence[Row], reference: Row) -> IntervalChart:
-    """How ablations differ in one metric, with a ring for each seed."""
+    """Draw the differences of ablations to the reference in one metric, with a ring for each seed."""
     base = dict(zip(sorted(reference.entry.runs), reference.metrics[name].seeds, strict=True))
     metric = METRICS[name]
     side = "left" if metric.less_is_better else "right"
@@ -82,7 +87,7 @@ def _bar(row: Row, name: str, base: Mapping[int, float]) -> Bar:
         return Bar(math.nan, math.nan, math.nan)
     seeds = sorted(row.entry.runs.keys() & base.keys())
     marks = [value - base[seed] for seed, value in zip(seeds, summary.seeds, strict=True)]
-    return Bar(*summary.difference, marks if row.entry.trained else ())
+    return Bar(*summary.difference, marks if row.entry.is_trained else ())
 
 
 def _header(title: str, table: Table) -> str:
@@ -90,10 +95,10 @@ def _header(title: str, table: Table) -> str:
 
 
 def _tables(table: Table) -> str:
-    names = [name for name in SHOWN if any(name in row.metrics for row in table.rows)]
+    names = [name for name in MAIN_METRICS if any(name in row.metrics for row in table.rows)]
     values = [_line(row, [value_text(row, name) for name in names]) for row in table.rows]
     differences = [_line(row, [difference_text(row, name) for name in names]) for row in table.rows[1:]]
-    missing = [f"<li>{escape(f'{row.entry.name}, {why}')}</li>" for row in table.rows for why in told(row.entry.problems)]
+    missing = [f"<li>{escape(f'{row.entry.name}, {why}')}</li>" for row in table.rows for why in row.entry.problem_list]
     return section(
         "Results",
         "<h3>Values</h3>",
@@ -110,27 +115,27 @@ def _table(names: Sequence[str], lines: Sequence[str]) -> str:
 
 
 def _line(row: Row, cells: Sequence[str]) -> str:
-    """A value in large, what stands behind it small below."""
-    shown = []
+    """Return a table row whose cells show a value in large print and the rest of the cell's text in small print below."""
+    columns = []
     for cell in cells:
         value, _, rest = cell.partition(" ")
-        shown.append(f"<td>{escape(value)}<small>{escape(rest)}</small></td>")
+        columns.append(f"<td>{escape(value)}<small>{escape(rest)}</small></td>")
     changes = ", ".join(f"{name}: {value}" for name, value in row.entry.changes.items())
-    return f"<tr><td>{escape(row.entry.name)}<small>{escape(changes)}</small></td>{''.join(shown)}</tr>"
+    return f"<tr><td>{escape(row.entry.name)}<small>{escape(changes)}</small></td>{''.join(columns)}</tr>"
 
 
 def _question(rows: Sequence[Row], question: str, charts: Sequence[IntervalChart], curves: Curves) -> str:
     asked = [rows[0].entry.name, *(row.entry.name for row in rows[1:] if row.entry.question == question)]
-    drawn = [name for name in asked if name in curves.of]
-    lines = {name: _mean_line(curves.of[name], COLOURS[number % len(COLOURS)]) for number, name in enumerate(drawn)}
+    drawn = [name for name in asked if name in curves.by_ablation]
+    lines = {name: _mean_line(curves.by_ablation[name], COLOURS[number % len(COLOURS)]) for number, name in enumerate(drawn)}
     figures = [chart.figure() for chart in charts]
     if len(lines) > 1:
-        figures.append(line_chart(f"{curves.title} as training went on; bands hold all seeds", lines, "batch steps"))
+        figures.append(line_chart(f"{curves.title} during training; bands hold all seeds", lines, "batch steps"))
     return section(question.capitalize(), f'<div class="charts">{"".join(figures)}</div>')
 
 
 def _mean_line(curves: Sequence[Curve], colour: str) -> Line:
-    """The mean of the seeds at the steps that all of them have, and the span from the smallest to the largest."""
+    """Return the mean of the seeds at the steps that all of them have, with a band from the smallest to the largest value."""
     by_step = [dict(zip(*curve, strict=True)) for curve in curves]
     steps = sorted(set.intersection(*(set(curve) for curve in by_step)))
     values = [[curve[step] for curve in by_step] for step in steps]
@@ -139,8 +144,7 @@ def _mean_line(curves: Sequence[Curve], colour: str) -> Line:
 
 
 def _facts(table: Table) -> str:
-    shown = {name: str(value) for name, value in table.facts.items() if name != "note"} | {
-        "software": f"lit_reenact {code_version()}"
-    }
-    items = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in shown.items())
+    facts = {name: str(value) for name, value in table.facts.items() if name != "note"}
+    facts["software"] = f"lit_reenact {code_version()}"
+    items = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
     return section("This study", f'<dl class="facts">{items}</dl>')

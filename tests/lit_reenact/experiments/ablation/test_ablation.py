@@ -18,9 +18,10 @@ from lit_reenact.core.errors import ReenactError
 from lit_reenact.evaluation.intervals import Estimate
 from lit_reenact.evaluation.statistics import summarise
 from lit_reenact.evaluation.table import METRICS
-from lit_reenact.experiments.ablation import study
-from lit_reenact.experiments.ablation.definition import MIXED, REFERENCE, Study, read_ablations
-from lit_reenact.experiments.ablation.table import judged
+from lit_reenact.experiments.ablation import training
+from lit_reenact.experiments.ablation.definition import MIXED, REFERENCE, read_ablations
+from lit_reenact.experiments.ablation.study import Study
+from lit_reenact.experiments.ablation.writing import rate_difference
 from lit_reenact.experiments.processes import Outcome
 from lit_reenact.training import fit
 from tests.factories import make_track
@@ -149,7 +150,7 @@ def test_a_ratio_of_means_is_compared_as_such() -> None:
     [("l1", (0.1, 0.2), "worse"), ("l1", (-0.2, -0.1), "better"), ("ssim", (0.1, 0.2), "better"), ("l1", (-0.1, 0.2), "")],
 )
 def test_a_difference_counts_only_where_there_is_no_doubt(name: str, bounds: tuple[float, float], word: str) -> None:
-    assert judged(Estimate(sum(bounds) / 2, *bounds), METRICS[name]) == word
+    assert rate_difference(Estimate(sum(bounds) / 2, *bounds), METRICS[name]) == word
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +176,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         fit.run_fit(words)
         return Outcome("finished")
 
-    monkeypatch.setattr(study, "run_training", in_process)
+    monkeypatch.setattr(training, "run_training", in_process)
     return calls
 
 
@@ -279,8 +280,8 @@ def test_a_cluster_gets_a_task_for_each_run(
 def test_runs_live_and_are_called_as_by_hand(tmp_path: Path) -> None:
     (one,) = write(tmp_path, no_eyes="model: {conditioning: [diffuse]}")
     study = Study(Path("b.yaml"), "t", Path("o"), seeds=2, steps=500, ablations=read_ablations([one]))
-    assert study.run(study.ablations[1], 1).path == Path("o/no_eyes/seed-1")
-    assert " ".join(study.words(study.ablations[1], 1)) == (
+    assert study.run_folder(study.ablations[1], 1).path == Path("o/no_eyes/seed-1")
+    assert " ".join(study.arguments(study.ablations[1], 1)) == (
         f"--config b.yaml --config {one} --track t --name no_eyes --output o --seed_everything 1 "
         "--trainer.enable_progress_bar false --budget.max_batch_steps 500"
     )

@@ -1,0 +1,89 @@
+"""Checks of a whole study before hours are spent on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.experiments.ablation.definition import REFERENCE, Ablation
+from lit_reenact.experiments.ablation.study import Study
+from lit_reenact.tracking.tracked_clip import TrackedClip
+from lit_reenact.training import fit
+from lit_reenact.training.run_folder import FREE_KEYS, RunFolder, flatten
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """Facts about a study that are known before anything is trained.
+
+    Attributes:
+        target: clip on which all ablations are compared.
+        steps: batch steps of each training.
+        configs: ablation to every setting of its run with seed 0.
+        left_out: ablation to the reason why it is not trained: the clip does not allow it, or another one has all its settings.
+    """
+
+    target: TrackedClip
+    steps: int
+    configs: dict[str, dict[str, Any]]
+    left_out: dict[str, str]
+
+
+def plan_study(study: Study) -> StudyPlan:
+    """Parse the configurations of all ablations, and check the folders of their runs.
+
+    Raises:
+        ReenactError: a setting is unknown or contradictory, the reference cannot use the data (such as a clip too short to hold
+            anything out), or a folder holds a run of another configuration.
+    """
+    configs: dict[str, dict[str, Any]] = {}
+    left_out: dict[str, str] = {}
+    for ablation in study.ablations:
+        cli = _parse(study, ablation)
+        config = cli.plain_config
+        twin = next((name for name, other in configs.items() if {**config, "name": name} == other), None)
+        if twin is not None and not ablation.tracker:
+            left_out[ablation.name] = f"the settings are those of {twin} with this base"
+        configs[ablation.name] = config
+        try:
+            cli.datamodule.check()
+        except ReenactError as error:
+            if ablation.name == REFERENCE:
+                raise
+            left_out[ablation.name] = str(error)
+        if ablation.name == REFERENCE:
+            target, steps = TrackedClip.load(cli.datamodule.folder), config["budget"]["max_batch_steps"]
+    plan = StudyPlan(target, steps, configs, left_out)
+    for ablation, seed in study.members:
+        _refuse_another_run(study.run_folder(ablation, seed), _config(study, plan, ablation, seed))
+    return plan
+
+
+def _parse(study: Study, ablation: Ablation) -> fit.ReenactCLI:
+    try:
+        return fit._parse(study.arguments(ablation, seed=0), "fit")
+    except ReenactError as error:
+        raise ReenactError(f"{ablation.file or study.base}: {error}") from error
+
+
+def _config(study: Study, plan: StudyPlan, ablation: Ablation, seed: int) -> dict[str, Any]:
+    config = {**plan.configs[ablation.name], "seed_everything": seed}
+    if ablation.tracker:
+        config["data"] = {**config["data"], "track": str(study.own_track(ablation))}
+    return config
+
+
+def _refuse_another_run(run: RunFolder, config: dict[str, Any]) -> None:
+    """Refuse what ``RunFolder.claim`` would refuse, without writing anything."""
+    if not run.config.is_file() or not run.saved:
+        return
+    before, now = dict(flatten(yaml.safe_load(run.config.read_text()))), dict(flatten(config))
+    for key in sorted(before.keys() | now.keys()):
+        if key not in FREE_KEYS and before.get(key) != now.get(key):
+            raise ReenactError(
+                f"{run.path} holds a run with {key} = {before.get(key)}, but this study has {now.get(key)}: "
+                "choose another folder with -o, or remove that one to train again"
+            )
