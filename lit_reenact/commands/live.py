@@ -1,9 +1,10 @@
-"""``lit-reenact live``: a camera drives the target, and a page shows it as it happens."""
+"""``lit-reenact live``: a camera drives the target, and a page shows the generated frames."""
 
 from __future__ import annotations
 
 import argparse
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,9 @@ from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import refuse_overwriting
 
 if TYPE_CHECKING:
-    from lit_reenact.core.schema import Track
-    from lit_reenact.live.camera import LiveInput
+    from lit_reenact.live.page import LivePage
+    from lit_reenact.live.recording import Recording
+    from lit_reenact.live.session import LiveSession
     from lit_reenact.provenance import Record
 
 
@@ -23,47 +25,47 @@ def add(commands: Commands) -> None:
         "live",
         help="drive the target with a camera and see it at once",
         description="Drive the target with a camera. For the first seconds look at the camera with a resting face: it is learned "
-        "then. A page on this computer shows the picture, how many there are a second and how late they are. Ctrl-C ends it.",
+        "then. A page on this computer shows the generated frames, their rate and their latency. Ctrl-C ends it.",
     )
     parser.add_argument(
         "--input", default="0", metavar="I", help="number of a camera, or a video that plays like one (default: %(default)s)"
     )
     parser.add_argument(
-        "--target", type=Path, required=True, metavar="T", help="who is driven: the track the checkpoint was trained on"
+        "--target", type=Path, required=True, metavar="T", help="track of the target, the one that the checkpoint was trained on"
     )
     parser.add_argument("--checkpoint", type=Path, required=True, metavar="C", help="written by `lit-reenact fit`, or its folder")
     parser.add_argument(
-        "--source-track", type=Path, metavar="S", help="a track of who drives: their face need not be learned then"
+        "--source-track", type=Path, metavar="S", help="track of the driver; with it their face need not be learned"
     )
     parser.add_argument(
         "--calibration",
         type=float,
         default=3.0,
         metavar="SECONDS",
-        help="for which a face is learned first (default: %(default)s)",
+        help="duration of learning the driver's face (default: %(default)s)",
     )
-    parser.add_argument("--record", type=Path, metavar="OUT.mp4", help="write what is made to a signed video, too")
-    parser.add_argument("--port", type=int, default=8765, help="of the page; 0 takes any that is free (default: %(default)s)")
+    parser.add_argument("--record", type=Path, metavar="OUT.mp4", help="also write the generated frames to a signed video")
+    parser.add_argument("--port", type=int, default=8765, help="port of the page; 0 takes any free one (default: %(default)s)")
     parser.add_argument(
         "--no-label", action="store_true", help="leave the words `AI-generated` out of the picture; the page keeps saying it"
     )
-    parser.add_argument("--no-wait", action="store_true", help="make every frame of a video, as fast as possible")
+    parser.add_argument("--no-wait", action="store_true", help="generate every frame of a video, as fast as possible")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     parser.add_argument(
-        "--precision", choices=["auto", "float32", "bfloat16"], default="auto", help="of the network (default: %(default)s)"
+        "--precision",
+        choices=["auto", "float32", "bfloat16"],
+        default="auto",
+        help="of the network's numbers (default: %(default)s)",
     )
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Carry the command out; returns its exit code."""
+    """Run the command; return its exit code."""
     from lit_reenact.live.camera import open_input
     from lit_reenact.live.page import LivePage
     from lit_reenact.live.puppet import Puppet
-    from lit_reenact.live.recording import Recording
     from lit_reenact.live.session import LiveSession
-    from lit_reenact.provenance import generated_video
-    from lit_reenact.synthesis import labelled
     from lit_reenact.synthesis.inference import load_generator
     from lit_reenact.tracking.trackfile import load_track
 
@@ -75,36 +77,53 @@ def run(arguments: argparse.Namespace) -> int:
     driver = load_track(arguments.source_track) if arguments.source_track else None
     generator = load_generator(checkpoint, device_of(arguments.device), target, arguments.precision)
     source = open_input(arguments.input, wait=not arguments.no_wait)
-    session = LiveSession(source, target, Puppet(target, generator), arguments.calibration, driver, patient=arguments.no_wait)
-    failure: ReenactError | None = None
-    with ExitStack() as stack:
-        page = stack.enter_context(LivePage(arguments.port, session.status))
-        recording: Recording | None = None
-        if arguments.record is not None:
-            record = _record(source, target, driver, checkpoint)
-            recording = Recording(stack.enter_context(generated_video(arguments.record, source.fps, record, preset="veryfast")))
+    puppet = Puppet(target, generator)
+    session = LiveSession(source, target, puppet, arguments.calibration, driver, every_frame=arguments.no_wait)
+    with LivePage(arguments.port, session.status) as page, _recording(arguments.record, session, checkpoint) as recording:
         print(f"Open {page.address} in a browser. Ctrl-C ends it.", flush=True)
-        try:
-            for shown in session.run():
-                picture = labelled(shown.picture) if shown.made and not arguments.no_label else shown.picture
-                page.show(picture)
-                if recording is not None and shown.made:
-                    recording.write(picture, shown.time)
-        except KeyboardInterrupt:  # the usual end
-            pass
-        except ReenactError as error:
-            if not session.readout.made:
-                raise
-            failure = error  # what was recorded until then is kept
+        failure = _display(session, page, recording, label=not arguments.no_label)
     print(session.readout.summary())
-    if arguments.record is not None:
+    if recording is not None:
         print(f"Wrote {arguments.record}, which says and is signed that it is AI-generated.")
     if failure is not None:
         raise failure
     return 0
 
 
+def _display(session: LiveSession, page: LivePage, recording: Recording | None, label: bool) -> ReenactError | None:
+    """Show and record every frame of the session; return the error that ended it after the first generated frame."""
+    from lit_reenact.synthesis import labelled
+
+    try:
+        for frame in session.run():
+            picture = labelled(frame.picture) if frame.generated and label else frame.picture
+            page.show(picture)
+            if recording is not None and frame.generated:
+                recording.write(picture, frame.time)
+    except KeyboardInterrupt:  # the usual end
+        pass
+    except ReenactError as error:
+        if not session.readout.generated:
+            raise
+        return error  # what was recorded until then is kept
+    return None
+
+
+@contextmanager
+def _recording(path: Path | None, session: LiveSession, checkpoint: Path) -> Iterator[Recording | None]:
+    """Yield a recording that becomes a signed video at ``path``; None without a path."""
+    from lit_reenact.live.recording import Recording
+    from lit_reenact.provenance import generated_video
+
+    if path is None:
+        yield None
+        return
+    with generated_video(path, session.source.fps, _record(session, checkpoint), preset="veryfast") as writer:
+        yield Recording(writer)
+
+
 def _refuse_lost_inputs(arguments: argparse.Namespace, checkpoint: Path) -> None:
+    """Refuse to record over a file that the command reads."""
     from lit_reenact.tracking.trackfile import track_files
 
     outputs = [] if arguments.record is None else [arguments.record]
@@ -114,11 +133,12 @@ def _refuse_lost_inputs(arguments: argparse.Namespace, checkpoint: Path) -> None
     refuse_overwriting(outputs, inputs, option="--record")
 
 
-def _record(source: LiveInput, target: Track, driver: Track | None, checkpoint: Path) -> Record:
-    """How the recording was made. A camera leaves no file to name."""
+def _record(session: LiveSession, checkpoint: Path) -> Record:
+    """Describe the origin of the recording. A camera leaves no file to name."""
     from lit_reenact.provenance import Ingredient, Model, Record
     from lit_reenact.video.io import sha256
 
+    source, target, driver = session.source, session.target, session.driver
     ingredients = [Ingredient.of(target, "target")]
     if source.file is not None:
         ingredients.append(Ingredient("source", source.file.name, sha256(source.file)))

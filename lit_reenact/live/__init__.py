@@ -1,1 +1,1 @@
-"""Live reenactment: pictures of a camera in, as they come, and the target's out, a moment later."""
+"""Live reenactment: the frames of a camera drive the target, and a page shows the generated frames a moment later."""

@@ -1,4 +1,4 @@
-"""Where live pictures come from: a camera, or a video file that plays as if it were one."""
+"""Sources of live frames: a camera, or a video file that plays like one."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from lit_reenact.core.errors import ReenactError
 from lit_reenact.video.io import Frame, iterate_frames, probe
 
 USUAL_RATE = 30
-"""Frames per second of a camera that does not tell its own."""
+"""Frames per second assumed of a camera that does not report its rate."""
 
 
 @dataclass(frozen=True)
 class LiveInput:
-    """Pictures as they come.
+    """A source of frames in the order of time.
 
     Attributes:
-        name: what sentences call it.
-        fps: frames per second that it gives at most.
-        frames: uint8 (H, W, 3) RGB.
-        file: the video that it plays; None for a camera.
+        name: name of the source in messages.
+        fps: maximum number of frames per second.
+        frames: iterator of uint8 (H, W, 3) RGB frames.
+        file: path of the video; None for a camera.
     """
 
     name: str
@@ -37,24 +37,25 @@ class LiveInput:
 
 
 def open_input(word: str, wait: bool = True) -> LiveInput:
-    """A camera by its number, or a video file.
+    """Open a camera by its number, or a video file by its path.
 
     Args:
         word: "0" for the first camera, or the path of a video.
-        wait: play a file at its own rate, not as fast as its frames are taken.
+        wait: play a file at its own rate; False yields its frames as fast as they are taken.
 
     Raises:
-        ReenactError: there is no such camera or file, or it cannot be read. ``frames`` raises it when the camera vanishes.
+        ReenactError: there is no such camera or file, or it cannot be read. Iterating over ``frames`` raises it when the camera
+            disappears.
     """
     if word.isdecimal():
         return _open_camera(int(word))
     info = probe(Path(word))
     frames = iterate_frames(info.path)
-    return LiveInput(info.path.name, info.fps, paced(frames, info.fps) if wait else frames, info.path)
+    return LiveInput(info.path.name, info.fps, pace(frames, info.fps) if wait else frames, info.path)
 
 
-def paced(frames: Iterator[Frame], fps: Fraction) -> Iterator[Frame]:
-    """The same frames, none of them earlier than its turn."""
+def pace(frames: Iterator[Frame], fps: Fraction) -> Iterator[Frame]:
+    """Yield frames at a rate of ``fps`` at most."""
     start: float | None = None
     for number, frame in enumerate(frames):
         start = time.perf_counter() if start is None else start
@@ -67,7 +68,7 @@ def _open_camera(number: int) -> LiveInput:
     camera = cv2.VideoCapture(number)
     if not camera.isOpened():
         raise ReenactError(f"{name} cannot be opened: connect it, close other programs that use it, or give another number")
-    camera.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # old pictures are of no use
+    camera.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # old frames are of no use
     rate = round(camera.get(cv2.CAP_PROP_FPS))
     return LiveInput(name, Fraction(rate if 1 <= rate <= 240 else USUAL_RATE), _camera_frames(camera, name))
 
@@ -75,9 +76,9 @@ def _open_camera(number: int) -> LiveInput:
 def _camera_frames(camera: Any, name: str) -> Iterator[Frame]:
     try:
         while True:
-            there, picture = camera.read()
-            if not there:
-                raise ReenactError(f"{name} gives no more pictures: connect it again and start anew")
-            yield np.ascontiguousarray(picture[..., ::-1])
+            succeeded, frame = camera.read()
+            if not succeeded:
+                raise ReenactError(f"{name} gives no more frames: connect it and run the command again")
+            yield np.ascontiguousarray(frame[..., ::-1])
     finally:
         camera.release()

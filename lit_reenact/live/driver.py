@@ -1,4 +1,4 @@
-"""What must be known of the person before the camera: their neutral face, their eyes, and the pose that they rest in."""
+"""Calibration of the driver, the person before the camera: neutral face, eyes, and resting pose."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from lit_reenact.tracking.working_clip import choose_crop, to_clip
 from lit_reenact.transfer import mean_rotation
 
 VIEW = 256
-"""Side in pixels of the square that landmarks are measured in; the fit does not depend on it."""
+"""Side in pixels of the square view that landmarks are mapped to; the fit does not depend on it."""
 
 MARGIN = 2.0
-"""Side of that square in heights of the face, as in working clips."""
+"""Side of the square view in heights of the face, as in working clips."""
 
 
 @dataclass(frozen=True)
 class Driver:
-    """A person before a camera.
+    """The person before the camera, who drives the target.
 
     Attributes:
         model: face model.
-        crop: the square of the picture about the head; only perspective depends on it, and the head may leave it.
-        problem: the fit of pose and expression to landmarks; brings their neutral landmarks and the camera.
-        eyeballs: (2, 3) mm.
-        gaze_offset: (4,) radians.
-        rotation: (3, 3) in double precision, the pose that they rest in.
-        translation: (3,) in double precision, where they do, mm.
+        crop: square of the camera's frame about the head. Only perspective depends on it; the head may leave it.
+        problem: fit of pose and expression to landmarks, with the driver's neutral landmarks and the camera.
+        eyeballs: (2, 3) centres of the eyeballs in head axes, mm.
+        gaze_offset: (4,) radians, added to the measured gaze.
+        rotation: (3, 3) resting rotation, double precision.
+        translation: (3,) resting place in the camera, mm, double precision.
     """
 
     model: FaceModel
@@ -51,23 +51,24 @@ class Driver:
     rotation: Tensor
     translation: Tensor
 
-    def in_view(self, points: Tensor) -> Tensor:
-        """Landmarks (T, 478, 3) in pixels of the picture to pixels of the square."""
+    def to_view(self, points: Tensor) -> Tensor:
+        """Map landmarks (T, 478, 3) from pixels of the camera's frame to pixels of the square view."""
         return to_clip(Landmarks(points, points.new_ones(len(points), dtype=torch.bool)), self.crop, VIEW).points
 
 
 def calibrate(points: Tensor, width: int, height: int, fps: float, face_model: str, track: Track | None = None) -> Driver:
-    """Get to know a person from their first frames.
+    """Learn the driver's face, eyes and resting pose from their first frames.
 
     Args:
-        points: (T, 478, 3) landmarks in pixels of the pictures.
-        width, height: of the pictures.
+        points: (T, 478, 3) landmarks in pixels of the camera's frames.
+        width: width of these frames, pixels.
+        height: height of these frames, pixels.
         fps: frames per second.
         face_model: name of the face model.
-        track: of the same person, whose face and eyes then need not be learned: only how they sit today is.
+        track: track of the same person. It supplies face and eyes, so that only the resting pose is learned.
 
     Raises:
-        ReenactError: the track was made with another face model.
+        ReenactError: ``track`` was made with another face model.
     """
     model, settings = load_face_model(face_model), TrackerSettings(face_model=face_model)
     seen = Landmarks(points, points.new_ones(len(points), dtype=torch.bool))
@@ -81,14 +82,14 @@ def calibrate(points: Tensor, width: int, height: int, fps: float, face_model: s
         )
         problem, state = fit.problem, fit.state
     else:
-        problem, eyeballs, offset = *_known(track, model, camera, settings), track.actor.gaze_offset
+        problem, eyeballs, offset = *_from_track(track, model, camera, settings), track.actor.gaze_offset
         landmarks = points[:, :FACE_POINTS]
         state = solve(problem, landmarks[..., :2], initial_state(problem, with_true_depth(landmarks)), FIT)
     rotation = mean_rotation(matrix_to_axis_angle(state.rotation))
     return Driver(model, crop, problem, eyeballs, offset, rotation, state.translation.double().mean(0))
 
 
-def _known(track: Track, model: FaceModel, camera: Camera, settings: TrackerSettings) -> tuple[Problem, Tensor]:
+def _from_track(track: Track, model: FaceModel, camera: Camera, settings: TrackerSettings) -> tuple[Problem, Tensor]:
     if track.info.face_model_hash != model.hash:
         raise ReenactError(
             f"{track.info.source} was tracked with the face model {track.info.face_model} ({track.info.face_model_hash}), "

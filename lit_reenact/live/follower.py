@@ -1,4 +1,4 @@
-"""Faces as they are found to parameters of the target: first the driver is learned, then they are followed."""
+"""Calibration, then tracking: detected faces to parameters of the target."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from lit_reenact.live.driver import calibrate
 from lit_reenact.live.puppet import OnlineTransfer
 from lit_reenact.live.tracker import OnlineTracker
 
-LEAST = 15
-"""Pictures that a face is learned from, however few a second there are."""
+MIN_FRAMES = 15
+"""Minimum number of frames that a face is learned from, at any frame rate."""
 
 
 class Follower:
-    """Follows the driver.
+    """Learns the driver's face from the first frames, then follows it.
 
     Args:
-        target: who is driven.
-        seconds: of pictures with a face, ``LEAST`` or more, that the driver is learned from.
-        driver: their track, where there is one: then it is learned from these how they sit today, no more.
+        target: track of the target.
+        seconds: duration of the calibration, of ``MIN_FRAMES`` frames with a face at least.
+        driver: track of the driver; with it only the resting pose is learned.
     """
 
     def __init__(self, target: Track, seconds: float, driver: Track | None = None) -> None:
@@ -30,36 +30,38 @@ class Follower:
         self._target, self._seconds, self._driver = target, seconds, driver
         self._points: list[Points] = []
         self._times: list[float] = []
-        self._known: tuple[OnlineTracker, OnlineTransfer] | None = None
+        self._calibrated: tuple[OnlineTracker, OnlineTransfer] | None = None
 
     @property
     def knows_driver(self) -> bool:
-        return self._known is not None
+        """True once the calibration is complete."""
+        return self._calibrated is not None
 
     def __call__(self, faces: Points, width: int, height: int, time: float) -> FaceParameters | None:
-        """Parameters of the target, of one frame; None without a face, or while the driver is learned.
+        """Return the target's parameters of one frame; None without a face, and during the calibration.
 
         Args:
-            faces: (0 or 1, 478, 3) landmarks in pixels of the picture.
-            width, height: of the picture.
-            time: when it was taken, seconds.
+            faces: (0 or 1, 478, 3) landmarks in pixels of the frame.
+            width: width of the frame, pixels.
+            height: height of the frame, pixels.
+            time: time of the frame, seconds.
 
         Raises:
-            ReenactError: as ``calibrate``.
+            ReenactError: the track of the driver was made with another face model than the target's.
         """
-        if self._known is None:
+        if self._calibrated is None:
             self._learn(faces, width, height, time)
             return None
         self.message = "" if len(faces) else "No face is seen"
-        tracker, transfer = self._known
+        tracker, transfer = self._calibrated
         return transfer(tracker(torch.from_numpy(faces[0]), time)) if len(faces) else None
 
-    def refusal(self, name: str) -> ReenactError:
-        """What to say when the input of that name has no more pictures and the driver is not yet known."""
+    def calibration_error(self, name: str) -> ReenactError:
+        """Return the error for an input called ``name`` that ended during the calibration."""
         if not self._times:
             return ReenactError(f"{name}: no face was found; it must fill a quarter of the picture's height")
         return ReenactError(
-            f"{name}: a face was seen in {len(self._times)} pictures and for {self._seen:.1f} s, but {LEAST} pictures and "
+            f"{name}: a face was seen in {len(self._times)} frames and for {self._seen:.1f} s, but {MIN_FRAMES} frames and "
             f"{self._seconds:g} s are needed to learn it: use a longer video, or a smaller --calibration"
         )
 
@@ -74,9 +76,9 @@ class Follower:
         self._points.append(faces[0])
         self._times.append(time)
         self.message = f"Look at the camera and rest your face: {max(0.0, self._seconds - self._seen):.0f} s"
-        if len(self._times) < LEAST or self._seen < self._seconds:
+        if len(self._times) < MIN_FRAMES or self._seen < self._seconds:
             return
         self.message = "Learning the face"
         points, fps = torch.from_numpy(np.stack(self._points)), (len(self._times) - 1) / self._seen
         driver = calibrate(points, width, height, fps, self._target.info.face_model, self._driver)
-        self._known = OnlineTracker(driver), OnlineTransfer(driver, self._target)
+        self._calibrated = OnlineTracker(driver), OnlineTransfer(driver, self._target)

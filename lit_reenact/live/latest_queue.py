@@ -1,4 +1,4 @@
-"""From one thread to the next: whoever gives never waits for whoever takes, so what is shown is always the newest."""
+"""A queue between two threads that prefers new items: the producer never waits for the consumer unless asked to."""
 
 from __future__ import annotations
 
@@ -14,51 +14,59 @@ class LatestQueue(Generic[Item]):
     """A short queue between two threads.
 
     Args:
-        room: items that it holds.
-        patient: whether ``give`` waits for room. Otherwise the oldest item makes room, and is counted in ``dropped``.
+        capacity: maximum number of items.
+        lossless: make ``put`` wait while the queue is full. Otherwise the oldest item is dropped, and counted in ``dropped``.
+
+    Example:
+        >>> queue: LatestQueue[int] = LatestQueue(capacity=1)
+        >>> queue.put(1), queue.put(2)
+        (True, True)
+        >>> queue.take_all()
+        [2]
     """
 
-    def __init__(self, room: int = 1, patient: bool = False) -> None:
+    def __init__(self, capacity: int = 1, lossless: bool = False) -> None:
         self.dropped = 0
         self._items: deque[Item] = deque()
-        self._room, self._patient = room, patient
+        self._capacity, self._lossless = capacity, lossless
         self._closed = False
         self._changed = threading.Condition()
 
-    def give(self, item: Item) -> bool:
-        """Add an item; False if nobody takes any more."""
+    def put(self, item: Item) -> bool:
+        """Add an item; return False if the queue is closed."""
         with self._changed:
-            while self._patient and len(self._items) >= self._room and not self._closed:
+            while self._lossless and len(self._items) >= self._capacity and not self._closed:
                 self._changed.wait()
             if self._closed:
                 return False
-            if len(self._items) >= self._room:
+            if len(self._items) >= self._capacity:
                 self._items.popleft()
                 self.dropped += 1
             self._items.append(item)
             self._changed.notify_all()
             return True
 
-    def take(self) -> list[Item]:
-        """All that is there, oldest first; waits for the first item. Empty once it is closed and nothing is left."""
+    def take_all(self) -> list[Item]:
+        """Wait for an item, then remove and return all items, oldest first. The list is empty once the queue is closed."""
         with self._changed:
             while not self._items and not self._closed:
                 self._changed.wait()
-            taken = list(self._items)
+            items = list(self._items)
             self._items.clear()
             self._changed.notify_all()
-            return taken
+            return items
 
     def close(self) -> None:
-        """Nothing more will come; what is there can still be taken."""
+        """Refuse further items; those in the queue can still be taken."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     @property
     def is_closed(self) -> bool:
+        """True after ``close``."""
         return self._closed
 
     def __iter__(self) -> Iterator[Item]:
-        while taken := self.take():
-            yield from taken
+        while items := self.take_all():
+            yield from items

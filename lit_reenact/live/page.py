@@ -1,4 +1,4 @@
-"""The page that shows the pictures: on this computer alone, without anything from elsewhere."""
+"""The web page of a live session: served on this computer alone, without anything from elsewhere."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from lit_reenact.video.io import Frame
 
 HOST = "127.0.0.1"
 
-QUALITY = 92
-"""Of the JPEG pictures, of 100."""
+JPEG_QUALITY = 92
+"""Quality of the JPEG frames, out of 100."""
 
-PATIENCE = 5.0
-"""Seconds after which a connection without a new picture looks whether the page is to end."""
+IDLE_CHECK = 5.0
+"""Seconds after which a connection without a new frame checks whether the page is closed."""
 
 POLL = 0.05
-"""Seconds after which the server looks whether it is to end."""
+"""Seconds after which the server checks whether it is to stop."""
 
 BORDER = b"--picture\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
 
@@ -48,7 +48,7 @@ h1 { font-size: 1.3rem; margin: 0 0 .5rem }
 <h1>AI-generated, live</h1>
 <img src="/stream" alt="Live picture of a person, synthesised by a neural network; it is not a recording of them">
 <p id="message" role="status" aria-live="polite">Starting</p>
-<p id="speed">Waiting for the first picture</p>
+<p id="speed">Waiting for the first frame</p>
 <p>A machine makes this picture from what the camera sees. It is shown on this computer alone.</p>
 </main>
 <script>
@@ -57,7 +57,7 @@ setInterval(async () => {
   try {
     const now = await (await fetch("/status")).json();
     write("message", now.message);
-    if (now.fps) write("speed", `${now.fps.toFixed(1)} pictures a second, ${now.latency_ms} ms from the camera to here`);
+    if (now.fps) write("speed", `${now.fps.toFixed(1)} frames per second, ${now.latency_ms} ms from the camera to here`);
   } catch { write("message", "lit-reenact live has ended") }
 }, 500);
 </script>
@@ -75,16 +75,18 @@ HEADERS = {
 
 
 class LivePage:
-    """A web server with the page, the pictures as MJPEG under ``/stream``, and ``/status`` as JSON.
-
-    Use it as a context manager.
+    """A web server with the page, the frames as MJPEG under ``/stream``, and the status as JSON under ``/status``.
 
     Args:
-        port: of 127.0.0.1; 0 takes any that is free.
-        status: gives what ``/status`` shows.
+        port: port of 127.0.0.1; 0 takes any free one.
+        status: function that returns the content of ``/status``.
 
     Raises:
-        ReenactError: the port is taken, or not to be had.
+        ReenactError: the port is taken or cannot be used.
+
+    Example:
+        >>> with LivePage(8765, session.status) as page:
+        ...     page.show(frame)
     """
 
     def __init__(self, port: int, status: Callable[[], dict[str, Any]]) -> None:
@@ -102,15 +104,17 @@ class LivePage:
 
     @property
     def port(self) -> int:
+        """Port that the server listens on."""
         return int(self._server.server_address[1])
 
     @property
     def address(self) -> str:
+        """Address of the page."""
         return f"http://{HOST}:{self.port}/"
 
     def show(self, frame: Frame) -> None:
-        """Send a picture, uint8 (H, W, 3) RGB, to everybody who looks."""
-        _, jpeg = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+        """Send a frame uint8 (H, W, 3) RGB to every open page."""
+        _, jpeg = cv2.imencode(".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
         with self.changed:
             self.picture, self.number = jpeg.tobytes(), self.number + 1
             self.changed.notify_all()
@@ -133,7 +137,7 @@ class _Server(ThreadingHTTPServer):
     page: LivePage
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Whoever closes a page in the middle of a picture is no error."""
+        """Ignore errors: a page may be closed in the middle of a frame."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -141,7 +145,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         page = self.server.page
-        # Another site whose name is made to point here must not see the pictures.
+        # Another site whose name resolves to this computer must not see the frames.
         if self.headers.get("Host") not in (f"{HOST}:{page.port}", f"localhost:{page.port}"):
             self.send_error(HTTPStatus.FORBIDDEN)
         elif self.path == "/":
@@ -154,7 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(HTTPStatus.NOT_FOUND)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (http.server's name)
-        """Nothing."""
+        """Log nothing."""
 
     def _begin(self, kind: str) -> None:
         self.send_response(HTTPStatus.OK)
@@ -174,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
         sent = 0
         while page.is_open:
             with page.changed:
-                page.changed.wait_for(lambda: page.number != sent or not page.is_open, PATIENCE)  # noqa: B023 (called at once)
+                page.changed.wait_for(lambda: page.number != sent or not page.is_open, IDLE_CHECK)  # noqa: B023 (called at once)
                 picture, number = page.picture, page.number
             if number != sent:
                 sent = number

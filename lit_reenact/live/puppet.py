@@ -1,4 +1,4 @@
-"""One frame of the driver to one picture of the target."""
+"""Online synthesis: the driver's motion to parameters of the target, and these to generated frames, one by one."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from lit_reenact.transfer.channels import lid_ratio
 from lit_reenact.transfer.relative import carry, turns_from
 from lit_reenact.video.io import Frame
 
-REMEMBERED = 900
-"""Frames that the driver's neck is learned from, at most."""
+NECK_FRAMES = 900
+"""Maximum number of past frames that the driver's neck is learned from."""
 
 
 class OnlineTransfer:
-    """Full head reenactment as ``transfer.reenact`` does it, with what it takes from the whole source taken from its past.
+    """Full head reenactment like ``transfer.reenact``, from the source's past alone.
 
     The driver's mean pose and place are those of the calibration; their neck is learned from the frames so far.
 
     Args:
-        driver: who drives.
-        target: who is driven; only its training frames are looked at.
+        driver: person before the camera.
+        target: track of the target; only its training frames are used.
     """
 
     def __init__(self, driver: Driver, target: Track) -> None:
@@ -45,14 +45,14 @@ class OnlineTransfer:
         self._size = torch.stack([*self._place.new_ones(2), self._place[2] / driver.translation[2]])  # depth goes as a ratio
         self._lids = lid_ratio(driver.model, driver.problem.neutral, driver.model.landmarks(target.actor.neutral))
         self._most = driver.model.expression_bounds[:, 1]
-        self._turns, self._moves = torch.zeros(2, REMEMBERED, 3, dtype=torch.float64).unbind()
+        self._turns, self._moves = torch.zeros(2, NECK_FRAMES, 3, dtype=torch.float64).unbind()
         self._frames = 0
 
     def __call__(self, motion: LiveMotion) -> FaceParameters:
-        """Parameters of the target, of one frame."""
+        """Return the target's parameters of one frame."""
         turn = turns_from(motion.rotation[None], self.driver.rotation)
         move = (motion.translation[None] - self.driver.translation) * self._size
-        self._turns[self._frames % REMEMBERED], self._moves[self._frames % REMEMBERED] = turn[0], move[0]
+        self._turns[self._frames % NECK_FRAMES], self._moves[self._frames % NECK_FRAMES] = turn[0], move[0]
         self._frames += 1
         own_neck = neck(self._turns[: self._frames], self._moves[: self._frames])
         rest = limit_softly(move - turn @ own_neck, self._low, self._high)
@@ -67,20 +67,25 @@ class OnlineTransfer:
 
 
 class Puppet:
-    """The target's network, fed frame by frame.
+    """The generator of the target, fed frame by frame.
 
     Args:
         target: track that the generator was trained on.
-        generator: its windows must not look ahead.
+        generator: network with causal windows.
 
     Raises:
-        ReenactError: they do.
+        ReenactError: the windows of the generator look ahead.
+
+    Example:
+        >>> puppet = Puppet(target, generator)
+        >>> puppet.add_frame(parameters)
+        >>> picture = puppet.generate()
     """
 
     def __init__(self, target: Track, generator: Generator) -> None:
         if generator.shape.after:
             raise ReenactError(
-                f"this checkpoint's windows look {generator.shape.after} frames ahead, which live nobody can: "
+                f"this checkpoint's windows look {generator.shape.after} frames ahead, which is impossible live: "
                 "train one with `--model.placement causal`"
             )
         self.generator = generator
@@ -88,22 +93,22 @@ class Puppet:
         self._device, self._kind = weight.device, torch.bfloat16 if weight.dtype == torch.bfloat16 else torch.float32
         self._renderer = target_renderer(target, generator)
         self._images: deque[Tensor] = deque(maxlen=generator.shape.span)
-        self.move(target.parameters[:1])  # what is done for the first time takes longest
-        self.picture()
+        self.add_frame(target.parameters[:1])  # the first run takes longest
+        self.generate()
         self._images.clear()
 
     @torch.inference_mode()
-    def move(self, parameters: FaceParameters) -> None:
-        """Draw the conditioning images of a frame and remember them."""
+    def add_frame(self, parameters: FaceParameters) -> None:
+        """Draw the conditioning images of the target's parameters, one frame, and append them to the window."""
         images = to_signed(self._renderer(parameters).to(self._device)).to(self._kind)
-        if not self._images:  # before the first frame it is the first frame
+        if not self._images:  # the first frame stands for those before it
             self._images.extend([images] * self.generator.shape.span)
         self._images.append(images)
 
     @torch.inference_mode()
-    def picture(self) -> Frame:
-        """The frame of the last move, uint8 (S, S, 3)."""
+    def generate(self) -> Frame:
+        """Generate the last frame of the window, uint8 (S, S, 3) RGB."""
         window = list(self._images)[:: self.generator.shape.stride]
-        made = self.generator(torch.cat(window, 1))[0]
-        frame: Frame = ((made + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+        generated = self.generator(torch.cat(window, 1))[0]
+        frame: Frame = ((generated + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
         return frame

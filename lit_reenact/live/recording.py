@@ -1,4 +1,4 @@
-"""Live pictures to a video of constant rate."""
+"""Recording of live frames to a video of constant rate."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from lit_reenact.video.io import Frame, VideoWriter
 
 
 class Recording:
-    """Writes pictures when they are due: repeats one until the next is there, and leaves out what comes too early.
+    """A video of live frames: it repeats a frame until the next one is due, and leaves out frames that come too early.
 
     Args:
-        video: to write to.
+        video: writer of the video.
     """
 
     def __init__(self, video: VideoWriter) -> None:
@@ -18,7 +18,7 @@ class Recording:
         self._last: Frame | None = None
 
     def write(self, picture: Frame, time: float) -> None:
-        """Add a picture, uint8 (S, S, 3), of a moment in seconds, later than the one before."""
+        """Add a frame uint8 (S, S, 3) taken at ``time`` (seconds), later than the frame before."""
         self._start = time if self._start is None else self._start
         due = round((time - self._start) * self._video.fps)
         while self._last is not None and self._video.frame_count < due:

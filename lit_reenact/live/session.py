@@ -1,7 +1,7 @@
-"""The stages of live reenactment, each in a thread of its own: pictures come in, are tracked, and become the target's.
+"""A live session: the stages of live reenactment, each in a thread of its own.
 
-Nothing waits for a slower stage: what has become old there is left out. Only a file that is to be worked through as fast as it
-can be (``wait=False`` in ``open_input``) has all its frames made.
+No stage waits for a slower one: frames that have become old are left out. Only a file that is played as fast as possible
+(``wait=False`` in ``open_input``) has all its frames generated.
 """
 
 from __future__ import annotations
@@ -27,61 +27,71 @@ from lit_reenact.live.readout import Readout
 from lit_reenact.video.io import Frame
 
 PREVIEW = 256
-"""Side in pixels of the camera's pictures that are shown while it looks for a face and learns it."""
+"""Side in pixels of the camera's frames that are displayed before the driver's face is known."""
 
 
 @dataclass(frozen=True)
-class Shot:
-    """A picture of the camera.
+class CameraFrame:
+    """A frame of the source.
 
     Attributes:
-        picture: uint8 (H, W, 3).
-        time: seconds since the first one: of a file by the numbers of its frames, of a camera by the clock.
-        taken: when it was there, by ``time.perf_counter``.
+        picture: uint8 (H, W, 3) RGB.
+        time: seconds since the first frame: by frame number in a file, by the clock for a camera.
+        captured_at: arrival of the frame, by ``time.perf_counter``.
     """
 
     picture: Frame
     time: float
-    taken: float
+    captured_at: float
 
 
 @dataclass(frozen=True)
-class Tracked:
-    """Parameters of the target for a shot."""
+class TrackedFrame:
+    """A frame of the source with the parameters of the target.
+
+    Attributes:
+        parameters: parameters of the target, one frame.
+        frame: frame of the source that they were tracked in.
+    """
 
     parameters: FaceParameters
-    shot: Shot
+    frame: CameraFrame
 
 
 @dataclass(frozen=True)
 class DisplayedFrame:
-    """What is to be seen now.
+    """A frame to display.
 
     Attributes:
-        picture: uint8 (S, S, 3).
-        time: of the shot, as in ``Shot``.
-        taken: when the shot was there, as in ``Shot``.
-        made: whether the network made it; otherwise it is the camera's.
+        picture: uint8 (S, S, 3) RGB.
+        time: time of the source's frame, seconds since the first one.
+        captured_at: arrival of the source's frame, by ``time.perf_counter``.
+        generated: True for a frame of the network, False for one of the source.
     """
 
     picture: Frame
     time: float
-    taken: float
-    made: bool
+    captured_at: float
+    generated: bool
 
 
 @dataclass
 class LiveSession:
-    """A run from the first picture to the last.
+    """Live reenactment from the first frame of the source to the last.
 
     Attributes:
-        source: where pictures come from.
-        target: track of who is driven.
-        puppet: the target's network.
-        seconds: of pictures with a face that the driver is learned from, or how they sit today.
-        driver: their track, where there is one.
-        patient: whether every picture is to be made, however long it takes.
+        source: frames that drive.
+        target: track of the target.
+        puppet: network of the target.
+        seconds: duration of the calibration, in which a face must be seen.
+        driver: track of the driver; with it only the resting pose is learned.
+        every_frame: generate every frame, however long it takes.
         readout: speed and latency so far.
+
+    Example:
+        >>> session = LiveSession(open_input("0"), target, Puppet(target, generator))
+        >>> for frame in session.run():
+        ...     page.show(frame.picture)
     """
 
     source: LiveInput
@@ -89,38 +99,38 @@ class LiveSession:
     puppet: Puppet
     seconds: float = 3.0
     driver: Track | None = None
-    patient: bool = False
+    every_frame: bool = False
     readout: Readout = field(default_factory=Readout)
 
     def __post_init__(self) -> None:
-        self._shots: LatestQueue[Shot] = LatestQueue(1, self.patient)
-        self._tracked: LatestQueue[Tracked] = LatestQueue(1 if self.patient else self.puppet.generator.shape.span, self.patient)
-        self._shown: LatestQueue[DisplayedFrame] = LatestQueue(2, self.patient)
-        self._stages: tuple[LatestQueue[Any], ...] = (self._shots, self._tracked, self._shown)
+        window = 1 if self.every_frame else self.puppet.generator.shape.span
+        self._captured: LatestQueue[CameraFrame] = LatestQueue(1, self.every_frame)
+        self._tracked: LatestQueue[TrackedFrame] = LatestQueue(window, self.every_frame)
+        self._displayed: LatestQueue[DisplayedFrame] = LatestQueue(2, self.every_frame)
         self._follower = Follower(self.target, self.seconds, self.driver)
         self._failure: BaseException | None = None
 
     def run(self) -> Iterator[DisplayedFrame]:
-        """The pictures to show, until there are no more. Each counts as shown when the next is asked for.
+        """Yield the frames to display. Each counts as displayed when the next one is asked for.
 
         Raises:
-            ReenactError: the camera vanished; or a file ended before the driver was known. It comes after the last picture.
+            ReenactError: the camera disappeared, or a file ended before the driver was known. It is raised after the last frame.
         """
-        work: list[tuple[Callable[[], None], LatestQueue[Any]]] = [
-            (self._take, self._shots),
+        stages: list[tuple[Callable[[], None], LatestQueue[Any]]] = [
+            (self._capture, self._captured),
             (self._track, self._tracked),
-            (self._make, self._shown),
+            (self._generate, self._displayed),
         ]
-        threads = [threading.Thread(target=self._guarded, args=stage, daemon=True) for stage in work]
+        threads = [threading.Thread(target=self._run_stage, args=stage, daemon=True) for stage in stages]
         for thread in threads:
             thread.start()
         try:
-            for shown in self._shown:
-                begun = time.perf_counter()
-                yield shown
-                if shown.made:
-                    self.readout.took("showing", time.perf_counter() - begun)
-                    self.readout.made_one(shown.taken)
+            for frame in self._displayed:
+                start = time.perf_counter()
+                yield frame
+                if frame.generated:
+                    self.readout.record("showing", time.perf_counter() - start)
+                    self.readout.count_frame(frame.captured_at)
         finally:
             self.stop()
             for thread in threads:
@@ -129,75 +139,75 @@ class LiveSession:
             raise self._failure
 
     def status(self) -> dict[str, Any]:
-        """What to tell the user now: the follower's message, and the readout's ``now``."""
-        return {"message": self._follower.message, **self.readout.now()}
+        """Return the follower's message, frames per second and latency, for the page."""
+        return {"message": self._follower.message, **self.readout.recent()}
 
     def stop(self) -> None:
-        """Make no more pictures."""
-        for stage in self._stages:
-            stage.close()
+        """End the session: no more frames are generated."""
+        for queue in (self._captured, self._tracked, self._displayed):
+            queue.close()
 
-    def _guarded(self, work: Callable[[], None], gives: LatestQueue[Any]) -> None:
+    def _run_stage(self, stage: Callable[[], None], output: LatestQueue[Any]) -> None:
         try:
-            work()
+            stage()
         except BaseException as error:  # raised again by ``run``, in the caller's thread
             self._failure = self._failure or error
-            self._shots.close()
+            self._captured.close()
         finally:
-            gives.close()
+            output.close()
 
-    def _take(self) -> None:
+    def _capture(self) -> None:
         start = None
         for number, picture in enumerate(self.source.frames):
             now = time.perf_counter()
             start = now if start is None else start
-            shot = Shot(picture, number / float(self.source.fps) if self.source.file else now - start, now)
-            self.readout.taken += 1
-            if not self._shots.give(shot):
+            frame = CameraFrame(picture, number / float(self.source.fps) if self.source.file else now - start, now)
+            self.readout.captured += 1
+            if not self._captured.put(frame):
                 return
 
     def _track(self) -> None:
         torch.set_num_threads(1)
-        for faces, shot in self._faces():
-            height, width = shot.picture.shape[:2]
+        for faces, frame in self._detect():
+            height, width = frame.picture.shape[:2]
             learning = not self._follower.knows_driver
-            with self.readout.timed("fit"):
-                parameters = self._follower(faces, width, height, shot.time)
+            with self.readout.measure("fit"):
+                parameters = self._follower(faces, width, height, frame.time)
             if learning:
-                self._show(shot)
-            elif parameters is not None and not self._tracked.give(Tracked(parameters, shot)):
+                self._preview(frame)
+            elif parameters is not None and not self._tracked.put(TrackedFrame(parameters, frame)):
                 return
-        if not self._follower.knows_driver and not self._shown.is_closed:
-            raise self._follower.refusal(self.source.name)
+        if not self._follower.knows_driver and not self._displayed.is_closed:
+            raise self._follower.calibration_error(self.source.name)
 
-    def _faces(self) -> Iterator[tuple[Points, Shot]]:
-        """What is found in each shot that is taken up."""
-        current: list[tuple[Shot, float]] = []
+    def _detect(self) -> Iterator[tuple[Points, CameraFrame]]:
+        """Yield the faces in each captured frame that is taken up."""
+        current: list[tuple[CameraFrame, float]] = []
 
         def pictures() -> Iterator[Frame]:
-            for shot in self._shots:
-                current[:] = [(shot, time.perf_counter())]
-                yield shot.picture
+            for frame in self._captured:
+                current[:] = [(frame, time.perf_counter())]
+                yield frame.picture
 
-        for found in find_faces(pictures(), 1):
-            shot, begun = current[0]
-            self.readout.took("landmarks", time.perf_counter() - begun)
-            yield found, shot
+        for faces in find_faces(pictures(), 1):
+            frame, start = current[0]
+            self.readout.record("landmarks", time.perf_counter() - start)
+            yield faces, frame
 
-    def _make(self) -> None:
+    def _generate(self) -> None:
         torch.set_num_threads(os.cpu_count() or 1)
-        while tracked := self._tracked.take():
+        while tracked := self._tracked.take_all():
             for each in tracked:
-                with self.readout.timed("drawing"):
-                    self.puppet.move(each.parameters)
-            with self.readout.timed("network"):
-                picture = self.puppet.picture()
-            shot = tracked[-1].shot
-            if not self._shown.give(DisplayedFrame(picture, shot.time, shot.taken, made=True)):
+                with self.readout.measure("drawing"):
+                    self.puppet.add_frame(each.parameters)
+            with self.readout.measure("network"):
+                picture = self.puppet.generate()
+            last = tracked[-1].frame
+            if not self._displayed.put(DisplayedFrame(picture, last.time, last.captured_at, generated=True)):
                 return
 
-    def _show(self, shot: Shot) -> None:
-        side = min(shot.picture.shape[:2])
-        top, left = ((length - side) // 2 for length in shot.picture.shape[:2])
-        square = cv2.resize(shot.picture[top : top + side, left : left + side], (PREVIEW, PREVIEW), interpolation=cv2.INTER_AREA)
-        self._shown.give(DisplayedFrame(np.asarray(square, np.uint8), shot.time, shot.taken, made=False))
+    def _preview(self, frame: CameraFrame) -> None:
+        side = min(frame.picture.shape[:2])
+        top, left = ((length - side) // 2 for length in frame.picture.shape[:2])
+        square = cv2.resize(frame.picture[top : top + side, left : left + side], (PREVIEW, PREVIEW), interpolation=cv2.INTER_AREA)
+        self._displayed.put(DisplayedFrame(np.asarray(square, np.uint8), frame.time, frame.captured_at, generated=False))

@@ -1,4 +1,4 @@
-"""Smoothing of what is measured live, without a look ahead: the 1-euro filter (Casiez, Roussel and Vogel, CHI 2012)."""
+"""Causal smoothing of live measurements: the 1-euro filter (Casiez, Roussel and Vogel, CHI 2012)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 
 SPEED_CUTOFF = 1.0
-"""Cutoff frequency (Hz) of the speed that a cutoff depends on."""
+"""Cutoff frequency (Hz) of the filter on the speed, on which the cutoff of the value depends."""
 
 
 @dataclass(frozen=True)
 class Steadiness:
-    """How firmly a channel is smoothed.
+    """Strength of the smoothing of one channel.
 
     Attributes:
-        rest: cutoff frequency (Hz) while it stands still: the lower, the steadier.
-        per_speed: what its speed, in units of the channel per second, adds to that: the higher, the less it lags behind.
+        rest: cutoff frequency (Hz) while the channel stands still: the lower, the steadier.
+        per_speed: increase of the cutoff (Hz) per unit of the channel and second: the higher, the smaller the lag.
     """
 
     rest: float
@@ -26,10 +26,10 @@ class Steadiness:
 
 
 class OneEuroFilter:
-    """A low-pass filter of channels (C,) whose cutoff rises with the speed of each.
+    """A low-pass filter of channels (C,) whose cutoff rises with the speed of each channel.
 
     Args:
-        steadiness: of each channel.
+        steadiness: strength of the smoothing of each channel.
     """
 
     def __init__(self, steadiness: list[Steadiness]) -> None:
@@ -39,11 +39,11 @@ class OneEuroFilter:
         self._speed = torch.zeros(len(steadiness))
 
     def __call__(self, value: Tensor, seconds: float) -> Tensor:
-        """The filtered channels (C,).
+        """Return the filtered channels (C,).
 
         Args:
-            value: (C,) as measured.
-            seconds: since the value before.
+            value: (C,) measurement.
+            seconds: time since the measurement before.
         """
         if self._value is None:
             self._value = value
@@ -55,11 +55,11 @@ class OneEuroFilter:
         return self._value
 
     def forget(self) -> None:
-        """Take the next value as it is."""
+        """Forget the past: the next value is returned unfiltered."""
         self._value = None
         self._speed = torch.zeros_like(self._speed)
 
 
 def _share(cutoff: Tensor, seconds: float) -> Tensor:
-    """Say of a new value in a first-order low-pass filter of that cutoff (Hz)."""
+    """Return the weight of a new value in a first-order low-pass filter with this cutoff (Hz)."""
     return 1 / (1 + 1 / (2 * math.pi * cutoff * seconds))

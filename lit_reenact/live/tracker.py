@@ -84,7 +84,7 @@ class OnlineTracker:
             points: (478, 3) landmarks in pixels of the camera's picture.
             time: time of the picture in seconds, later than that of the previous call.
         """
-        seen = self.driver.in_view(points[None])
+        seen = self.driver.to_view(points[None])
         seconds, self._time = max(time - self._time, 1e-3), time
         start = self._start(seen) if self._state is None or seconds > LOST else self._state
         state = self._solve(seen, SETTLE, start)

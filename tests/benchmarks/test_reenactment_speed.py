@@ -44,8 +44,8 @@ def test_reenactment(
 
     def live() -> None:
         for number in range(FRAMES):
-            puppet.move(track.parameters[number : number + 1])
-            puppet.picture()
+            puppet.add_frame(track.parameters[number : number + 1])
+            puppet.generate()
 
     @torch.inference_mode()
     def alone() -> None:

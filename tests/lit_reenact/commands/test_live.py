@@ -1,4 +1,4 @@
-"""``lit-reenact live``: a signed recording, and what is refused in a sentence."""
+"""``lit-reenact live``: a signed recording, and one-line messages for bad input."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ def test_a_recording_is_signed(scene: Scene, checkpoint: Path, tmp_path: Path, c
     out = tmp_path / "out.mp4"
     more = ["--source-track", str(scene.folder), "--calibration", "0.5", "--record", str(out)]
     assert main(words(scene, checkpoint, *more)) == 0
-    told = capsys.readouterr().out
-    assert "Open http://127.0.0.1:" in told
-    assert "44 pictures made of 60 taken" in told
+    printed = capsys.readouterr().out
+    assert "Open http://127.0.0.1:" in printed
+    assert "44 frames generated of 60 captured" in printed
     info = probe(out)
     assert (info.frame_count, info.width, info.fps) == (44, 32, 30)
     assert is_ai_generated(read_tags(out))
@@ -67,25 +67,25 @@ def test_a_recording_is_signed(scene: Scene, checkpoint: Path, tmp_path: Path, c
     assert signature.intact
 
 
-def test_what_was_recorded_before_a_camera_vanished_is_kept(
+def test_a_recording_is_kept_when_the_camera_disappears(
     scene: Scene, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     frames = camera.iterate_frames
 
-    def vanishing(path: Path) -> Iterator[Frame]:
+    def disappearing(path: Path) -> Iterator[Frame]:
         for number, frame in enumerate(frames(path)):
             if number == 30:
-                raise camera.ReenactError("camera 0 gives no more pictures: connect it again and start anew")
+                raise camera.ReenactError("camera 0 gives no more frames: connect it and run the command again")
             yield frame
 
-    monkeypatch.setattr(camera, "iterate_frames", vanishing)
+    monkeypatch.setattr(camera, "iterate_frames", disappearing)
     out = tmp_path / "out.mp4"
     assert main(words(scene, checkpoint, "--calibration", "0.5", "--record", str(out))) == 2
-    assert capsys.readouterr().err.strip() == "lit-reenact: camera 0 gives no more pictures: connect it again and start anew"
+    assert capsys.readouterr().err.strip() == "lit-reenact: camera 0 gives no more frames: connect it and run the command again"
     assert probe(out).frame_count == 14
 
 
-def test_bad_input_is_told_in_a_sentence(
+def test_bad_input_is_reported_in_a_sentence(
     scene: Scene, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     track = load_track(scene.folder)
@@ -93,7 +93,7 @@ def test_bad_input_is_told_in_a_sentence(
     with LivePage(0, dict) as page:
         cases = {
             "--calibration 0": ["--calibration", "0"],
-            "60 pictures": ["--calibration", "9"],
+            "60 frames": ["--calibration", "9"],
             "nobody": ["--source-track", str(tmp_path / "nobody")],
             "no such file": ["--input", str(tmp_path / "missing.mp4")],
             "no such checkpoint": ["--checkpoint", str(tmp_path / "missing.ckpt")],
@@ -101,8 +101,8 @@ def test_bad_input_is_told_in_a_sentence(
         }
         for sentence, more in cases.items():
             assert main(words(scene, checkpoint, *more, "--record", str(tmp_path / "out.mp4"))) == 2
-            told = capsys.readouterr().err.strip().splitlines()
-            assert len(told) == 1, told
-            assert sentence in told[0]
+            printed = capsys.readouterr().err.strip().splitlines()
+            assert len(printed) == 1, printed
+            assert sentence in printed[0]
     assert not (tmp_path / "out.mp4").exists()
     assert threading.active_count() < 5

@@ -1,4 +1,4 @@
-"""A face that moves as is known, and its landmarks as a detector without an error would see them."""
+"""A face with known motion, and its exact landmarks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FRAMES, SIZE = 60, 64
 
 @dataclass(frozen=True)
 class Scene:
-    """A track in its folder, and its landmarks (T, 478, 3) in pixels."""
+    """A track, its folder, and its landmarks (T, 478, 3) in pixels."""
 
     folder: Path
     track: Track
@@ -31,20 +31,20 @@ class Scene:
 @pytest.fixture(scope="session")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     folder = tmp_path_factory.mktemp("live")
-    made = make_track(folder, frames=FRAMES, size=SIZE, fps=Fraction(30))
-    parameters, camera = made.parameters, made.camera
-    eyes = made.actor.eyeballs + 10.45 * gaze_direction(parameters.gaze.view(-1, 2, 2))  # the left and the right iris
-    head = torch.cat([builtin_model().landmarks_of(made.actor, parameters), eyes[:, [1] * 5 + [0] * 5]], 1)
+    track = make_track(folder, frames=FRAMES, size=SIZE, fps=Fraction(30))
+    parameters, camera = track.parameters, track.camera
+    eyes = track.actor.eyeballs + 10.45 * gaze_direction(parameters.gaze.view(-1, 2, 2))  # the left and the right iris
+    head = torch.cat([builtin_model().landmarks_of(track.actor, parameters), eyes[:, [1] * 5 + [0] * 5]], 1)
     seen = project(head_to_camera(head, parameters.rotation, parameters.translation), camera)
     distance = parameters.translation[:, None, 2]
     depth = (seen[..., 2] - distance) * camera.focal / distance / 0.8  # as MediaPipe exaggerates it
-    return Scene(folder, made, torch.cat([seen[..., :2], depth[..., None]], -1))
+    return Scene(folder, track, torch.cat([seen[..., :2], depth[..., None]], -1))
 
 
 @pytest.fixture
 def generator() -> Generator:
-    """Makes frames of 32 pixels of windows of 3, like nobody's."""
+    """An untrained generator: windows of 3 frames of 32 pixels."""
     torch.manual_seed(0)
-    made = make_module().generator.eval()
-    torch.nn.init.normal_(made.to_frame.weight, std=50.0)  # as it is made, it shows hardly anything
-    return made
+    network = make_module().generator.eval()
+    torch.nn.init.normal_(network.to_frame.weight, std=50.0)  # with its initial weights all frames look the same
+    return network

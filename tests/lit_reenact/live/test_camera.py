@@ -1,4 +1,4 @@
-"""Cameras that are not there or vanish, and files that play like one."""
+"""Cameras that are missing or disappear, and files that play like one."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.live.camera import USUAL_RATE, open_input, paced
+from lit_reenact.live.camera import USUAL_RATE, open_input, pace
 from tests.video_files import number_of, numbered, write_video
 
 
 class FakeCamera:
-    """Gives so many pictures, then vanishes."""
+    """A camera that gives a number of frames, then disappears."""
 
     def __init__(self, pictures: int) -> None:
         self.left, self.is_released = pictures, False
@@ -27,7 +27,7 @@ class FakeCamera:
         return self.left > 0
 
     def get(self, _: int) -> float:
-        return 0.0  # as cameras do that do not tell their rate
+        return 0.0  # like cameras that do not report their rate
 
     def set(self, *_: Any) -> bool:
         return True
@@ -40,19 +40,19 @@ class FakeCamera:
         self.is_released = True
 
 
-def test_a_camera_that_vanishes_is_told_after_its_last_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_camera_that_disappears_is_reported_after_its_last_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     camera = FakeCamera(2)
     monkeypatch.setattr(cv2, "VideoCapture", lambda number: camera)
     source = open_input("3")
     assert (source.fps, source.file) == (USUAL_RATE, None)
     pictures = list(islice(source.frames, 2))
-    with pytest.raises(ReenactError, match="camera 3 gives no more pictures"):
+    with pytest.raises(ReenactError, match="camera 3 gives no more frames"):
         next(source.frames)
     assert pictures[0][0, 0].tolist() == [30, 20, 10]  # OpenCV's blue comes first
     assert camera.is_released
 
 
-def test_a_camera_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_camera_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cv2, "VideoCapture", lambda number: FakeCamera(0))
     with pytest.raises(ReenactError, match="camera 7 cannot be opened"):
         open_input("7")
@@ -67,7 +67,7 @@ def test_a_file_is_played(tmp_path: Path) -> None:
         open_input(str(tmp_path / "b.mp4"))
 
 
-def test_no_frame_comes_before_its_turn() -> None:
+def test_no_frame_comes_early() -> None:
     start = time.perf_counter()
-    times = [time.perf_counter() - start for _ in paced(iter([numbered(0)] * 6), Fraction(50))]
+    times = [time.perf_counter() - start for _ in pace(iter([numbered(0)] * 6), Fraction(50))]
     assert all(moment >= number / 50 - 1e-3 for number, moment in enumerate(times))

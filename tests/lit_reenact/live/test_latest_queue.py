@@ -1,4 +1,4 @@
-"""Items from one thread to another: the newest wins, or nothing is lost."""
+"""The queue between two threads: it keeps the newest items, or loses none."""
 
 from __future__ import annotations
 
@@ -7,43 +7,43 @@ import threading
 from lit_reenact.live.latest_queue import LatestQueue
 
 
-def test_the_oldest_makes_room_and_is_counted() -> None:
-    queue: LatestQueue[int] = LatestQueue(room=2)
-    assert all(queue.give(item) for item in range(5))
-    assert queue.take() == [3, 4]
+def test_the_oldest_item_is_dropped_and_counted() -> None:
+    queue: LatestQueue[int] = LatestQueue(capacity=2)
+    assert all(queue.put(item) for item in range(5))
+    assert queue.take_all() == [3, 4]
     assert queue.dropped == 3
 
 
-def test_what_is_left_can_be_taken_after_the_end() -> None:
-    queue: LatestQueue[int] = LatestQueue(room=2)
-    queue.give(1)
+def test_remaining_items_can_be_taken_after_closing() -> None:
+    queue: LatestQueue[int] = LatestQueue(capacity=2)
+    queue.put(1)
     queue.close()
-    assert not queue.give(2)
+    assert not queue.put(2)
     assert list(queue) == [1]
-    assert queue.take() == []
+    assert queue.take_all() == []
 
 
-def test_a_patient_giver_loses_nothing() -> None:
-    queue: LatestQueue[int] = LatestQueue(patient=True)
+def test_a_lossless_queue_keeps_every_item() -> None:
+    queue: LatestQueue[int] = LatestQueue(lossless=True)
 
-    def give() -> None:
+    def produce() -> None:
         for item in range(200):
-            queue.give(item)
+            queue.put(item)
         queue.close()
 
-    giver = threading.Thread(target=give)
-    giver.start()
+    producer = threading.Thread(target=produce)
+    producer.start()
     assert list(queue) == list(range(200))
-    giver.join(10)
-    assert not giver.is_alive()
+    producer.join(10)
+    assert not producer.is_alive()
 
 
-def test_a_patient_giver_is_let_go_at_the_end() -> None:
-    queue: LatestQueue[int] = LatestQueue(patient=True)
-    queue.give(1)
+def test_closing_releases_a_waiting_producer() -> None:
+    queue: LatestQueue[int] = LatestQueue(lossless=True)
+    queue.put(1)
     answers: list[bool] = []
-    giver = threading.Thread(target=lambda: answers.append(queue.give(2)))
-    giver.start()
+    producer = threading.Thread(target=lambda: answers.append(queue.put(2)))
+    producer.start()
     queue.close()
-    giver.join(10)
+    producer.join(10)
     assert answers == [False]

@@ -1,4 +1,4 @@
-"""The page in the eyes of a browser, without one."""
+"""The page over HTTP, without a browser."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ COLOURS = ((250, 20, 20), (20, 20, 250))
 
 @pytest.fixture
 def page() -> Iterator[LivePage]:
-    with LivePage(0, lambda: {"message": "Looking for a face", "fps": 0.0, "latency_ms": 0}) as made:
-        yield made
+    with LivePage(0, lambda: {"message": "Looking for a face", "fps": 0.0, "latency_ms": 0}) as opened:
+        yield opened
 
 
 def get(page: LivePage, path: str, host: str = "") -> HTTPResponse:
@@ -29,7 +29,7 @@ def get(page: LivePage, path: str, host: str = "") -> HTTPResponse:
     return connection.getresponse()
 
 
-def test_it_says_what_it_shows_and_asks_nobody_else(page: LivePage) -> None:
+def test_the_page_names_its_content_and_loads_nothing_from_elsewhere(page: LivePage) -> None:
     answer = get(page, "/")
     text = answer.read().decode()
     assert answer.status == 200
@@ -44,7 +44,7 @@ def test_the_status_is_the_sessions(page: LivePage) -> None:
     assert json.loads(get(page, "/status").read())["message"] == "Looking for a face"
 
 
-def test_pictures_come_as_they_are_shown(page: LivePage) -> None:
+def test_frames_arrive_in_the_stream_as_they_are_shown(page: LivePage) -> None:
     page.show(np.full((32, 32, 3), COLOURS[0], np.uint8))
     answer = get(page, "/stream")
     assert str(answer.getheader("Content-Type")).startswith("multipart/x-mixed-replace")
@@ -62,11 +62,11 @@ def test_pictures_come_as_they_are_shown(page: LivePage) -> None:
 @pytest.mark.parametrize(
     ("path", "host", "status"), [("/", "evil.example:80", 403), ("/stream", "evil.example", 403), ("/a", "", 404)]
 )
-def test_others_get_nothing(page: LivePage, path: str, host: str, status: int) -> None:
+def test_other_hosts_and_paths_are_refused(page: LivePage, path: str, host: str, status: int) -> None:
     assert get(page, path, host).status == status
 
 
-def test_a_taken_port_is_told_in_a_sentence(page: LivePage) -> None:
+def test_a_taken_port_is_reported_in_a_sentence(page: LivePage) -> None:
     with pytest.raises(ReenactError, match="give another with --port"):
         LivePage(page.port, dict)
     with pytest.raises(ReenactError, match="give another with --port"):

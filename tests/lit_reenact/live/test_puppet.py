@@ -1,4 +1,4 @@
-"""Frame by frame as all at once: transfer against that of whole tracks, pictures against streaming synthesis."""
+"""Online transfer against the transfer of whole tracks, online synthesis against streaming synthesis."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def motion_of(parameters: FaceParameters, number: int) -> LiveMotion:
 
 
 @pytest.mark.parametrize("eyes", [1.0, 1.1])
-def test_the_last_frame_is_that_of_a_whole_source(scene: Scene, eyes: float) -> None:
-    """By then all of the source is past; only its mean turn, which is not quite 0, is left out here."""
+def test_the_last_frame_is_that_of_the_whole_source(scene: Scene, eyes: float) -> None:
+    """At the last frame all of the source is past; its mean turn, which is not quite 0, is left out here."""
     known = calibrate(scene.points[:20], SIZE, SIZE, 30.0, "builtin", scene.track)
     driving = make_parameters(known.model, FRAMES, seed=5)
     source = replace(
@@ -37,35 +37,35 @@ def test_the_last_frame_is_that_of_a_whole_source(scene: Scene, eyes: float) -> 
     target = replace(scene.track, actor=actor)
     mean = driving.translation.double().mean(0)
     transfer = OnlineTransfer(replace(known, rotation=mean_rotation(driving.rotation), translation=mean), target)
-    made = [transfer(motion_of(driving, number)) for number in range(FRAMES)][-1]
+    last = [transfer(motion_of(driving, number)) for number in range(FRAMES)][-1]
     whole = reenact(source, target)[FRAMES - 1 : FRAMES]
-    torch.testing.assert_close(made.translation, whole.translation, atol=1.0, rtol=0)  # mm
+    torch.testing.assert_close(last.translation, whole.translation, atol=1.0, rtol=0)  # mm
     for channel in ("rotation", "identity", "expression", "illumination", "gaze"):
-        torch.testing.assert_close(getattr(made, channel), getattr(whole, channel), msg=channel)
+        torch.testing.assert_close(getattr(last, channel), getattr(whole, channel), msg=channel)
 
 
 @pytest.mark.parametrize("stride", [1, 2])
-def test_pictures_are_those_of_streaming_synthesis(scene: Scene, generator: Generator, stride: int) -> None:
+def test_frames_are_those_of_streaming_synthesis(scene: Scene, generator: Generator, stride: int) -> None:
     generator.shape = replace(generator.shape, stride=stride)
     parameters = scene.track.parameters[:8]
     renderer = target_renderer(scene.track, generator)
     expected = torch.cat([frames for frames, _ in render_frames(generator, renderer, parameters)])
     puppet = Puppet(scene.track, generator)
     for number in range(8):
-        puppet.move(parameters[number : number + 1])
-        made = torch.from_numpy(puppet.picture())
-        assert (made.int() - expected[number].int()).abs().max() <= 1
-    assert (expected[0].int() - expected[7].int()).abs().max() > 1  # or nothing was tried
+        puppet.add_frame(parameters[number : number + 1])
+        generated = torch.from_numpy(puppet.generate())
+        assert (generated.int() - expected[number].int()).abs().max() <= 1
+    assert (expected[0].int() - expected[7].int()).abs().max() > 1  # otherwise the test shows nothing
 
 
-def test_frames_without_a_picture_are_in_the_window_all_the_same(scene: Scene, generator: Generator) -> None:
+def test_skipped_frames_are_part_of_the_window(scene: Scene, generator: Generator) -> None:
     every, last = Puppet(scene.track, generator), Puppet(scene.track, generator)
     for number in range(6):
         parameters = scene.track.parameters[number : number + 1]
-        every.move(parameters)
-        last.move(parameters)
-        shown = every.picture()
-    assert (last.picture() == shown).all()
+        every.add_frame(parameters)
+        last.add_frame(parameters)
+        picture = every.generate()
+    assert (last.generate() == picture).all()
 
 
 def test_windows_that_look_ahead_are_refused(scene: Scene) -> None:

@@ -1,4 +1,4 @@
-"""All stages together, with a detector that finds the face of a known scene."""
+"""All stages of a live session together, with a detector that returns the landmarks of a known scene."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lit_reenact.core.errors import ReenactError
 from lit_reenact.landmarks.detection import Points
 from lit_reenact.live import session
 from lit_reenact.live.camera import LiveInput
-from lit_reenact.live.follower import LEAST
+from lit_reenact.live.follower import MIN_FRAMES
 from lit_reenact.live.puppet import Puppet
 from lit_reenact.live.session import LiveSession
 from lit_reenact.networks.generator import Generator
@@ -26,17 +26,17 @@ BLIND = range(30, 33)
 """Frames in which the detector finds nothing."""
 
 
-def pictures(count: int, vanishes: bool = False) -> Iterator[Frame]:
-    """Each shows its number."""
+def pictures(count: int, disappears: bool = False) -> Iterator[Frame]:
+    """Yield frames whose grey level is their number."""
     for number in range(count):
         yield np.full((SIZE, SIZE, 3), number, np.uint8)
-    if vanishes:
-        raise ReenactError("camera 0 gives no more pictures")
+    if disappears:
+        raise ReenactError("camera 0 gives no more frames")
 
 
 @pytest.fixture
 def detector(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The numbers of the pictures that it was given."""
+    """Replace the detector; return the list of the frame numbers that it is given."""
     given: list[int] = []
 
     def find(frames: Iterable[Frame], max_faces: int) -> Iterator[Points]:
@@ -52,48 +52,46 @@ def detector(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def make_session(scene: Scene, generator: Generator, frames: Iterator[Frame], seconds: float = 0.5) -> LiveSession:
     source = LiveInput("a.mp4", Fraction(30), frames, Path("a.mp4"))
-    return LiveSession(source, scene.track, Puppet(scene.track, generator), seconds, scene.track, patient=True)
+    return LiveSession(source, scene.track, Puppet(scene.track, generator), seconds, scene.track, every_frame=True)
 
 
 @pytest.mark.usefixtures("detector")
-def test_every_picture_with_a_face_is_made_once_it_is_known(scene: Scene, generator: Generator) -> None:
+def test_every_frame_with_a_face_is_generated_after_calibration(scene: Scene, generator: Generator) -> None:
     live = make_session(scene, generator, pictures(40))
-    shown = list(live.run())
-    learned = [each for each in shown if not each.made]
-    assert len(learned) == LEAST + 1  # half a second and no less
+    frames = list(live.run())
+    learned = [each for each in frames if not each.generated]
+    assert len(learned) == MIN_FRAMES + 1  # half a second and no less
     assert {each.picture.shape for each in learned} == {(session.PREVIEW, session.PREVIEW, 3)}
-    made = [round(each.time * 30) for each in shown if each.made]
-    assert made == [number for number in range(LEAST + 1, 40) if number not in BLIND]
-    assert live.readout.taken == 40
-    assert live.readout.made == len(made)
+    generated = [round(each.time * 30) for each in frames if each.generated]
+    assert generated == [number for number in range(MIN_FRAMES + 1, 40) if number not in BLIND]
+    assert live.readout.captured == 40
+    assert live.readout.generated == len(generated)
     assert {"landmarks", "fit", "drawing", "network", "showing"} == set(live.readout.stages())
     assert live.status()["fps"] > 0
-    assert "pictures made of 40 taken" in live.readout.summary()
+    assert "frames generated of 40 captured" in live.readout.summary()
 
 
-def test_what_cannot_keep_up_leaves_pictures_out_and_shows_the_newest(
-    scene: Scene, generator: Generator, detector: list[int]
-) -> None:
+def test_a_slow_session_skips_frames_and_shows_the_newest(scene: Scene, generator: Generator, detector: list[int]) -> None:
     def camera() -> Iterator[Frame]:
         for number, picture in enumerate(pictures(60)):
             yield picture
-            while number <= 2 * LEAST and number not in detector:  # until the face is known; then all at once
+            while number <= 2 * MIN_FRAMES and number not in detector:  # until the face is known; then all at once
                 time.sleep(1e-3)
 
     source = LiveInput("a.mp4", Fraction(30), camera(), Path("a.mp4"))
     live = LiveSession(source, scene.track, Puppet(scene.track, generator), 0.5, scene.track)
-    made = [round(each.time * 30) for each in live.run() if each.made]
-    assert live.readout.taken == 60
+    generated = [round(each.time * 30) for each in live.run() if each.generated]
+    assert live.readout.captured == 60
     assert len(detector) < 60
-    assert made == sorted(set(made) & set(detector))
-    assert made[-1] == 59
+    assert generated == sorted(set(generated) & set(detector))
+    assert generated[-1] == 59
 
 
 @pytest.mark.usefixtures("detector")
-def test_a_picture_counts_when_it_has_been_shown(scene: Scene, generator: Generator) -> None:
+def test_a_frame_counts_once_it_has_been_shown(scene: Scene, generator: Generator) -> None:
     live = make_session(scene, generator, pictures(22))
-    for shown in live.run():
-        if shown.made:
+    for frame in live.run():
+        if frame.generated:
             time.sleep(0.05)
     assert 0.05 <= live.readout.stages()["showing"] <= live.readout.latency(1.0)
     assert live.readout.latency(0.0) >= 0.05
@@ -101,29 +99,29 @@ def test_a_picture_counts_when_it_has_been_shown(scene: Scene, generator: Genera
 
 
 @pytest.mark.usefixtures("detector")
-def test_a_camera_that_vanishes_is_told_after_the_last_picture(scene: Scene, generator: Generator) -> None:
-    run = make_session(scene, generator, pictures(25, vanishes=True)).run()
+def test_a_camera_that_disappears_is_reported_after_the_last_frame(scene: Scene, generator: Generator) -> None:
+    run = make_session(scene, generator, pictures(25, disappears=True)).run()
     assert [round(each.time * 30) for each in islice(run, 25)] == list(range(25))
-    with pytest.raises(ReenactError, match="camera 0 gives no more pictures"):
+    with pytest.raises(ReenactError, match="camera 0 gives no more frames"):
         next(run)
 
 
 @pytest.mark.usefixtures("detector")
-def test_a_face_seen_too_shortly_is_told(scene: Scene, generator: Generator) -> None:
-    with pytest.raises(ReenactError, match=r"a face was seen in 10 pictures and for 0\.3 s"):
+def test_a_face_seen_too_shortly_is_reported(scene: Scene, generator: Generator) -> None:
+    with pytest.raises(ReenactError, match=r"a face was seen in 10 frames and for 0\.3 s"):
         list(make_session(scene, generator, pictures(10)).run())
 
 
-def test_a_file_without_a_face_is_told(scene: Scene, generator: Generator) -> None:
+def test_a_file_without_a_face_is_reported(scene: Scene, generator: Generator) -> None:
     """With the real detector."""
     with pytest.raises(ReenactError, match=r"a\.mp4: no face was found"):
         list(make_session(scene, generator, pictures(3)).run())
 
 
 @pytest.mark.usefixtures("detector")
-def test_it_ends_when_nobody_looks_any_more(scene: Scene, generator: Generator) -> None:
+def test_closing_the_iterator_ends_the_session(scene: Scene, generator: Generator) -> None:
     live = make_session(scene, generator, pictures(60))
     run = live.run()
-    assert not next(run).made
+    assert not next(run).generated
     run.close()  # joins all threads
-    assert live.readout.made == 0
+    assert live.readout.generated == 0

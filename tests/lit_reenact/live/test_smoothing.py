@@ -1,4 +1,4 @@
-"""The 1-euro filter: values worked by hand, and what it is for."""
+"""The 1-euro filter: values worked by hand, noise at rest, and the lag behind a fast move."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STEP = 1 / 30
 
 
 def filtered(values: Tensor, steadiness: Steadiness) -> Tensor:
-    """A series (T,) at 30 values a second."""
+    """Filter a series (T,) of 30 values a second."""
     each = OneEuroFilter([steadiness])
     return torch.cat([each(value[None], STEP) for value in values])
 
@@ -23,8 +23,8 @@ def test_two_values_by_hand() -> None:
     share = lambda cutoff: 1 / (1 + 1 / (2 * math.pi * cutoff * STEP))  # noqa: E731
     speed = share(1.0) * 0.5 / STEP  # the speed is smoothed itself, with a cutoff of 1 Hz
     expected = 1.0 + 0.5 * share(2.0 + 3.0 * speed)
-    made = filtered(torch.tensor([1.0, 1.5]), Steadiness(2.0, 3.0))
-    assert made.tolist() == pytest.approx([1.0, expected])
+    result = filtered(torch.tensor([1.0, 1.5]), Steadiness(2.0, 3.0))
+    assert result.tolist() == pytest.approx([1.0, expected])
 
 
 def test_noise_at_rest_is_smoothed_and_a_fast_move_is_followed() -> None:
@@ -38,7 +38,7 @@ def test_noise_at_rest_is_smoothed_and_a_fast_move_is_followed() -> None:
     assert firm == pytest.approx(1 / (2 * math.pi), rel=0.01)  # the time constant of 1 Hz
 
 
-def test_forgetting_takes_the_next_value_as_it_is() -> None:
+def test_after_forget_the_next_value_is_unfiltered() -> None:
     each = OneEuroFilter([Steadiness(0.1, 0.0)])
     each(torch.zeros(1), STEP)
     assert each(torch.ones(1), STEP) < 0.1

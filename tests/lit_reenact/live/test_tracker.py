@@ -1,4 +1,4 @@
-"""The on-line tracker: a known face is found, nothing of the future is used, and a real face is tracked as off-line."""
+"""The online tracker: it recovers known motion, uses no future frame, and tracks a real face like the offline tracker."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def angles(found: Tensor, known: Tensor) -> Tensor:
 
 
 def follow(driver: Driver, points: Tensor) -> LiveMotion:
-    """The motion of T frames at 30 a second, stacked."""
+    """Track T frames at 30 per second; return their motion, stacked."""
     tracker = OnlineTracker(driver)
     motions = [tracker(each, number / 30) for number, each in enumerate(points)]
     return LiveMotion(*(torch.stack([getattr(motion, part.name) for motion in motions]) for part in fields(LiveMotion)))
@@ -41,7 +41,7 @@ def follow(driver: Driver, points: Tensor) -> LiveMotion:
 
 @pytest.fixture(scope="module")
 def driver(scene: Scene) -> Driver:
-    """Whose square is the whole picture, so that the camera is the scene's."""
+    """A driver whose crop is the whole frame, so that the camera is the scene's."""
     known = calibrate(scene.points[:20], SIZE, SIZE, 30.0, "builtin", scene.track)
     return replace(known, crop=CropBox(0, 0, SIZE))
 
@@ -51,7 +51,7 @@ def found(scene: Scene, driver: Driver) -> LiveMotion:
     return follow(driver, scene.points)
 
 
-def test_a_known_face_is_found(scene: Scene, found: LiveMotion) -> None:
+def test_known_motion_is_recovered(scene: Scene, found: LiveMotion) -> None:
     known = scene.track.parameters
     assert angles(found.rotation, known.rotation).mean() < 2
     assert (found.translation - known.translation)[:, :2].abs().mean() < 1.5  # mm
@@ -59,13 +59,13 @@ def test_a_known_face_is_found(scene: Scene, found: LiveMotion) -> None:
     assert gaze.median() < 0.6 * torch.rad2deg(known.gaze.abs()).median()
 
 
-def test_nothing_of_the_future_is_used(scene: Scene, driver: Driver, found: LiveMotion) -> None:
+def test_no_future_frame_is_used(scene: Scene, driver: Driver, found: LiveMotion) -> None:
     early = follow(driver, scene.points[:9])
     for part in fields(LiveMotion):
         assert torch.equal(getattr(early, part.name), getattr(found, part.name)[:9]), part.name
 
 
-def test_a_face_that_was_gone_is_found_anew(scene: Scene, driver: Driver) -> None:
+def test_a_face_that_returns_is_found_again(scene: Scene, driver: Driver) -> None:
     tracker = OnlineTracker(driver)
     tracker(scene.points[0], 0.0)
     later = tracker(scene.points[40], 0.1 + LOST)
@@ -74,11 +74,11 @@ def test_a_face_that_was_gone_is_found_anew(scene: Scene, driver: Driver) -> Non
     torch.testing.assert_close(later.expression, fresh.expression)
 
 
-def test_the_pose_of_rest_is_that_of_the_first_pictures(scene: Scene) -> None:
+def test_the_resting_pose_is_that_of_the_first_frames(scene: Scene) -> None:
     points = scene.points[30:31].expand(15, -1, -1)
     seen = calibrate(points, SIZE, SIZE, 30.0, "builtin", scene.track)
     rest = matrix_to_axis_angle(seen.rotation[None]).float()
-    assert angles(rest, scene.track.parameters.rotation[30:31]) < 5  # of a smaller square, so another perspective
+    assert angles(rest, scene.track.parameters.rotation[30:31]) < 5  # the crop is smaller, so the perspective differs
 
 
 def test_a_track_of_another_face_model_is_refused(scene: Scene) -> None:
@@ -88,8 +88,8 @@ def test_a_track_of_another_face_model_is_refused(scene: Scene) -> None:
 
 
 @pytest.mark.slow
-def test_a_real_face_is_tracked_as_off_line(shared_dir: Path) -> None:
-    """Off-line from the same landmarks; a face that grimaces and blinks, its eyes thrown from side to side."""
+def test_a_real_face_is_tracked_as_offline(shared_dir: Path) -> None:
+    """Compare with the offline tracker on the same landmarks: a face that grimaces, blinks and moves its eyes."""
     frames = list(islice(iterate_frames(shared_dir / "videos" / "d14.mp4"), 105))
     points = torch.stack([torch.from_numpy(faces[0]) for faces in find_faces(frames, 1)])
     side = frames[0].shape[0]
@@ -97,13 +97,13 @@ def test_a_real_face_is_tracked_as_off_line(shared_dir: Path) -> None:
     seen, settings = torch.ones(len(points), dtype=torch.bool), TrackerSettings()
     timing = Timing(seen, seen, ~seen, 30.0, 60)
     camera = Camera(settings.focal_factor * VIEW, VIEW, VIEW)
-    view = known.in_view(points)
+    view = known.to_view(points)
     offline = smooth_shape(fit_landmarks(view, timing, known.model, camera, settings), view, timing, known.model, settings)
     online = follow(known, points)
     observed = view[:, :FACE_POINTS]
     fitted = solve(known.problem, observed[..., :2], initial_state(known.problem, with_true_depth(observed)), FIT)
     unsmoothed = matrix_to_axis_angle(fitted.rotation)
-    late = slice(60, None)  # neither has learned the person from these
+    late = slice(60, None)  # neither tracker has learned the person from these
     turn = angles(online.rotation, matrix_to_axis_angle(offline.rotation))[late]
     assert turn.mean() < 0.6
     assert turn.max() < 3

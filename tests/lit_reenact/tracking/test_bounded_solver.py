@@ -27,7 +27,7 @@ def test_a_step_is_the_same_with_both_backends(scene: Scene, pose: bool) -> None
     bounds = driver.problem.bounds
     held = 0
     for number in (3, 33, 55):
-        seen = driver.in_view(scene.points[number : number + 1])[:, :468]
+        seen = driver.to_view(scene.points[number : number + 1])[:, :468]
         state = initial_state(driver.problem, with_true_depth(seen))
         model = normal_equations(driver.problem, state, seen[..., :2], 8.0)
         expected = step(driver.problem, state, model, pose)
@@ -42,7 +42,7 @@ def test_whole_schedules_give_the_same_frames_with_both_backends(scene: Scene) -
     """All stages of live tracking, on several frames at once."""
     pytest.importorskip("numba")
     driver = calibrate(scene.points[:20], SIZE, SIZE, 30.0, "builtin", scene.track)
-    seen = driver.in_view(scene.points[20:28])[:, :468]
+    seen = driver.to_view(scene.points[20:28])[:, :468]
     start = initial_state(driver.problem, with_true_depth(seen))
     expected, compiled = (
         solve_chunk(driver.problem, seen[..., :2], start, FIT + SETTLE + REST, minimise=backend)
