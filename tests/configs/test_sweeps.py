@@ -13,7 +13,8 @@ import pytest
 import wandb
 
 from lit_reenact.commands.main import main
-from lit_reenact.experiments.sweep.definition import load_sweep, propose
+from lit_reenact.experiments.sweep.engine import propose
+from lit_reenact.experiments.sweep.loading import load_sweep
 from lit_reenact.training import fit
 from lit_reenact.training.run_folder import RunFolder, joined_curves
 from tests.configs.test_configs import SHORT, SMALL

@@ -1,1 +1,1 @@
-"""A W&B sweep file, checked and run on this machine alone: proposals, trials one after another, a table and a picture."""
+"""W&B sweep files, run on this machine without a server. Needs the extra ``sweeps``."""

@@ -1,55 +1,66 @@
-"""The trials of a sweep one after another, each a process of its own; what is done is remembered, what is hopeless is stopped."""
+"""The trials of a sweep, and the file that remembers them."""
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.core.files import write_text
-from lit_reenact.experiments.processes import run_training
-from lit_reenact.experiments.sweep.definition import Parameters, Sweep, in_short, propose, sweeps_package
+from lit_reenact.core.files import write_json
+from lit_reenact.experiments.sweep.definition import Parameters, Sweep
+from lit_reenact.experiments.sweep.engine import propose, sweeps_package
 from lit_reenact.training.run_folder import RunFolder, joined_curves
 
 LEDGER = "trials.json"
 TABLE, PICTURE = "trials.csv", "trials.png"
 LOCK = ".lock"
 LOG = "log.txt"
-State = Literal["running", "finished", "stopped", "failed"]
 
 
 @dataclass
 class Trial:
-    """One training.
+    """One training of a sweep.
 
     Attributes:
-        name: also of its folder.
-        parameters: what it tries.
-        state: ``stopped`` is early, because others were better at that point; ``running`` also if the sweep itself was cut off.
-        note: why it failed.
+        name: name of the trial and of its folder.
+        parameters: settings that the trial tries.
+        state: "stopped" means stopped early, because others were better at that point. A trial stays "running" if the sweep was
+            cut off.
+        note: reason why the trial failed; empty otherwise.
     """
 
     name: str
     parameters: Parameters
-    state: State = "running"
+    state: Literal["running", "finished", "stopped", "failed"] = "running"
     note: str = ""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A trial and the best value that it reached.
+
+    Attributes:
+        trial: the trial.
+        value: best value of the metric; None if there is none.
+        batch_step: batch step of the best value; None if there is none.
+    """
+
+    trial: Trial
+    value: float | None
+    batch_step: int | None
 
 
 @dataclass
 class Trials:
-    """The trials in a folder, as ``trials.json`` there remembers them.
+    """The trials in a folder, which ``trials.json`` there remembers.
 
     Attributes:
-        sweep: that they belong to.
-        folder: of the sweep; a trial has a folder below it.
-        trials: in the order in which they were proposed.
+        sweep: the sweep that the trials belong to.
+        folder: folder of the sweep; each trial has a folder below it.
+        trials: the trials in the order of their proposal.
     """
 
     sweep: Sweep
@@ -58,30 +69,30 @@ class Trials:
 
     @classmethod
     def open(cls, sweep: Sweep, folder: Path) -> Trials:
-        """Those that a folder remembers; none for a new folder.
+        """Return the trials that a folder remembers; none for a new folder.
 
         Raises:
-            ReenactError: the folder holds trials of something else.
+            ReenactError: the folder holds trials of another sweep, or with other settings.
         """
         self = cls(sweep, folder)
         if (folder / LEDGER).is_file():
-            kept = json.loads((folder / LEDGER).read_text(encoding="utf-8"))
-            if kept["trained"] != self._trained():
+            ledger = json.loads((folder / LEDGER).read_text(encoding="utf-8"))
+            if ledger["trained"] != self._fixed_settings():
                 raise ReenactError(
                     f"{folder} holds trials of another sweep, or with other settings: choose another folder with -o, or remove it"
                 )
-            self.trials = [Trial(**trial) for trial in kept["trials"]]
+            self.trials = [Trial(**trial) for trial in ledger["trials"]]
         return self
 
     def save(self) -> None:
-        """Remember all trials."""
-        kept = {"trained": self._trained(), "trials": [asdict(trial) for trial in self.trials]}
-        write_text(self.folder / LEDGER, json.dumps(kept, indent=2) + "\n")
+        """Write ``trials.json``."""
+        trials = [asdict(trial) for trial in self.trials]
+        write_json(self.folder / LEDGER, {"trained": self._fixed_settings(), "trials": trials})
 
     def get(self, number: int) -> Trial | None:
-        """The trial of a number from 0 on, proposed if there was none yet; None if a grid has no more."""
+        """Return a trial by its number from 0, and propose it if it is new; None if a grid has no more."""
         if number == len(self.trials):
-            parameters = propose(self.sweep, [self.as_run(trial) for trial in self.trials])
+            parameters = propose(self.sweep, [self.to_sweep_run(trial) for trial in self.trials])
             if parameters is None:
                 return None
             self.trials.append(Trial(f"trial-{number + 1}", parameters))
@@ -89,92 +100,30 @@ class Trials:
         return self.trials[number]
 
     def curves(self, trial: Trial) -> dict[str, dict[int, float]]:
-        """All that a trial has logged until now, by name and batch step."""
+        """Return everything that a trial has logged so far, by name and batch step."""
         runs = [RunFolder(path) for path in (self.folder / trial.name).glob("seed-*")]
         return joined_curves(log for run in runs for log in run.metrics)
 
-    def as_run(self, trial: Trial) -> Any:
-        """A trial as the ``sweeps`` package sees it. One that was stopped early counts with what it reached."""
+    def to_sweep_run(self, trial: Trial) -> Any:
+        """Convert a trial to ``sweeps.SweepRun``. A trial that was stopped early counts with the value that it reached."""
         package = sweeps_package()
         history = [{self.sweep.metric: value} for value in self.curves(trial).get(self.sweep.metric, {}).values()]
         state = "finished" if trial.state == "stopped" else trial.state
         config = {name: {"value": value} for name, value in trial.parameters.items()}
         return package.SweepRun(name=trial.name, state=state, config=config, history=history)
 
-    def _trained(self) -> dict[str, Any]:
-        """What must be the same for a sweep to go on; its method and its count may change."""
+    def is_hopeless(self, trial: Trial) -> bool:
+        """Return whether the sweep's rule for early stopping stops a running trial."""
+        runs = [self.to_sweep_run(one) for one in self.trials]
+        return any(run.name == trial.name for run in sweeps_package().stop_runs(self.sweep.content, runs))
+
+    def _fixed_settings(self) -> dict[str, Any]:
+        """Return what may not change between two calls of a sweep; its method and its count may."""
         content = self.sweep.content
         return {"command": content["command"], "parameters": content["parameters"], "settings": list(self.sweep.settings)}
 
 
 def written_files(folder: Path) -> Iterator[Path]:
-    """All that a sweep writes into its folder, as files, and as folders of trials that it may run again."""
+    """Yield everything that a sweep writes into its folder: files, and the folders of trials that it may run again."""
     yield from (folder / name for name in (LEDGER, TABLE, PICTURE, LOCK))
     yield from folder.glob("trial-*")
-
-
-def run_sweep(sweep: Sweep, folder: Path, count: int | None = None, tell: Callable[[str], None] = print) -> Trials:
-    """Run trials until there are ``count``, or the grid is through. Those that failed or were cut off are run again.
-
-    Args:
-        sweep: what to try.
-        folder: of the sweep.
-        count: of trials in all, those of earlier calls included.
-        tell: takes a line when a trial begins, and one when it ends.
-
-    Raises:
-        ReenactError: the folder holds another sweep, or another process works on it; the metric is not in a trial's history.
-        KeyboardInterrupt: a trial was cut off; the same call goes on there.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with _held(folder) as lock:
-        trials = Trials.open(sweep, folder)
-        number = 0
-        while (count is None or number < count) and (trial := trials.get(number)) is not None:
-            number += 1
-            if trial.state in ("running", "failed"):
-                said = " ".join(f"{name}={in_short(value)}" for name, value in trial.parameters.items())
-                tell(f"[{number}{f'/{count}' if count else ''}] {trial.name}: {said}")
-                _run(trials, trial, lock)
-                trials.save()
-                tell(f"  {trial.state}{f': {trial.note}' if trial.note else ''}")
-    return trials
-
-
-def _run(trials: Trials, trial: Trial, lock: IO[str]) -> None:
-    """Train, and store in the trial how that ended."""
-    sweep, own = trials.sweep, trials.folder / trial.name
-    words = [f"--output={trials.folder}", f"--name={trial.name}", "--trainer.enable_progress_bar=false"]
-    trial.state, trial.note = "running", ""
-    outcome = run_training(
-        trial.name,
-        [*sweep.arguments(trial.parameters), *words],
-        own / LOG,
-        {"WANDB_RUN_GROUP": os.environ.get("WANDB_RUN_GROUP", trials.folder.name)},
-        inherited_files=[lock.fileno()],  # the training holds the folder as long as it lives, even if this process is killed
-        is_hopeless=partial(_is_hopeless, trials, trial) if "early_terminate" in sweep.content else None,
-    )
-    trial.state, trial.note = outcome.state, outcome.reason
-    if trial.state != "failed" and sweep.metric not in (curves := trials.curves(trial)):
-        logged = ", ".join(name for name in curves if name.startswith("val/"))
-        raise ReenactError(f"{sweep.path}: the metric {sweep.metric} is not in the history of {own}, which has {logged}")
-
-
-def _is_hopeless(trials: Trials, trial: Trial) -> bool:
-    runs = [trials.as_run(one) for one in trials.trials]
-    return any(run.name == trial.name for run in sweeps_package().stop_runs(trials.sweep.content, runs))
-
-
-@contextmanager
-def _held(folder: Path) -> Iterator[IO[str]]:
-    """The lock of a folder, which the trials inherit.
-
-    Raises:
-        ReenactError: somebody else has it.
-    """
-    with (folder / LOCK).open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ReenactError(f"{folder}: another process works on this sweep: wait for its end") from error
-        yield lock

@@ -12,7 +12,9 @@ from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
 from lit_reenact.commands.main import main
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.experiments.sweep.definition import load_sweep, number_in, propose
+from lit_reenact.experiments.sweep.engine import propose
+from lit_reenact.experiments.sweep.form import parse_number
+from lit_reenact.experiments.sweep.loading import load_sweep
 
 CONFIG = Path(__file__).resolve().parents[4] / "configs" / "debug.yaml"
 
@@ -117,4 +119,4 @@ def test_the_same_trials_lead_to_the_same_proposal(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("text", "number"), [("1e-5", 1e-5), ("-3", -3.0), ("none", None), (1e-5, None), (["1"], None)])
 def test_numbers_that_are_text(text: Any, number: float | None) -> None:
-    assert number_in(text) == number
+    assert parse_number(text) == number

@@ -14,8 +14,10 @@ import pytest
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.experiments import processes
 from lit_reenact.experiments.sweep.definition import Sweep
-from lit_reenact.experiments.sweep.results import draw, results_of, text_table, write_results
-from lit_reenact.experiments.sweep.trials import Trials, run_sweep
+from lit_reenact.experiments.sweep.picture import draw
+from lit_reenact.experiments.sweep.results import rank_trials, text_table, write_results
+from lit_reenact.experiments.sweep.running import run_sweep
+from lit_reenact.experiments.sweep.trials import Trials
 
 STAND_IN = """
 import math, os, pathlib, signal, sys, time
@@ -54,7 +56,7 @@ def sweep_of(method: str = "grid", settings: tuple[str, ...] = (), **changes: An
 
 
 def values(trials: Trials) -> list[tuple[str, float | None]]:
-    return [(one.trial.name, one.value) for one in results_of(trials)]
+    return [(one.trial.name, one.value) for one in rank_trials(trials)]
 
 
 def test_a_grid_tries_everything_and_the_best_comes_first(tmp_path: Path) -> None:
@@ -89,7 +91,7 @@ def test_the_same_sweep_twice_gives_the_same_table(tmp_path: Path) -> None:
 def test_bayes_finds_what_is_best(tmp_path: Path) -> None:
     rate = {"distribution": "log_uniform_values", "min": 1e-6, "max": 1e-1}
     trials = run_sweep(sweep_of("bayes", parameters={"rate": rate}), tmp_path / "rates", 12)
-    best, *_ = results_of(trials)
+    best, *_ = rank_trials(trials)
     assert abs(math.log10(best.trial.parameters["rate"]) + 3.5) < 0.15  # 12 at random: in 3 of 10 cases
 
 
@@ -161,8 +163,8 @@ def test_a_folder_is_for_one_process(tmp_path: Path) -> None:
 def test_the_picture_has_a_line_for_each_trial_through_its_values(tmp_path: Path) -> None:
     parameters = {"rate": {"values": [1e-2, 1e-3, 1e-4]}, "do": {"values": ["", "crash"]}}
     trials = run_sweep(sweep_of(parameters=parameters), tmp_path / "rates")
-    results = results_of(trials)
-    axes = draw(trials, results).axes[0]
+    results = rank_trials(trials)
+    axes = draw(trials.sweep, results).axes[0]
     lines = [line for line in axes.lines if len(line.get_xdata()) == 3]  # two parameters and the metric
     assert len(lines) == 3
     *_, best = lines
