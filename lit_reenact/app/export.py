@@ -14,9 +14,9 @@ from lit_reenact.app.uploads import safe_name
 from lit_reenact.core.files import refuse_overwriting
 from lit_reenact.edit import write_edit
 from lit_reenact.provenance import Ingredient, Model, Record
-from lit_reenact.synthesis import write_video
-from lit_reenact.synthesis.full_frame import FullFrame, there_and_back
-from lit_reenact.synthesis.writing import written_files
+from lit_reenact.synthesis import FullFrames, VideoPlan, write_video
+from lit_reenact.synthesis.full_frames import there_and_back
+from lit_reenact.synthesis.video_plan import video_files
 from lit_reenact.tracking.trackfile import track_files
 from lit_reenact.video.io import FrameReader
 
@@ -42,9 +42,9 @@ def export(
     _refuse_lost_inputs(session, folder, original)
     run, performance, count = session.run, session.performance, len(session.performance)
     edit = write_edit_file(session, folder)
-    paste = None
+    full_frames = None
     if original is not None:
-        paste = FullFrame(run.target.track, original, there_and_back(count, len(run.target.track)))
+        full_frames = FullFrames(run.target.track, original, there_and_back(count, len(run.target.track)))
 
     edited = session.edited(0, count)
 
@@ -54,19 +54,18 @@ def export(
         return run.without_hair(frames, edited[numbers]) if session.remove_hair else frames
 
     video = edit.with_suffix(".mp4")
-    write_video(
-        edited,
-        replace(run.target, frames=FrameReader(run.target.clip)),  # a reader of its own: others look at frames meanwhile
-        run.generator,
+    plan = VideoPlan(
         video,
+        run.target.fps,
+        edited,
         record=record(session, composite=original is not None),
-        fps=run.target.fps,
-        audio_from=(performance.source or run.target).clip,
         cuts=performance.cuts,
-        paste=paste,
-        retouch=finish,
+        audio_from=(performance.source or run.target).clip,
+        full_frames=full_frames,
         label=label,
     )
+    target = replace(run.target, frames=FrameReader(run.target.clip))  # a reader of its own: others look at frames meanwhile
+    write_video(plan, target, run.generator, retouch=finish)
     return video, edit
 
 
@@ -85,7 +84,7 @@ def _refuse_lost_inputs(session: Session, folder: Path, original: Path | None) -
     edit = _edit_file(session, folder)
     clips = [clip for clip in (session.run.target, session.performance.source) if clip is not None]
     inputs = [original, session.run.checkpoint, *(file for clip in clips for file in track_files(clip.folder))]
-    refuse_overwriting([edit, *written_files(edit.with_suffix(".mp4"))], inputs, option="TMPDIR")
+    refuse_overwriting([edit, *video_files(edit.with_suffix(".mp4"))], inputs, option="TMPDIR")
 
 
 def record(session: Session, composite: bool) -> Record:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from lit_reenact.app.session import Session
-from lit_reenact.synthesis.full_frame import there_and_back
+from lit_reenact.synthesis.full_frames import there_and_back
 from lit_reenact.synthesis.inference import render_frames
 from lit_reenact.transfer import held_frames
 

@@ -26,10 +26,10 @@ from lit_reenact.evaluation.self_reenactment import HeldOut, evaluate_held_out
 from lit_reenact.evaluation.table import number
 from lit_reenact.networks.generator import Generator
 from lit_reenact.provenance import code_version
-from lit_reenact.synthesis import Settings, conditioning_picture, error_picture, target_renderer, write_reenactment
-from lit_reenact.synthesis.driven_video import report_of
+from lit_reenact.synthesis import ReenactmentSettings, conditioning_picture, error_picture, target_renderer, write_reenactment
+from lit_reenact.synthesis.driven_video import guard_report_path
 from lit_reenact.synthesis.inference import load_generator
-from lit_reenact.synthesis.writing import written_files
+from lit_reenact.synthesis.video_plan import video_files
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.tracking.tracker import TrackerSettings, track_video, written_by_tracking
 from lit_reenact.training import fit
@@ -94,7 +94,7 @@ def run_demo(
     with progress.step("Held-out frames", "the end of the target's clip, never trained on"):
         held_out = evaluate_held_out(driven, generator, output / "self_reenactment.mp4", checkpoint=run.best.name)
     with progress.step("Reenactment", "the source drives the target"):
-        settings = Settings(rate="source")  # so that its motion can be compared with the source's, frame by frame
+        settings = ReenactmentSettings(rate="source")  # so that its motion can be compared with the source's, frame by frame
         written = write_reenactment(driving, driven, generator, output / "reenactment.mp4", settings, run.best)
     with progress.step("Motion", "tracked once more, from the reenacted video's pixels alone"):
         expected, found = motion_of(driving.track), motion_of(retrack(written.video))
@@ -111,15 +111,15 @@ def run_demo(
         "seconds": {name: round(value, 1) for name, value in progress.seconds.items()},
     }
     _write_json(output / "metrics.json", results)
-    _write_report(output, written.beside, run, (driving, driven), generator, held_out, (expected, found), results)
-    _print_summary(output, results, written.beside)
+    _write_report(output, written.side_by_side, run, (driving, driven), generator, held_out, (expected, found), results)
+    _print_summary(output, results, written.side_by_side)
     return results
 
 
 def _written(output: Path, retrain: bool) -> Iterator[Path]:
     for name in ("reenactment.mp4", "self_reenactment.mp4"):
-        yield from written_files(output / name)
-    yield report_of(output / "reenactment.mp4")
+        yield from video_files(output / name)
+    yield guard_report_path(output / "reenactment.mp4")
     yield from (output / name for name in ("metrics.json", "report.html", "reenactment.png"))
     yield from (file for role in ("target", "source") for file in written_by_tracking(output / "tracks" / role))
     run = RunFolder(output / "run" / "seed-0")

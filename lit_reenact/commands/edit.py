@@ -69,7 +69,7 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out; returns its exit code."""
     from lit_reenact.face import load_face_model
-    from lit_reenact.synthesis.edited_video import Shown, performance, write_edited
+    from lit_reenact.synthesis.edited_video import EditSettings, base_performance, write_edited
     from lit_reenact.synthesis.inference import load_generator
     from lit_reenact.tracking.tracked_clip import TrackedClip
     from lit_reenact.transfer import load_policy
@@ -91,25 +91,25 @@ def run(arguments: argparse.Namespace) -> int:
     edit = _edit(arguments.edit, arguments.settings, arguments.remove_hair, model)
     policy = load_policy(arguments.preset or "full") if arguments.source or arguments.preset else None
     source = None if arguments.source is None else TrackedClip.load(track_folder(arguments.source, arguments.tracks))
-    before = performance(target, source, policy)
+    performance = base_performance(target, source, policy)
     checkpoint = generator = None
     if arguments.checkpoint is not None:
         checkpoint, device = checkpoint_file(arguments.checkpoint), device_of(arguments.device)
         generator = load_generator(checkpoint, device, target.track, arguments.precision, arguments.compile)
-    shown = Shown(original_of(arguments), arguments.label)
-    told = write_edited(target, edit, arguments.output, generator, checkpoint, shown, before, arguments.any_light)
+    edit_settings = EditSettings(original_of(arguments), arguments.label, arguments.any_light)
+    warnings = write_edited(target, edit, arguments.output, generator, checkpoint, edit_settings, performance)
     sound = "its own audio" if source is None else "the source's audio"
-    print(f"Wrote {arguments.output} ({len(before.parameters)} frames, with {sound}).")
-    for line in told[:SHOWN] if edit.tracks or policy else []:
+    print(f"Wrote {arguments.output} ({len(performance.parameters)} frames, with {sound}).")
+    for line in warnings[:SHOWN] if edit.tracks or policy else []:
         print(f"  {line}")
     print("It says in its metadata, and under a signature, that it is AI-generated, and how it was edited.")
     return 0
 
 
 def _refuse_lost_inputs(arguments: argparse.Namespace) -> None:
-    from lit_reenact.synthesis.writing import written_files
+    from lit_reenact.synthesis.video_plan import video_files
 
-    outputs = [] if arguments.output is None else written_files(arguments.output)
+    outputs = [] if arguments.output is None else video_files(arguments.output)
     performers = [arguments.target, *([arguments.source] if arguments.source else [])]
     checkpoint = None if arguments.checkpoint is None else checkpoint_file(arguments.checkpoint)
     others = [arguments.edit, arguments.original, checkpoint, policy_file(arguments.preset)]

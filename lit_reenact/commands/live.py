@@ -92,11 +92,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _display(session: LiveSession, page: LivePage, recording: Recording | None, label: bool) -> ReenactError | None:
     """Show and record every frame of the session; return the error that ended it after the first generated frame."""
-    from lit_reenact.synthesis import labelled
+    from lit_reenact.synthesis import add_label
 
     try:
         for frame in session.run():
-            picture = labelled(frame.picture) if frame.generated and label else frame.picture
+            picture = add_label(frame.picture) if frame.generated and label else frame.picture
             page.show(picture)
             if recording is not None and frame.generated:
                 recording.write(picture, frame.time)

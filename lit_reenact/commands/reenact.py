@@ -21,7 +21,7 @@ from lit_reenact.commands.common import (
 from lit_reenact.core.errors import ReenactError
 
 if TYPE_CHECKING:
-    from lit_reenact.synthesis import Settings, Written
+    from lit_reenact.synthesis import ReenactmentFiles, ReenactmentSettings
 
 SHOWN = 5
 """Lines of the guard's report on the screen; the file has all."""
@@ -109,8 +109,8 @@ def run(arguments: argparse.Namespace) -> int:
     for source, output in zip(sources, outputs, strict=True):
         try:
             clip = None if source is None else TrackedClip.load(track_folder(source, arguments.tracks))
-            written = write_reenactment(clip, target, generator, output, settings, checkpoint, keep=len(sources) > 1)
-            _tell(written)
+            written = write_reenactment(clip, target, generator, output, settings, checkpoint, keep_finished=len(sources) > 1)
+            _report(written)
         except (ReenactError, OSError) as error:
             if len(sources) == 1:
                 raise
@@ -147,20 +147,20 @@ def output_files(sources: Sequence[Path], output: Path) -> list[Path]:
 
 def _written(videos: Sequence[Path]) -> list[Path]:
     """All that is written for some videos."""
-    from lit_reenact.synthesis.driven_video import report_of
-    from lit_reenact.synthesis.writing import written_files
+    from lit_reenact.synthesis.driven_video import guard_report_path
+    from lit_reenact.synthesis.video_plan import video_files
 
-    return [path for video in videos for path in (*written_files(video), report_of(video))]
+    return [path for video in videos for path in (*video_files(video), guard_report_path(video))]
 
 
-def _settings(arguments: argparse.Namespace) -> Settings:
-    from lit_reenact.synthesis import Settings
+def _settings(arguments: argparse.Namespace) -> ReenactmentSettings:
+    from lit_reenact.synthesis import ReenactmentSettings
     from lit_reenact.transfer import load_policy
 
     original = original_of(arguments)
     if arguments.still and original is None:
         raise ReenactError("--still is for --full-frame alone: give both, or neither")
-    return Settings(
+    return ReenactmentSettings(
         policy=load_policy(str(arguments.policy or arguments.preset)),
         guard=arguments.guard,
         rate=arguments.fps,
@@ -171,12 +171,12 @@ def _settings(arguments: argparse.Namespace) -> Settings:
     )
 
 
-def _tell(written: Written) -> None:
-    shown = f"{written.frames} frames, {float(written.fps):.5g} a second"
-    print(f"Wrote {written.video} ({shown}) and {written.beside.name} (driving | conditioning | output).")
-    lines = written.guard.to_text().splitlines()
+def _report(written: ReenactmentFiles) -> None:
+    shown = f"{written.frame_count} frames, {float(written.fps):.5g} a second"
+    print(f"Wrote {written.video} ({shown}) and {written.side_by_side.name} (driving | conditioning | output).")
+    lines = written.guard_report.to_text().splitlines()
     for line in lines[:SHOWN]:
         print(f"  {line}")
     if lines:
         more = f"{len(lines) - SHOWN} more and every frame" if len(lines) > SHOWN else "every frame"
-        print(f"  {more} in {written.report}")
+        print(f"  {more} in {written.guard_file}")

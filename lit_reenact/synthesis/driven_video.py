@@ -1,8 +1,7 @@
-"""One actor driven by another: from two tracks and a transfer's policy to the finished video."""
+"""One person driven by another: two tracks and a transfer policy to the finished video."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,60 +11,62 @@ import torch
 from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import write_json
 from lit_reenact.guard import GuardMode, GuardReport, guard
 from lit_reenact.networks.generator import Generator
 from lit_reenact.provenance import Ingredient, Model, Record
-from lit_reenact.synthesis.full_frame import FullFrame, there_and_back
-from lit_reenact.synthesis.writing import beside, write_video
+from lit_reenact.synthesis.full_frames import FullFrames, there_and_back
+from lit_reenact.synthesis.video_plan import VideoPlan, side_by_side_path
+from lit_reenact.synthesis.writing import write_video
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.transfer import PRESETS, TransferPolicy, at_rate, held_frames, transfer, transferred_cuts
 
-Who = Literal["source", "target"]
+Role = Literal["source", "target"]
 
 
 @dataclass(frozen=True)
-class Settings:
-    """What a reenactment takes from whom, and how it is shown.
+class ReenactmentSettings:
+    """The parts of a reenactment that come from the source and from the target, and the form of the video.
 
     Attributes:
-        policy: of the transfer.
-        guard: what happens to parameters that the target's training did not show.
-        rate: whose frames per second the video has. The network was trained at the target's, and its windows tell it how fast
-            things move.
-        sound: whose sound it has; None for none.
-        original: the video that the target's track was made of, to paste the result back into its full frames; None shows the
+        policy: what the source drives, channel by channel.
+        guard: treatment of parameters that the target's training frames do not show.
+        rate: person whose frames per second the video has. The network was trained at the target's rate, and its windows
+            tell it how fast things move.
+        sound: person whose sound the video has; None for a silent video.
+        original: video that the target's track was made from, to paste the result back into its full frames; None shows the
             crop alone.
-        still: paste into one frame, in which the target's head is as it mostly is, not into one frame after the other.
+        still: paste into one frame, the one with the target's usual head pose, instead of into successive frames.
         label: say in a corner of every frame that it is AI-generated.
     """
 
     policy: TransferPolicy = PRESETS["full"]
     guard: GuardMode = "warn"
-    rate: Who = "target"
-    sound: Who | None = "source"
+    rate: Role = "target"
+    sound: Role | None = "source"
     original: Path | None = None
     still: bool = False
     label: bool = False
 
 
 @dataclass(frozen=True)
-class Written:
-    """What ``write_reenactment`` has made.
+class ReenactmentFiles:
+    """The files that ``write_reenactment`` writes, and what a person wants to know about them.
 
     Attributes:
         video: the result.
-        beside: driving frame | conditioning | output.
-        report: what the guard says, as JSON.
-        guard: the same.
-        frames: how many.
-        fps: frames per second.
+        side_by_side: the second video: driving frame | conditioning | output.
+        guard_file: the guard's report as JSON.
+        guard_report: the guard's report.
+        frame_count: number of frames in each video.
+        fps: frames per second of each video.
     """
 
     video: Path
-    beside: Path
-    report: Path
-    guard: GuardReport
-    frames: int
+    side_by_side: Path
+    guard_file: Path
+    guard_report: GuardReport
+    frame_count: int
     fps: Fraction
 
 
@@ -74,52 +75,74 @@ def write_reenactment(
     target: TrackedClip,
     generator: Generator,
     output: Path,
-    settings: Settings | None = None,
+    settings: ReenactmentSettings | None = None,
     checkpoint: Path | None = None,
     progress: bool = True,
-    keep: bool = False,
-) -> Written:
-    """Drive the target with the source and write what comes of it.
+    keep_finished: bool = False,
+) -> ReenactmentFiles:
+    """Drive the target with the source; write the video, its side-by-side version and the guard's report.
 
     Args:
-        source: who drives; None for a policy that needs nobody.
-        target: who is driven; the generator was trained on this clip.
-        generator: the target's.
+        source: person who drives; None for a policy that needs no source.
+        target: person who is driven.
+        generator: network trained on the target's clip.
         output: the .mp4 to write.
-        settings: see there.
-        checkpoint: the generator's file, for the record.
-        progress: whether to show a progress bar.
-        keep: leave a finished video as it is that was made of the same.
+        settings: what is taken from whom; None for full head reenactment at the target's rate with the source's sound.
+        checkpoint: file of the generator, for the record; None if there is none.
+        progress: show a progress bar.
+        keep_finished: leave a finished video of the same content as it is.
 
     Raises:
-        ReenactError: as ``transfer``, ``FullFrame`` and ``write_video``.
+        ReenactError: the policy needs a source, ``settings.original`` is not the target's video, or a file cannot be written.
+
+    Example:
+        >>> source, target = TrackedClip.load(Path("tracks/source")), TrackedClip.load(Path("tracks/target"))
+        >>> write_reenactment(source, target, load_generator(checkpoint), Path("out.mp4"))
     """
-    settings = settings or Settings()
+    settings = settings or ReenactmentSettings()
     driver = target if source is None else source
     fps = target.fps if settings.rate == "target" else driver.fps
-    driving, driven = (at_rate(clip.track, fps) for clip in (driver, target))
-    asked = transfer(None if source is None else driving, driven, settings.policy)
-    parameters, report = guard(asked, target.track, settings.guard, fps)
-    seen = held_frames(len(driver.track), driver.fps, fps)
-    write_video(
+    driver_track, target_track = (at_rate(clip.track, fps) for clip in (driver, target))
+    source_track = None if source is None else driver_track
+    wanted = transfer(source_track, target_track, settings.policy)
+    parameters, report = guard(wanted, target.track, settings.guard, fps)
+    driver_frames = held_frames(len(driver.track), driver.fps, fps)
+    plan = VideoPlan(
+        output,
+        fps,
         parameters,
+        record=_record(source, target, settings, checkpoint),
+        cuts=transferred_cuts(source_track, target_track, settings.policy),
+        audio_from=None if settings.sound is None else (driver if settings.sound == "source" else target).clip,
+        full_frames=_full_frames(target, len(parameters), fps, settings),
+        label=settings.label,
+    )
+    write_video(
+        plan,
         target,
         generator,
-        output,
-        fps=fps,
-        record=_record(source, target, settings, checkpoint),
-        audio_from=None if settings.sound is None else (driver if settings.sound == "source" else target).clip,
-        cuts=transferred_cuts(None if source is None else driving, driven, settings.policy),
-        paste=_full_frame(target, len(parameters), fps, settings),
-        driving=lambda numbers: driver.read(seen[numbers], generator.image_size),
-        label=settings.label,
-        keep=keep,
+        driving=lambda numbers: driver.read(driver_frames[numbers], generator.image_size),
+        keep_finished=keep_finished,
         progress="reenacting" if progress else None,
     )
-    return Written(output, beside(output), _write_report(report, output), report, len(parameters), fps)
+    guard_file = _write_report(report, output)
+    return ReenactmentFiles(output, side_by_side_path(output), guard_file, report, len(parameters), fps)
 
 
-def _record(source: TrackedClip | None, target: TrackedClip, settings: Settings, checkpoint: Path | None) -> Record:
+def guard_report_path(video: Path) -> Path:
+    """Return the path of the guard's report on a video."""
+    return video.with_name(f"{video.stem}_guard.json")
+
+
+def usual_frame(target: TrackedClip) -> int:
+    """Return the frame, among those with a known face, whose landmarks are nearest to their mean over the clip."""
+    known = target.track.valid.nonzero()[:, 0]
+    points = target.track.landmarks.points[known, :, :2]
+    distance: Tensor = (points - points.mean(0)).square().sum((1, 2))
+    return int(known[distance.argmin()])
+
+
+def _record(source: TrackedClip | None, target: TrackedClip, settings: ReenactmentSettings, checkpoint: Path | None) -> Record:
     driver = "eye contact" if source is None else source.track.info.source
     people = [(target, "target")] + ([] if source is None else [(source, "source")])
     return Record(
@@ -131,34 +154,19 @@ def _record(source: TrackedClip | None, target: TrackedClip, settings: Settings,
     )
 
 
-def _full_frame(target: TrackedClip, frames: int, fps: Fraction, settings: Settings) -> FullFrame | None:
-    """The target's frames that lie under those of the output: those that the transfer plays, or always the same."""
+def _full_frames(target: TrackedClip, count: int, fps: Fraction, settings: ReenactmentSettings) -> FullFrames | None:
+    """Choose the target's frames under ``count`` frames of the output: those that the transfer plays, or always the same."""
     if settings.original is None:
         return None
-    at = held_frames(len(target.track), target.fps, fps)
-    numbers = torch.full((frames,), usual_frame(target)) if settings.still else at[there_and_back(frames, len(at))]
-    return FullFrame(target.track, settings.original, numbers.tolist())
+    own_frames = held_frames(len(target.track), target.fps, fps)
+    numbers = torch.full((count,), usual_frame(target)) if settings.still else own_frames[there_and_back(count, len(own_frames))]
+    return FullFrames(target.track, settings.original, numbers.tolist())
 
 
-def usual_frame(target: TrackedClip) -> int:
-    """The frame with a known face in which the landmarks are nearest to where they are on average."""
-    known = target.track.valid.nonzero()[:, 0]
-    points = target.track.landmarks.points[known, :, :2]
-    away: Tensor = (points - points.mean(0)).square().sum((1, 2))
-    return int(known[away.argmin()])
-
-
-def report_of(output: Path) -> Path:
-    """Where the guard's report on a video lies."""
-    return output.with_name(f"{output.stem}_guard.json")
-
-
-def _write_report(report: GuardReport, output: Path) -> Path:
-    path = report_of(output)
-    temporary = path.with_name(f".{path.name}.part")
+def _write_report(report: GuardReport, video: Path) -> Path:
+    path = guard_report_path(video)
     try:
-        temporary.write_text(json.dumps(report.to_dict(), indent=2) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        write_json(path, report.to_dict())
     except OSError as error:
         raise ReenactError(f"{path} cannot be written: {error.strerror}") from error
     return path

@@ -1,11 +1,11 @@
-"""A person's clip, edited, as it was filmed or driven by somebody: from a track and an edit to the finished video."""
+"""A person's clip, edited, as it was filmed or as somebody drives it: a track and an edit to the finished video."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
@@ -16,40 +16,45 @@ from lit_reenact.face import load_face_model
 from lit_reenact.guard import guard
 from lit_reenact.networks.generator import Generator
 from lit_reenact.provenance import Ingredient, Model, Record, generated_video
-from lit_reenact.synthesis import OUTPUT_CRF, FullFrame, labelled, write_video
-from lit_reenact.synthesis.full_frame import there_and_back
-from lit_reenact.synthesis.hair import HairRemover
+from lit_reenact.synthesis.full_frames import FullFrames, there_and_back
+from lit_reenact.synthesis.video_plan import VideoPlan
+from lit_reenact.synthesis.writing import OUTPUT_CRF, write_video
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.transfer import TransferPolicy, at_rate, held_frames, transfer, transferred_cuts
 
-AT_ONCE = 8
-"""Frames whose hair is removed at once, where no network makes them."""
+if TYPE_CHECKING:
+    from lit_reenact.synthesis.hair import HairRemover
+
+BATCH = 8
+"""Recorded frames whose hair is removed at a time."""
 
 
 @dataclass(frozen=True)
-class Shown:
-    """How an edited clip is shown.
+class EditSettings:
+    """The limits of an edit, and the form of its video.
 
     Attributes:
-        original: the video that the track was made of, to paste the result back into its full frames; None: the crop alone.
+        original: video that the track was made from, to paste the result back into its full frames; None shows the crop alone.
         label: say in a corner of every frame that it is AI-generated.
-        progress: whether to show a progress bar.
+        any_light: allow light that the training frames never showed; False limits it (``edit.hold_light``).
+        progress: show a progress bar.
     """
 
     original: Path | None = None
     label: bool = False
+    any_light: bool = False
     progress: bool = True
 
 
 @dataclass(frozen=True)
-class Performance:
-    """What a face does before it is edited, at its own clip's frame rate.
+class BasePerformance:
+    """The motion of the target's face before it is edited, at the frame rate of the target's clip.
 
     Attributes:
-        clip: who performs: the target itself, or somebody who drives it.
-        parameters: of the T frames.
-        cuts: the first frame after every cut.
-        policy: what drives what; None for the target as it was filmed.
+        clip: clip of the performer: the target's own, or that of a source who drives it.
+        parameters: face parameters of the target in each of the T frames.
+        cuts: first frame after every cut.
+        policy: transfer from the performer to the target; None for the target as it was filmed.
     """
 
     clip: TrackedClip
@@ -58,18 +63,20 @@ class Performance:
     policy: TransferPolicy | None = None
 
 
-def performance(target: TrackedClip, source: TrackedClip | None = None, policy: TransferPolicy | None = None) -> Performance:
-    """The target as it was filmed, or as a source drives it under a policy.
+def base_performance(
+    target: TrackedClip, source: TrackedClip | None = None, policy: TransferPolicy | None = None
+) -> BasePerformance:
+    """Return the target's performance as it was filmed or, with a policy, as a source drives it.
 
     Raises:
-        ReenactError: as ``transfer``.
+        ReenactError: the policy needs a source and there is none, or the two tracks do not fit each other.
     """
     if policy is None:
-        return Performance(target, target.track.parameters, target.track.info.cuts)
-    driving = None if source is None else at_rate(source.track, target.fps)
-    parameters = transfer(driving, target.track, policy)
+        return BasePerformance(target, target.track.parameters, target.track.info.cuts)
+    source_track = None if source is None else at_rate(source.track, target.fps)
+    parameters = transfer(source_track, target.track, policy)
     clip = target if source is None or not policy.needs_source else source
-    return Performance(clip, parameters, transferred_cuts(driving, target.track, policy), policy)
+    return BasePerformance(clip, parameters, transferred_cuts(source_track, target.track, policy), policy)
 
 
 def write_edited(
@@ -78,90 +85,123 @@ def write_edited(
     output: Path,
     generator: Generator | None = None,
     checkpoint: Path | None = None,
-    shown: Shown | None = None,
-    before: Performance | None = None,
-    any_light: bool = False,
+    settings: EditSettings | None = None,
+    performance: BasePerformance | None = None,
 ) -> tuple[str, ...]:
-    """Edit a clip and write what comes of it, with the sound of who performs.
+    """Edit a clip and write the video, with the performer's sound.
 
     Args:
-        target: the clip.
-        edit: what to do.
+        target: clip and track of the person to be shown.
+        edit: slider values over time, and whether the hair is removed.
         output: the .mp4 to write.
-        generator: trained on the clip. Without it the real frames are kept, and hair is all that can be edited.
-        checkpoint: the generator's file, for the record.
-        shown: see there.
-        before: what is edited; without it, the target as it was filmed.
-        any_light: whether the light may be what the training never showed (``hold_light``).
+        generator: network trained on the target's clip. None keeps the recorded frames, whose hair alone can be edited.
+        checkpoint: file of the generator, for the record; None if there is none.
+        settings: limits of the edit and form of the video; None for the defaults.
+        performance: motion to be edited; None for the target as it was filmed.
 
     Returns:
-        Sentences about what the training did not show.
+        Sentences about what the training frames did not show.
 
     Raises:
-        ReenactError: there is no generator for moved sliders or a source, there is nothing to do at all, or as ``Edit.values``,
-            ``FullFrame`` and ``write_video``.
+        ReenactError: sliders or a source need a generator and there is none, nothing is edited at all, a slider's value is
+            wrong, ``settings.original`` is not the target's video, or the video cannot be written.
     """
-    shown, before, track = shown or Shown(), before or performance(target), target.track
-    if generator is None and (edit.tracks or before.policy is not None):
+    settings, performance = settings or EditSettings(), performance or base_performance(target)
+    _check_request(edit, performance, generator)
+    parameters, warnings = _edit_parameters(target, edit, performance, settings.any_light)
+    composite = settings.original is not None or generator is None
+    record = _record(target, edit, performance, checkpoint, settings, composite)
+    full_frames = None
+    if settings.original is not None:
+        full_frames = FullFrames(target.track, settings.original, there_and_back(len(parameters), len(target.track)))
+    plan = VideoPlan(output, target.fps, parameters, record, performance.cuts, performance.clip.clip, full_frames, settings.label)
+    size = target.track.camera.width if generator is None else generator.image_size
+    remover = _load_hair_remover(target, size) if edit.remove_hair else None
+    if generator is not None:
+        _write_generated(plan, target, generator, performance, remover, settings.progress)
+    elif remover is not None:
+        _write_recorded(plan, target, remover)
+    return warnings
+
+
+def _check_request(edit: Edit, performance: BasePerformance, generator: Generator | None) -> None:
+    if generator is not None:
+        return
+    if edit.tracks or performance.policy is not None:
         raise ReenactError(
             "without --checkpoint the frames stay as they are, and hair is all that can be edited: give a checkpoint"
         )
-    if generator is None and not edit.remove_hair:
+    if not edit.remove_hair:
         raise ReenactError("there is nothing to edit: give --edit, --set or --remove-hair")
-    model, count = load_face_model(track.info.face_model), len(before.parameters)
-    asked = edit.values(count, target.fps)
-    values, held = (asked, ()) if any_light else hold_light(asked, before.parameters, track)
-    edited = apply_sliders(values, before.parameters, model, neck_of(track), track.actor)
+
+
+def _edit_parameters(
+    target: TrackedClip, edit: Edit, performance: BasePerformance, any_light: bool
+) -> tuple[FaceParameters, tuple[str, ...]]:
+    """Apply the sliders to a performance; return the parameters, and sentences about what the training frames did not show."""
+    track, model = target.track, load_face_model(target.track.info.face_model)
+    wanted = edit.values(len(performance.parameters), target.fps)
+    values, limited = (wanted, ()) if any_light else hold_light(wanted, performance.parameters, track)
+    edited = apply_sliders(values, performance.parameters, model, neck_of(track), track.actor)
     parameters, report = guard(edited, track, fps=target.fps)
-    told = (*held, *report.to_text().splitlines())
-    size = track.camera.width if generator is None else generator.image_size
-    remover = HairRemover(model, track, target.frames, size) if edit.remove_hair else None
-    paste = None if shown.original is None else FullFrame(track, shown.original, there_and_back(count, len(track)))
-    record = _record(target, edit, before, checkpoint, any_light, composite=paste is not None or generator is None)
-    if generator is None:
-        assert remover is not None
-        with generated_video(output, target.fps, record, audio_from=target.clip, crf=OUTPUT_CRF) as video:
-            under = None if paste is None else paste.frames(0)
-            for crop in _without_hair(target, parameters, remover):
-                frame = crop.numpy() if paste is None or under is None else paste.paste(crop.numpy(), next(under))
-                video.write(labelled(frame) if shown.label else frame)
-        return told
-    performed = held_frames(len(before.clip.track), before.clip.fps, target.fps)
+    return parameters, (*limited, *report.to_text().splitlines())
+
+
+def _load_hair_remover(target: TrackedClip, size: int) -> HairRemover:
+    from lit_reenact.synthesis.hair import HairRemover  # what it needs is not installed everywhere
+
+    return HairRemover(load_face_model(target.track.info.face_model), target.track, target.frames, size)
+
+
+def _write_generated(
+    plan: VideoPlan,
+    target: TrackedClip,
+    generator: Generator,
+    performance: BasePerformance,
+    remover: HairRemover | None,
+    progress: bool,
+) -> None:
+    clip = performance.clip
+    clip_frames = held_frames(len(clip.track), clip.fps, plan.fps)
     write_video(
-        parameters,
+        plan,
         target,
         generator,
-        output,
-        fps=target.fps,
-        record=record,
-        audio_from=before.clip.clip,
-        cuts=before.cuts,
-        paste=paste,
-        retouch=None if remover is None else lambda numbers, frames: remover(frames, parameters[numbers]),
-        driving=lambda numbers: before.clip.read(performed[numbers], size),
-        label=shown.label,
-        progress="editing" if shown.progress else None,
+        retouch=None if remover is None else lambda numbers, frames: remover(frames, plan.parameters[numbers]),
+        driving=lambda numbers: clip.read(clip_frames[numbers], generator.image_size),
+        progress="editing" if progress else None,
     )
-    return told
+
+
+def _write_recorded(plan: VideoPlan, target: TrackedClip, remover: HairRemover) -> None:
+    finish = plan.finisher()
+    with generated_video(plan.path, plan.fps, plan.record, audio_from=plan.audio_from, crf=OUTPUT_CRF) as video:
+        for crop in _remove_hair(target, plan.parameters, remover):
+            video.write(finish(crop.numpy()))
+
+
+def _remove_hair(target: TrackedClip, parameters: FaceParameters, remover: HairRemover) -> Iterator[Tensor]:
+    """Yield the recorded frames of a clip without hair, uint8 (H, W, 3)."""
+    for start in range(0, len(parameters), BATCH):
+        numbers = slice(start, start + BATCH)
+        yield from remover(target.read(numbers, target.track.camera.width), parameters[numbers])
 
 
 def _record(
-    target: TrackedClip, edit: Edit, before: Performance, checkpoint: Path | None, any_light: bool, composite: bool
+    target: TrackedClip,
+    edit: Edit,
+    performance: BasePerformance,
+    checkpoint: Path | None,
+    settings: EditSettings,
+    composite: bool,
 ) -> Record:
     source = target.track.info.source
     title, ingredients = f"{source} edited", [Ingredient.of(target.track, "target")]
-    settings: dict[str, Any] = {"edits": edit.as_dict(), "any_light": any_light}
-    if before.policy is not None:
-        settings["policy"] = before.policy.to_dict()
-    if before.clip is not target:
-        title += f", driven by {before.clip.track.info.source}"
-        ingredients.append(Ingredient.of(before.clip.track, "source"))
+    facts: dict[str, Any] = {"edits": edit.as_dict(), "any_light": settings.any_light}
+    if performance.policy is not None:
+        facts["policy"] = performance.policy.to_dict()
+    if performance.clip is not target:
+        title += f", driven by {performance.clip.track.info.source}"
+        ingredients.append(Ingredient.of(performance.clip.track, "source"))
     model = None if checkpoint is None else Model.of(checkpoint)
-    return Record(title=title, ingredients=tuple(ingredients), model=model, settings=settings, composite=composite)
-
-
-def _without_hair(target: TrackedClip, parameters: FaceParameters, remover: HairRemover) -> Iterator[Tensor]:
-    """The real frames of a clip, uint8 (H, W, 3) each."""
-    for start in range(0, len(parameters), AT_ONCE):
-        numbers = slice(start, start + AT_ONCE)
-        yield from remover(target.read(numbers, target.track.camera.width), parameters[numbers])
+    return Record(title=title, ingredients=tuple(ingredients), model=model, settings=facts, composite=composite)

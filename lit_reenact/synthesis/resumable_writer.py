@@ -1,8 +1,7 @@
-"""A video that is written in pieces, so that work on a long one that is killed is not in vain."""
+"""Writing a long video in pieces, so that a kill costs at most one piece of work."""
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from fractions import Fraction
@@ -10,43 +9,51 @@ from pathlib import Path
 from types import TracebackType
 
 import av
-from av.container import OutputContainer
+from av.container import InputContainer, OutputContainer
 from av.video.stream import VideoStream
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import atomic_output
 from lit_reenact.video.audio import Soundtrack
 from lit_reenact.video.io import Frame, VideoWriter
 from lit_reenact.video.timeline import read_timeline
 
 PIECE = 240
-"""Frames in a piece; work on one is lost by a kill."""
+"""Frames in a piece; a kill loses those of the piece that is not finished."""
 
 KEY_NAME = "made-from"
+"""Name of the file, among the pieces, that holds the key of their video."""
 
 
 def pieces_folder(path: Path) -> Path:
-    """Where the pieces of a video lie until it is finished."""
+    """Return the hidden folder that holds the pieces of a video until it is finished."""
     return path.with_name(f".{path.name}.unfinished")
 
 
-class PiecewiseWriter:
-    """Writes a video of a known length, and goes on where a writer of the same video has ended.
+class ResumableWriter:
+    """Writer of a video of known length that continues where an earlier writer of the same video stopped.
 
-    Pieces lie in a hidden folder beside the video until all of them are there; then they are joined as they are (the packets
-    are copied), with the sound. Leaving the context normally finishes the file; an exception, or a kill, leaves the pieces.
+    Pieces lie in a hidden folder beside the video until the last one is finished; then their packets are copied into one file,
+    with the sound. Use it as a context manager: leaving it normally finishes the file; an exception, or a kill, leaves the
+    whole pieces for the next time.
 
     Args:
-        path: the mp4 to write.
+        path: the .mp4 to write.
         fps: frames per second.
-        total: how many frames it will have.
-        key: of all that the frames depend on; pieces of another key are thrown away.
-        tags: as for ``VideoWriter``.
-        audio_from: likewise.
-        crf: likewise.
-        finish: likewise.
+        total: number of frames of the whole video.
+        key: digest of everything that the frames depend on; pieces with another key are deleted.
+        tags: metadata of the finished file, name to text.
+        audio_from: file whose sound is carried over; None for a silent video.
+        crf: x264 quality, smaller is better.
+        finish: called with the complete file just before it gets its name, to sign it.
 
     Raises:
         ReenactError: the folder cannot be written.
+
+    Example:
+        >>> with ResumableWriter(Path("out.mp4"), Fraction(25), len(frames), key, tags={}, finish=signer(record)) as video:
+        ...     for frame in frames[video.frame_count :]:
+        ...         video.write(frame)
     """
 
     def __init__(
@@ -73,25 +80,25 @@ class PiecewiseWriter:
         while self._complete * PIECE < total and self._path_of(self._complete).is_file():
             self._complete += 1
 
-    def __enter__(self) -> PiecewiseWriter:
+    def __enter__(self) -> ResumableWriter:
         return self
 
     @property
     def frame_count(self) -> int:
-        """Frames that are written; those of a piece that was not finished do not count."""
-        begun = 0 if self._piece is None else self._piece.frame_count
-        return min(self._complete * PIECE + begun, self.total)
+        """Number of frames written so far, by an earlier writer in whole pieces and by this one."""
+        unfinished = 0 if self._piece is None else self._piece.frame_count
+        return min(self._complete * PIECE + unfinished, self.total)
 
-    def begin_at(self, frame: int) -> None:
-        """Write again from a frame on that another video has ended with, so that both go on together.
+    def resume_at(self, frame: int) -> None:
+        """Drop the pieces from a frame on, so that this writer continues together with the writer of another video.
 
         Args:
-            frame: the ``frame_count`` of a writer of as many frames, not more than this one's.
+            frame: ``frame_count`` of a writer of equally many frames, at most this writer's own.
         """
         self._complete = -(-frame // PIECE)
 
     def write(self, frame: Frame) -> None:
-        """Append one frame, as ``VideoWriter.write``."""
+        """Append one frame, uint8 (H, W, 3) RGB; all frames have one size."""
         if self._piece is None:
             self._piece = VideoWriter(self._path_of(self._complete), self.fps, tags={}, crf=self._crf)
         self._piece.write(frame)
@@ -107,30 +114,28 @@ class PiecewiseWriter:
             raise ReenactError(f"{self.path} was not written: there were {self.frame_count} frames of {self.total}")
         if self._piece is not None:
             self._end_piece()
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
         try:
-            self._join(temporary)
-            if self._finish is not None:
-                self._finish(temporary)
-            temporary.replace(self.path)
+            with atomic_output(self.path) as partial:
+                self._join(partial)
+                if self._finish is not None:
+                    self._finish(partial)
         except av.FFmpegError as failure:
             raise ReenactError(f"{self.path} cannot be written: {failure.strerror}") from failure
-        finally:
-            temporary.unlink(missing_ok=True)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _claim(self, key: str) -> None:
-        known = self._folder / KEY_NAME
-        if not known.is_file() or known.read_text() != key:
+        """Delete pieces of another video, and write down whose pieces lie in the folder from now on."""
+        key_file = self._folder / KEY_NAME
+        if not key_file.is_file() or key_file.read_text() != key:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder.mkdir(parents=True)
-            known.write_text(key)
+            key_file.write_text(key)
 
     def _path_of(self, piece: int) -> Path:
         return self._folder / f"{piece:05d}.mp4"
 
     def _give_up(self, kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
-        """Leave whole pieces for the next time; nothing if there is none."""
+        """Leave whole pieces for the next time; delete the folder if there is none."""
         if self._piece is not None:
             self._piece.__exit__(kind, error, trace)
         if not self._complete:
@@ -143,29 +148,35 @@ class PiecewiseWriter:
         self._complete += 1
 
     def _join(self, path: Path) -> None:
+        """Copy the packets of all pieces, shifted in time, and the sound into one file."""
         with av.open(path, "w", format="mp4", options={"movflags": "+faststart"}) as output:
             output.metadata.update(self._tags)
             stream: VideoStream | None = None
             sound: Soundtrack | None = None
             for piece in range(self._complete):
                 with av.open(self._path_of(piece)) as container:
-                    written = container.streams.video[0]
                     if stream is None:
-                        stream = output.add_stream_from_template(written)
-                        sound = self._sound(output)
-                    assert written.time_base is not None
-                    shift = round(piece * PIECE / self.fps / written.time_base)
-                    for packet in container.demux(written):
-                        if packet.dts is not None and packet.pts is not None:
-                            packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, stream
-                            output.mux(packet)
+                        stream = output.add_stream_from_template(container.streams.video[0])
+                        sound = self._open_sound(output)
+                    _copy_packets(container, output, stream, start=piece * PIECE / self.fps)
                 if sound is not None:
                     sound.mux_until(min((piece + 1) * PIECE, self.total) / self.fps)
             if sound is not None:
                 sound.close()
 
-    def _sound(self, output: OutputContainer) -> Soundtrack | None:
+    def _open_sound(self, output: OutputContainer) -> Soundtrack | None:
         if self._audio_from is None:
             return None
         timeline = read_timeline(self._audio_from)
         return Soundtrack(self._audio_from, timeline.start, output) if timeline.has_audio else None
+
+
+def _copy_packets(piece: InputContainer, output: OutputContainer, stream: VideoStream, start: Fraction) -> None:
+    """Copy the video packets of a piece, so that its first frame is shown ``start`` seconds after the video's."""
+    source = piece.streams.video[0]
+    assert source.time_base is not None
+    shift = round(start / source.time_base)
+    for packet in piece.demux(source):
+        if packet.dts is not None and packet.pts is not None:
+            packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, stream
+            output.mux(packet)

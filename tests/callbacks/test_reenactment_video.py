@@ -16,7 +16,7 @@ from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.schema import ConditioningImage
 from lit_reenact.provenance import is_ai_generated
 from lit_reenact.provenance.verifying import read_signature
-from lit_reenact.synthesis import Settings, conditioning_picture, write_reenactment
+from lit_reenact.synthesis import ReenactmentSettings, conditioning_picture, write_reenactment
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.video.io import iterate_frames, probe, read_tags
 from tests.factories import make_data, make_module, make_track, make_trainer
@@ -114,9 +114,9 @@ def test_another_actor_drives_a_second_video(track_folder: Path, tmp_path: Path)
     assert ema.average is not None
     module.generator.load_state_dict(ema.average)
     source, target = TrackedClip.load(driver), TrackedClip.load(track_folder)
-    settings = Settings(rate="source")
+    settings = ReenactmentSettings(rate="source")
     written = write_reenactment(source, target, module.generator.eval(), tmp_path / "out.mp4", settings, progress=False)
-    for shown, expected in zip(iterate_frames(made), iterate_frames(written.beside), strict=False):
+    for shown, expected in zip(iterate_frames(made), iterate_frames(written.side_by_side), strict=False):
         assert np.abs(shown.astype(float) - expected).mean() < 4  # two qualities of H.264
 
 

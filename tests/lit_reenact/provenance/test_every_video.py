@@ -22,7 +22,7 @@ def unsigned_writers(source: str) -> list[int]:
     lines = []
     for call in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)):
         named = {one.id for one in (call.func, *call.args) if isinstance(one, ast.Name)}
-        if named & {"VideoWriter", "PiecewiseWriter"} and "finish" not in {keyword.arg for keyword in call.keywords}:
+        if named & {"VideoWriter", "ResumableWriter"} and "finish" not in {keyword.arg for keyword in call.keywords}:
             lines.append(call.lineno)
     return lines
 
@@ -36,5 +36,5 @@ def test_every_writer_signs(package: str) -> None:
 
 def test_it_sees_what_it_looks_for() -> None:
     assert unsigned_writers("with VideoWriter(path, fps, tags=tags) as video: pass") == [1]
-    assert unsigned_writers("\nwrite = partial(PiecewiseWriter, tags=tags)") == [2]
+    assert unsigned_writers("\nwrite = partial(ResumableWriter, tags=tags)") == [2]
     assert unsigned_writers("VideoWriter(path, fps, tags=tags, finish=signer(record))") == []

@@ -27,12 +27,12 @@ FPS = 10
 WRITE = """
 import sys
 from pathlib import Path
-from lit_reenact.synthesis import Settings, write_reenactment
+from lit_reenact.synthesis import ReenactmentSettings, write_reenactment
 from lit_reenact.synthesis.inference import load_generator
 from lit_reenact.tracking.tracked_clip import TrackedClip
 source, target, checkpoint, original, output = map(Path, sys.argv[1:])
 driven = TrackedClip.load(target)
-settings = Settings(original=original)
+settings = ReenactmentSettings(original=original)
 write_reenactment(TrackedClip.load(source), driven, load_generator(checkpoint), output, settings, progress=False)
 """
 

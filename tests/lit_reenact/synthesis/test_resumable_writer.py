@@ -11,7 +11,7 @@ import pytest
 
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.synthesis import resumable_writer
-from lit_reenact.synthesis.resumable_writer import PiecewiseWriter
+from lit_reenact.synthesis.resumable_writer import ResumableWriter
 from lit_reenact.video.io import iterate_frames, probe, read_tags
 from tests.video_files import click, loudest_time, number_of, numbered, write_video
 
@@ -36,7 +36,7 @@ def write(
     audio: Path | None = None,
     finish: Callable[[Path], None] | None = None,
 ) -> None:
-    with PiecewiseWriter(path, FPS, TOTAL, key, tags={"title": "pieces"}, audio_from=audio, crf=5, finish=finish) as video:
+    with ResumableWriter(path, FPS, TOTAL, key, tags={"title": "pieces"}, audio_from=audio, crf=5, finish=finish) as video:
         for number in frames:
             video.write(numbered(number))
         if kill:
@@ -44,7 +44,7 @@ def write(
 
 
 def done(path: Path, key: str = "a") -> int:
-    return PiecewiseWriter(path, FPS, TOTAL, key, tags={}).frame_count
+    return ResumableWriter(path, FPS, TOTAL, key, tags={}).frame_count
 
 
 def leftovers(path: Path) -> list[Path]:
@@ -99,9 +99,9 @@ def test_two_videos_go_on_together(tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
     with pytest.raises(KilledError):
         write(path, range(40), kill=True)
-    with PiecewiseWriter(path, FPS, TOTAL, "a", tags={}, crf=5) as video:
+    with ResumableWriter(path, FPS, TOTAL, "a", tags={}, crf=5) as video:
         assert video.frame_count == 36
-        video.begin_at(12)
+        video.resume_at(12)
         for number in range(12, TOTAL):
             video.write(numbered(100 + number))
     assert [number_of(frame) for frame in iterate_frames(path)] == [*range(12), *range(112, 100 + TOTAL)]

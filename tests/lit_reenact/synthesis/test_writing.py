@@ -16,7 +16,7 @@ from torch import Tensor
 from lit_reenact.core.schema import CropBox
 from lit_reenact.networks.generator import Generator
 from lit_reenact.provenance import Record, is_ai_generated
-from lit_reenact.synthesis import FullFrame, Settings, resumable_writer, write_reenactment, write_video
+from lit_reenact.synthesis import FullFrames, ReenactmentSettings, VideoPlan, resumable_writer, write_reenactment, write_video
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.transfer import PRESETS
 from lit_reenact.video.io import iterate_frames, probe, read_tags, sha256
@@ -69,11 +69,11 @@ def test_what_was_killed_goes_on_with_the_same_frames(target: TrackedClip, gener
             calls.append(numbers.start)
             return frames
 
-        driving = lambda numbers: target.read(numbers, generator.image_size)  # noqa: E731
-        parameters, cuts = target.track.parameters, (15,)
-        write_video(
-            parameters, target, generator, output, fps=target.fps, record=RECORD, cuts=cuts, retouch=retouch, driving=driving
-        )
+        def driving(numbers: slice) -> Tensor:
+            return target.read(numbers, generator.image_size)
+
+        plan = VideoPlan(output, target.fps, target.track.parameters, RECORD, cuts=(15,))
+        write_video(plan, target, generator, retouch=retouch, driving=driving)
 
     path, whole = tmp_path / "killed" / "out.mp4", tmp_path / "whole" / "out.mp4"
     with pytest.raises(KilledError):
@@ -91,7 +91,7 @@ def test_what_was_killed_goes_on_with_the_same_frames(target: TrackedClip, gener
 def test_other_parameters_are_another_video(target: TrackedClip, generator: Generator, tmp_path: Path) -> None:
     def write(gaze: float, retouch: Callable[[slice, Tensor], Tensor]) -> None:
         parameters = target.track.parameters.replace(gaze=target.track.parameters.gaze + gaze)
-        write_video(parameters, target, generator, tmp_path / "out.mp4", fps=target.fps, record=RECORD, retouch=retouch)
+        write_video(VideoPlan(tmp_path / "out.mp4", target.fps, parameters, RECORD), target, generator, retouch=retouch)
 
     def dies(numbers: slice, frames: Tensor) -> Tensor:
         if numbers.stop > 33:
@@ -118,13 +118,14 @@ def test_around_the_crop_lies_the_original(
 ) -> None:
     """Before encoding, bit for bit; the frames go forwards, then backwards."""
     given: list[np.ndarray] = []
-    write = resumable_writer.PiecewiseWriter.write
-    monkeypatch.setattr(resumable_writer.PiecewiseWriter, "write", lambda self, frame: (given.append(frame), write(self, frame)))
+    write = resumable_writer.ResumableWriter.write
+    monkeypatch.setattr(resumable_writer.ResumableWriter, "write", lambda self, frame: (given.append(frame), write(self, frame)))
     target, video = original
     numbers = [*range(40), *range(38, 28, -1)]
     parameters = target.track.parameters[torch.tensor(numbers)]
-    paste = FullFrame(target.track, video, numbers)
-    write_video(parameters, target, generator, tmp_path / "out.mp4", fps=target.fps, record=RECORD, paste=paste)
+    full_frames = FullFrames(target.track, video, numbers)
+    plan = VideoPlan(tmp_path / "out.mp4", target.fps, parameters, RECORD, full_frames=full_frames)
+    write_video(plan, target, generator)
     real = list(iterate_frames(video))
     outside = np.ones((64, 96), dtype=bool)
     outside[10:50, 20:60] = False
@@ -140,12 +141,12 @@ def test_the_source_at_another_rate(
 ) -> None:
     """75 frames at 15 a second last as long at 5 a second, and every frame stands where it belongs in time."""
     source = clip(tmp_path / "source", 75, 15, seed=3)
-    settings = Settings(rate=rate)  # type: ignore[arg-type]
+    settings = ReenactmentSettings(rate=rate)  # type: ignore[arg-type]
     written = write_reenactment(source, target, generator, tmp_path / "out.mp4", settings, progress=False)
     info = probe(written.video)
     assert (info.frame_count, info.fps, info.duration) == (count, Fraction(fps), pytest.approx(5.0, abs=0.01))
     driving = source.read(range(0, 75, 15 // fps), 32).numpy().astype(float)
-    shown = frames_of(written.beside)[:, :, :32].astype(float)
+    shown = frames_of(written.side_by_side)[:, :, :32].astype(float)
     assert np.abs(shown - driving).mean() < 3
     assert np.abs(shown[1:] - driving[:-1]).mean() > 2 * np.abs(shown - driving).mean()
 
@@ -162,7 +163,7 @@ def test_whose_sound_is_heard(
         return TrackedClip.load(folder / name)
 
     source, driven = with_click(tmp_path, "source", 1.5), with_click(tmp_path, "target", 0.5)
-    settings = Settings(sound=sound)  # type: ignore[arg-type]
+    settings = ReenactmentSettings(sound=sound)  # type: ignore[arg-type]
     written = write_reenactment(source, driven, generator, tmp_path / "out.mp4", settings, progress=False)
     assert probe(written.video).has_audio == (heard is not None)
     if heard is not None:
@@ -172,19 +173,19 @@ def test_whose_sound_is_heard(
 def test_the_record_tells_policy_and_people(original: tuple[TrackedClip, Path], generator: Generator, tmp_path: Path) -> None:
     target, video = original
     source = clip(tmp_path / "source", 30, 5, seed=2)
-    settings = Settings(policy=PRESETS["dubbing"], original=video, label=True)
+    settings = ReenactmentSettings(policy=PRESETS["dubbing"], original=video, label=True)
     written = write_reenactment(source, target, generator, tmp_path / "out.mp4", settings, progress=False)
     tags = read_tags(written.video)
     assert is_ai_generated(tags)
     assert json.loads(tags["description"])["policy"] == PRESETS["dubbing"].to_dict()
-    assert json.loads(written.report.read_text())["frames"] == 30
+    assert json.loads(written.guard_file.read_text())["frames"] == 30
     assert frames_of(written.video).shape == (30, 64, 96, 3)
 
 
 def test_one_still_frame_under_all(original: tuple[TrackedClip, Path], generator: Generator, tmp_path: Path) -> None:
     target, video = original
     source = clip(tmp_path / "source", 24, 5, seed=2)
-    settings = Settings(original=video, still=True)
+    settings = ReenactmentSettings(original=video, still=True)
     written = write_reenactment(source, target, generator, tmp_path / "out.mp4", settings, progress=False)
     around = frames_of(written.video)[:, :8].astype(int)
     assert np.abs(around - around[0]).max() <= 3
@@ -192,6 +193,5 @@ def test_one_still_frame_under_all(original: tuple[TrackedClip, Path], generator
 
 def test_driven_by_oneself_is_self_reenactment(target: TrackedClip, generator: Generator, tmp_path: Path) -> None:
     itself = write_reenactment(target, target, generator, tmp_path / "out.mp4", progress=False)
-    parameters = target.track.parameters
-    write_video(parameters, target, generator, tmp_path / "own.mp4", fps=target.fps, record=RECORD)
+    write_video(VideoPlan(tmp_path / "own.mp4", target.fps, target.track.parameters, RECORD), target, generator)
     assert np.array_equal(frames_of(itself.video), frames_of(tmp_path / "own.mp4"))

@@ -215,7 +215,7 @@ def test_an_ablation_by_configuration_alone(arguments: Callable[..., list[str]],
     made = write_self_reenactment(clip, range(100, 105), generator, tmp_path / "self.mp4", progress=False)
     assert made.shape == (5, 32, 32, 3)
     written = write_reenactment(clip, clip, generator, tmp_path / "out.mp4", progress=False)
-    assert (probe(written.video).width, probe(written.beside).width) == (32, 96)
+    assert (probe(written.video).width, probe(written.side_by_side).width) == (32, 96)
     held_out = evaluate_held_out(clip, generator, tmp_path / "held_out.mp4", progress=False)
     assert held_out.conditioning.shape == held_out.made.shape
 

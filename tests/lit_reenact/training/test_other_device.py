@@ -31,7 +31,7 @@ from lit_reenact.callbacks import (
 )
 from lit_reenact.datamodules import track_datamodule
 from lit_reenact.datamodules.augmentation import Augmentation
-from lit_reenact.synthesis import writing
+from lit_reenact.synthesis import generated_frames
 from lit_reenact.synthesis.inference import load_generator, render_frames
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from tests.elsewhere import THERE, Elsewhere, another_device
@@ -56,7 +56,7 @@ def _device(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     draw = track_datamodule.ensure_cache
     monkeypatch.setattr(track_datamodule, "ensure_cache", lambda file, renderer, of: draw(file, renderer.to(THERE), of, False))
     # Torch lets no tensor of this kind take part in inference mode.
-    monkeypatch.setattr(writing, "render_frames", torch.no_grad()(render_frames.__wrapped__))  # type: ignore[attr-defined]
+    monkeypatch.setattr(generated_frames, "render_frames", torch.no_grad()(render_frames.__wrapped__))  # type: ignore[attr-defined]
     with another_device():
         yield
 
@@ -130,5 +130,5 @@ def test_a_training(folders: list[str], tmp_path: Path, settings: dict[str, dict
     target, source = (TrackedClip.load(Path(folder)) for folder in folders)
     generator = load_generator(tmp_path / "checkpoints" / "best.ckpt", THERE, target.track)
     assert isinstance(next(generator.parameters()), Elsewhere)
-    chunks = writing.synthesise(generator, target.track, source.track.parameters[:9])
+    chunks = generated_frames.synthesise(generator, target.track, source.track.parameters[:9])
     assert [(tuple(frames.shape), frames.device.type) for _, frames, _ in chunks] == [((n, 32, 32, 3), "cpu") for n in (8, 1)]

@@ -12,7 +12,8 @@ import pytest
 
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.schema import CropBox, Track
-from lit_reenact.synthesis.full_frame import BLOCK, FullFrame, read_frames
+from lit_reenact.synthesis.frame_access import BLOCK, read_frames
+from lit_reenact.synthesis.full_frames import FullFrames
 from lit_reenact.video.io import iterate_frames, probe, sha256
 from tests.factories import make_track
 from tests.video_files import number_of, numbered, remux, write_video
@@ -69,7 +70,7 @@ def track(tmp_path: Path) -> tuple[Track, Path]:
 
 
 def test_each_crop_lands_in_the_frame_that_lies_under_it(track: tuple[Track, Path]) -> None:
-    full = FullFrame(track[0], track[1], [5, 6, 5, 0])
+    full = FullFrames(track[0], track[1], [5, 6, 5, 0])
     assert len(full) == 4
     frames = list(full.frames(first=1))
     assert [number_of(frame) for frame in frames] == [6, 5, 0]
@@ -82,4 +83,4 @@ def test_each_crop_lands_in_the_frame_that_lies_under_it(track: tuple[Track, Pat
 def test_another_video_is_refused(track: tuple[Track, Path], tmp_path: Path) -> None:
     other = write_video(tmp_path / "other.mp4", [numbered(k) for k in range(20)])
     with pytest.raises(ReenactError, match=r"other\.mp4 is not the video .*plain\.mp4"):
-        FullFrame(track[0], other, [0])
+        FullFrames(track[0], other, [0])
