@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from lit_reenact.datamodules.cache_file import CacheFile, Images
-from lit_reenact.video.io import FrameReader, resize_frames
+from lit_reenact.video import FrameReader, resize_frames
 
 CHUNK = 64
 """Frames decoded at once."""

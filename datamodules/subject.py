@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import sha256_of
 from lit_reenact.core.paths import listed_lines
 from lit_reenact.core.schema import ConditioningImage, Track
 from lit_reenact.core.split import Split, temporal_split, training_frames
@@ -21,7 +22,7 @@ from lit_reenact.datamodules.conditioning_cache import conditioning_cache
 from lit_reenact.face import load_face_model
 from lit_reenact.rendering.renderer import Renderer, make_renderer
 from lit_reenact.tracking.trackfile import CLIP_NAME, load_track
-from lit_reenact.video.io import probe, sha256
+from lit_reenact.video import probe
 
 AGAIN = "run `lit-reenact track` again"
 
@@ -77,7 +78,7 @@ class Subject:
     def _check_clip(self, track: Track) -> None:
         if not self.clip.is_file():
             raise ReenactError(f"{self.clip}: the track's working clip is missing; run `lit-reenact track` on its video again")
-        if sha256(self.clip) != track.info.clip_sha256:
+        if sha256_of(self.clip) != track.info.clip_sha256:
             raise ReenactError(f"{self.clip} is not the clip that the track beside it was made from; {AGAIN}")
         frames = probe(self.clip).frame_count
         if frames != len(track):

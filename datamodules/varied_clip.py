@@ -21,8 +21,8 @@ from lit_reenact.datamodules.windows import Part, ReadImages
 from lit_reenact.edit import apply_edit, neck_of
 from lit_reenact.face import FaceModel, load_face_model
 from lit_reenact.rendering.mesh_warp import MeshWarp
+from lit_reenact.video import resize_frames
 from lit_reenact.video.cuts import cuts_in
-from lit_reenact.video.io import resize_frames
 
 CHUNK = 16
 """Frames bent at once."""

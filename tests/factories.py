@@ -12,6 +12,7 @@ import torch
 from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 
+from lit_reenact.core.files import sha256_of
 from lit_reenact.core.schema import LANDMARK_COUNT, Actor, Camera, CropBox, FaceParameters, Landmarks, Track, TrackInfo
 from lit_reenact.datamodules import TrackDataModule
 from lit_reenact.face import load_face_model
@@ -20,7 +21,7 @@ from lit_reenact.provenance import recording_tags
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.tracking.trackfile import CLIP_NAME, save_track
 from lit_reenact.training.module import ReenactModule
-from lit_reenact.video.io import VideoWriter, sha256
+from lit_reenact.video import VideoWriter
 
 
 def smooth_noise(frames: int, channels: int, scale: float, generator: torch.Generator) -> Tensor:
@@ -78,7 +79,7 @@ def make_track(folder: Path, frames: int = 120, size: int = 64, fps: Fraction = 
     info = TrackInfo(
         source="synthetic.mp4",
         source_sha256="0" * 64,
-        clip_sha256=sha256(clip),
+        clip_sha256=sha256_of(clip),
         fps=str(fps),
         crop=CropBox(0, 0, size),
         face_model=model.name,

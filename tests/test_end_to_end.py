@@ -11,7 +11,7 @@ from lit_reenact.commands.main import main
 from lit_reenact.demo_clips import clips
 from lit_reenact.provenance import is_ai_generated
 from lit_reenact.tracking.trackfile import load_track
-from lit_reenact.video.io import FrameReader, probe, read_tags
+from lit_reenact.video import FrameReader, probe, read_tags
 
 SOURCE_FRAMES = 250
 BATCHES = 20

@@ -18,7 +18,7 @@ from lit_reenact.synthesis import FullFrames, VideoPlan, write_video
 from lit_reenact.synthesis.full_frames import there_and_back
 from lit_reenact.synthesis.video_plan import video_files
 from lit_reenact.tracking.trackfile import track_files
-from lit_reenact.video.io import FrameReader
+from lit_reenact.video import FrameReader
 
 
 def export(

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import sha256_of
 from lit_reenact.tracking.trackfile import TRACK_NAME, load_track
-from lit_reenact.video.io import probe, sha256
+from lit_reenact.video import probe
 
 LONGEST_NAME = 60
 
@@ -36,7 +37,7 @@ def safe_name(name: str) -> str:
 
 def folder_for(video: Path, tracks: Path) -> Path:
     """Where the track of a video belongs: a folder of its name, unless that holds the track of another one."""
-    name, digest, number = safe_name(video.name), sha256(video), 1
+    name, digest, number = safe_name(video.name), sha256_of(video), 1
     while True:
         folder = tracks / (name if number == 1 else f"{name}-{number}")
         if not (folder / TRACK_NAME).is_file() or _video_of(folder) == digest:

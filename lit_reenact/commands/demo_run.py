@@ -35,7 +35,7 @@ from lit_reenact.tracking.tracker import TrackerSettings, track_video, written_b
 from lit_reenact.training import fit
 from lit_reenact.training.run_folder import AnotherRunError, RunFolder
 from lit_reenact.transfer import reenact
-from lit_reenact.video.io import FrameReader, resize_frames
+from lit_reenact.video import FrameReader, resize_frames
 
 STEPS = 6
 COLUMNS = 8

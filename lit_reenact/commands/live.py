@@ -135,13 +135,13 @@ def _refuse_lost_inputs(arguments: argparse.Namespace, checkpoint: Path) -> None
 
 def _record(session: LiveSession, checkpoint: Path) -> Record:
     """Describe the origin of the recording. A camera leaves no file to name."""
+    from lit_reenact.core.files import sha256_of
     from lit_reenact.provenance import Ingredient, Model, Record
-    from lit_reenact.video.io import sha256
 
     source, target, driver = session.source, session.target, session.driver
     ingredients = [Ingredient.of(target, "target")]
     if source.file is not None:
-        ingredients.append(Ingredient("source", source.file.name, sha256(source.file)))
+        ingredients.append(Ingredient("source", source.file.name, sha256_of(source.file)))
     settings = {"live": {"input": source.name, "driver": driver.info.source if driver else "learned from the first pictures"}}
     return Record(
         f"{target.info.source} reenacted live by {source.name}",

@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Carry the command out; returns its exit code."""
     from lit_reenact.provenance.tags import is_ai_generated
     from lit_reenact.provenance.verifying import describe, read_signature, signer_of
-    from lit_reenact.video.io import read_tags
+    from lit_reenact.video import read_tags
 
     signature = read_signature(arguments.video)
     if signature is None:

@@ -19,7 +19,7 @@ from lit_reenact.demo_clips.animation import Stage
 from lit_reenact.demo_clips.motion import Motion, sample_motion, save_motion
 from lit_reenact.demo_clips.speech import synthesise, write_sound
 from lit_reenact.tracking.tracker import TrackerSettings, track_video
-from lit_reenact.video.io import VideoWriter, read_tags
+from lit_reenact.video import VideoWriter, read_tags
 
 VERSION = 2
 """Stands in every clip; raise it with every change that alters the frames, and the clips are made anew."""

@@ -22,8 +22,8 @@ from lit_reenact.networks.generator import Generator
 from lit_reenact.rendering.mesh_warp import MeshWarp
 from lit_reenact.synthesis import synthesise
 from lit_reenact.tracking.tracked_clip import TrackedClip
+from lit_reenact.video import resize_frames
 from lit_reenact.video.cuts import cuts_in
-from lit_reenact.video.io import resize_frames
 
 
 @dataclass(frozen=True)

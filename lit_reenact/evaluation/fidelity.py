@@ -18,7 +18,7 @@ from lit_reenact.metrics.blinks import blink_events
 from lit_reenact.metrics.motion import expression_distance, gaze_error, landmark_distance, pose_distance
 from lit_reenact.provenance import ai_generated_tags
 from lit_reenact.synthesis import OUTPUT_CRF
-from lit_reenact.video.io import VideoWriter
+from lit_reenact.video import VideoWriter
 
 
 def measure_motion(

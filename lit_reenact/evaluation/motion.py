@@ -24,14 +24,15 @@ from lit_reenact.core.facemesh import (
     RIGHT_OUTER_EYE,
     RIGHT_UPPER_LID_MIDDLE,
 )
+from lit_reenact.core.files import sha256_of
 from lit_reenact.core.geometry import axis_angle_to_matrix, matrix_to_euler
 from lit_reenact.core.schema import CropBox, Landmarks, Track
 from lit_reenact.landmarks.detection import detect, fill_gaps
 from lit_reenact.metrics import mouth_opening, pearson_r, slope
 from lit_reenact.tracking.tracker import TrackerSettings, track
 from lit_reenact.tracking.working_clip import MAX_GAP_SECONDS, Prepared
+from lit_reenact.video import iterate_frames, probe
 from lit_reenact.video.cuts import shots
-from lit_reenact.video.io import iterate_frames, probe, sha256
 
 CHANNELS = ("yaw", "pitch", "roll", "mouth_opening", "eye_opening", "gaze_yaw", "gaze_pitch")
 
@@ -114,7 +115,7 @@ def retrack(video: Path, progress: bool = True, cuts: tuple[int, ...] = ()) -> T
         valid=valid,
         crop=CropBox(0, 0, info.width),
         info=info,
-        source_sha256=sha256(video),
+        source_sha256=sha256_of(video),
         notes=(),
         cuts=cuts,
     )

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from PIL import Image
 from torch import Tensor
 
-from lit_reenact.video.io import probe
+from lit_reenact.video import probe
 
 VIDEO_HEIGHT = 400
 """Of a video on the page, in CSS pixels, if the page is wide enough."""

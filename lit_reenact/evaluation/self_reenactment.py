@@ -17,7 +17,7 @@ from lit_reenact.face import load_face_model
 from lit_reenact.networks.generator import Generator
 from lit_reenact.synthesis import conditioning_picture, target_renderer, write_self_reenactment
 from lit_reenact.tracking.tracked_clip import TrackedClip
-from lit_reenact.video.io import resize_frames
+from lit_reenact.video import resize_frames
 
 NEAREST = {
     "nearest frame, warped": WarpedNearestFrame,

@@ -18,8 +18,9 @@ from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.schema import LANDMARK_COUNT, Landmarks
 from lit_reenact.landmarks.detection import find_faces, follow
 from lit_reenact.landmarks.occlusion import lip_colour
+from lit_reenact.video import Frame, VideoInfo, probe
 from lit_reenact.video.cuts import thumbnail
-from lit_reenact.video.io import Frame, VideoInfo, probe, upright
+from lit_reenact.video.frames import upright
 from lit_reenact.video.timeline import open_video
 
 Picture = cv2.typing.MatLike

@@ -18,8 +18,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from lit_reenact.core.schema import LANDMARK_COUNT, Landmarks
+from lit_reenact.video import Frame
 from lit_reenact.video.cuts import shots
-from lit_reenact.video.io import Frame
 
 Points = npt.NDArray[np.float32]
 

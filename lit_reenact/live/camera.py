@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.video.io import Frame, iterate_frames, probe
+from lit_reenact.video import Frame, iterate_frames, probe
 
 USUAL_RATE = 30
 """Frames per second assumed of a camera that does not report its rate."""

@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.video.io import Frame
+from lit_reenact.video import Frame
 
 HOST = "127.0.0.1"
 

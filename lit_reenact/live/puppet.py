@@ -17,7 +17,7 @@ from lit_reenact.synthesis import target_renderer
 from lit_reenact.transfer import limit_softly, mean_rotation, neck
 from lit_reenact.transfer.channels import lid_ratio
 from lit_reenact.transfer.relative import carry, turns_from
-from lit_reenact.video.io import Frame
+from lit_reenact.video import Frame
 
 NECK_FRAMES = 900
 """Maximum number of past frames that the driver's neck is learned from."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lit_reenact.video.io import Frame, VideoWriter
+from lit_reenact.video import Frame, VideoWriter
 
 
 class Recording:

@@ -24,7 +24,7 @@ from lit_reenact.live.follower import Follower
 from lit_reenact.live.latest_queue import LatestQueue
 from lit_reenact.live.puppet import Puppet
 from lit_reenact.live.readout import Readout
-from lit_reenact.video.io import Frame
+from lit_reenact.video import Frame
 
 PREVIEW = 256
 """Side in pixels of the camera's frames that are displayed before the driver's face is known."""

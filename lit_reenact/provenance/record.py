@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from lit_reenact.core.files import sha256_of
 from lit_reenact.core.schema import Track
 from lit_reenact.provenance.tags import ai_generated_tags, code_version
-from lit_reenact.video.io import sha256
 
 RECORD = "lit_reenact.record"
 """Label of the assertion: ``{"model": {"name", "sha256"} or null, "settings": {...}}``."""
@@ -56,7 +56,7 @@ class Model:
 
     @classmethod
     def of(cls, file: Path) -> Model:
-        return cls(file.name, sha256(file))
+        return cls(file.name, sha256_of(file))
 
 
 @dataclass(frozen=True)

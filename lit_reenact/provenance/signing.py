@@ -15,7 +15,7 @@ from PIL import Image
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.provenance.certificate import Identity, own_identity
 from lit_reenact.provenance.record import Record
-from lit_reenact.video.io import VideoWriter
+from lit_reenact.video import VideoWriter
 
 _SETTINGS = {"builder": {"thumbnail": {"enabled": False}}, "core": {"backing_store_memory_threshold_in_mb": 16}}
 """Of C2PA, which else would hold up to 512 MB of a video in memory."""

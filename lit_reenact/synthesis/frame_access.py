@@ -12,7 +12,8 @@ import numpy.typing as npt
 from av.video.reformatter import VideoReformatter
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.video.io import Frame, shown_frames, time_of, upright
+from lit_reenact.video import Frame
+from lit_reenact.video.frames import shown_frames, time_of, upright
 from lit_reenact.video.timeline import Timeline, open_video, read_timeline
 
 BLOCK = 16

@@ -12,7 +12,7 @@ from lit_reenact.core.schema import Track
 from lit_reenact.synthesis.frame_access import read_frames
 from lit_reenact.synthesis.pasting import Paster
 from lit_reenact.transfer.channels import play
-from lit_reenact.video.io import Frame, probe
+from lit_reenact.video import Frame, probe
 
 
 class FullFrames:

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from lit_reenact.provenance import AI_GENERATED
-from lit_reenact.video.io import Frame
+from lit_reenact.video import Frame
 
 LETTER_HEIGHT = 1 / 28
 """Height of the letters as a fraction of the frame's height."""

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lit_reenact.core.schema import CropBox
-from lit_reenact.video.io import Frame
+from lit_reenact.video import Frame
 
 Image = npt.NDArray[np.float32]
 

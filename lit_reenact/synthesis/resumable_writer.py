@@ -14,8 +14,8 @@ from av.video.stream import VideoStream
 
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import atomic_output
+from lit_reenact.video import Frame, VideoWriter
 from lit_reenact.video.audio import Soundtrack
-from lit_reenact.video.io import Frame, VideoWriter
 from lit_reenact.video.timeline import read_timeline
 
 PIECE = 240

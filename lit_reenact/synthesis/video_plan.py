@@ -13,7 +13,7 @@ from lit_reenact.provenance import Record
 from lit_reenact.synthesis.full_frames import FullFrames
 from lit_reenact.synthesis.label import add_label
 from lit_reenact.synthesis.resumable_writer import pieces_folder
-from lit_reenact.video.io import Frame
+from lit_reenact.video import Frame
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from lit_reenact.synthesis.label import add_label
 from lit_reenact.synthesis.resumable_writer import ResumableWriter
 from lit_reenact.synthesis.video_plan import VideoPlan, side_by_side_path
 from lit_reenact.tracking.tracked_clip import TrackedClip
-from lit_reenact.video.io import read_tags
+from lit_reenact.video import read_tags
 
 KEY_TAG = "keywords"
 """mp4 tag that holds the digest of everything a video was made of. Of the few names that mp4 knows this one is free."""

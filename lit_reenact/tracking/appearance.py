@@ -31,7 +31,7 @@ from lit_reenact.tracking.skin_colour import (
 )
 from lit_reenact.tracking.smoothing import Timing
 from lit_reenact.tracking.state import State
-from lit_reenact.video.io import FrameReader
+from lit_reenact.video import FrameReader
 
 ROUNDS = 3
 """Times that light, reflectance and the usual colour of skin are solved in turn."""

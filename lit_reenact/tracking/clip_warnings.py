@@ -6,8 +6,8 @@ from torch import Tensor
 
 from lit_reenact.core.schema import Landmarks
 from lit_reenact.landmarks.measures import OTHER_PERSON, face_heights, head_angles, skull_difference
+from lit_reenact.video import VideoInfo
 from lit_reenact.video.cuts import shots
-from lit_reenact.video.io import VideoInfo
 
 LOW_RATE = 20
 """Frames per second below which lips and lids move too far from frame to frame."""

@@ -12,7 +12,7 @@ from lit_reenact.core.schema import FACE, Track
 from lit_reenact.face import FaceModel
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.tracking.energy import length
-from lit_reenact.video.io import FrameReader
+from lit_reenact.video import FrameReader
 
 
 def projected_landmarks(track: Track, model: FaceModel) -> Tensor:

@@ -27,7 +27,7 @@ from lit_reenact.tracking.skin_colour import Normal, features
 from lit_reenact.tracking.smoothing import Timing
 from lit_reenact.tracking.solver import Stage, gauss_newton_step
 from lit_reenact.tracking.state import State, concatenate
-from lit_reenact.video.io import FrameReader
+from lit_reenact.video import FrameReader
 
 REFINE = (Stage(iterations=2, robust_scale=ROBUST_SCALE),)
 """Schedule from the fit to landmarks to pose and expression on the image."""

@@ -24,7 +24,7 @@ from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.tracking.quality import jitter, jitter_ratio, photometric_gain, projected_landmarks, skin_error
 from lit_reenact.tracking.smoothing import runs
 from lit_reenact.tracking.trackfile import CLIP_NAME
-from lit_reenact.video.io import FrameReader
+from lit_reenact.video import FrameReader
 
 REPORT_NAME = "report.html"
 SHEET_NAME = "report.png"

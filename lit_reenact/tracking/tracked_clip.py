@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lit_reenact.core.schema import Track
 from lit_reenact.tracking.trackfile import CLIP_NAME, load_track
-from lit_reenact.video.io import FrameReader, resize_frames
+from lit_reenact.video import FrameReader, resize_frames
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import sha256_of
 from lit_reenact.core.geometry import matrix_to_axis_angle
 from lit_reenact.core.parallel import undivided
 from lit_reenact.core.schema import Actor, Camera, FaceParameters, Track, TrackInfo
@@ -24,7 +25,7 @@ from lit_reenact.tracking.smoothing import Timing
 from lit_reenact.tracking.state import State
 from lit_reenact.tracking.trackfile import CLIP_NAME, load_track, save_track, track_files
 from lit_reenact.tracking.working_clip import Prepared, prepare
-from lit_reenact.video.io import FrameReader, sha256
+from lit_reenact.video import FrameReader
 
 __all__ = ["TrackerSettings", "track", "track_video"]
 
@@ -83,7 +84,7 @@ def track(prepared: Prepared, settings: TrackerSettings, progress: bool = True) 
     info = TrackInfo(
         source=prepared.info.path.name,
         source_sha256=prepared.source_sha256,
-        clip_sha256=sha256(prepared.clip),
+        clip_sha256=sha256_of(prepared.clip),
         fps=str(prepared.info.fps),
         crop=prepared.crop,
         face_model=model.name,
@@ -180,5 +181,5 @@ def finished_track(source: Path, folder: Path, settings: dict[str, float | int |
         track = load_track(folder)
     except ReenactError:
         return None
-    same = track.info.settings == settings and track.info.source_sha256 == sha256(source)
-    return track if same and track.info.clip_sha256 == sha256(folder / CLIP_NAME) else None
+    same = track.info.settings == settings and track.info.source_sha256 == sha256_of(source)
+    return track if same and track.info.clip_sha256 == sha256_of(folder / CLIP_NAME) else None

@@ -17,6 +17,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import sha256_of
 from lit_reenact.core.parallel import ahead
 from lit_reenact.core.schema import LANDMARK_COUNT, CropBox, Landmarks
 from lit_reenact.landmarks.detection import BLOCK, LEAD, Points, detector_facts, fill_gaps, find_faces, follow
@@ -24,8 +25,8 @@ from lit_reenact.landmarks.occlusion import covered_mouths, lip_colour
 from lit_reenact.provenance import code_version, recording_tags
 from lit_reenact.tracking.clip_warnings import notes_on_cuts, notes_on_faces, notes_on_file, notes_on_mouth
 from lit_reenact.tracking.partial_results import Unfinished, forgotten_if_refused
+from lit_reenact.video import Frame, VideoInfo, VideoWriter, iterate_frames, probe
 from lit_reenact.video.cuts import THUMBNAIL_SIDE, find_cuts, thumbnail
-from lit_reenact.video.io import Frame, VideoInfo, VideoWriter, iterate_frames, probe, sha256
 
 MIN_FRAMES = 11
 """A window: nothing can be learned from fewer frames."""
@@ -85,7 +86,7 @@ def _prepare(source: Path, clip: Path, size: int, margin: float, progress: bool)
     info = probe(source)
     if info.frame_count < MIN_FRAMES:
         raise ReenactError(f"{source} has {info.frame_count} frames, fewer than a window of {MIN_FRAMES}: use a longer video")
-    digest = sha256(source)
+    digest = sha256_of(source)
     depends = {"source_sha256": digest, "faces": FACES_LOOKED_FOR, "code": code_version(), **detector_facts()}
     unfinished = Unfinished(clip.parent, depends)
     seen, most_faces = _find_person(info, unfinished, progress)
@@ -102,11 +103,11 @@ def _prepare(source: Path, clip: Path, size: int, margin: float, progress: bool)
             f"fewer than a window of {MIN_FRAMES}: use a video that shows the face for longer"
         )
     facts = {**asdict(crop), "size": size}
-    looks = unfinished.kept("clip", **facts, clip_sha256=sha256(clip)) if clip.is_file() else None
+    looks = unfinished.kept("clip", **facts, clip_sha256=sha256_of(clip)) if clip.is_file() else None
     if looks is None:
         made = unfinished.folder / clip.name
         looks = _write_clip(made, info, digest, crop, landmarks, size, progress)
-        unfinished.keep("clip", looks, **facts, clip_sha256=sha256(made))
+        unfinished.keep("clip", looks, **facts, clip_sha256=sha256_of(made))
         made.replace(clip)
     cuts = find_cuts(looks["thumbnails"])
     landmarks, valid = _fit_frames(landmarks, cuts, info.fps, size)

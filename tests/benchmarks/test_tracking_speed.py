@@ -12,7 +12,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from lit_reenact.landmarks.detection import detect
-from lit_reenact.video.io import iterate_frames, probe
+from lit_reenact.video import iterate_frames, probe
 
 ICT = "assets/ict_facekit.npz"
 

@@ -11,7 +11,7 @@ import torch
 from lit_reenact.callbacks import FrameMetrics
 from lit_reenact.losses.reconstruction import Lpips
 from lit_reenact.metrics import ssim
-from lit_reenact.video.io import FrameReader
+from lit_reenact.video import FrameReader
 from tests.factories import make_data, make_module, make_trainer
 
 

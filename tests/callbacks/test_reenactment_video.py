@@ -18,7 +18,7 @@ from lit_reenact.provenance import is_ai_generated
 from lit_reenact.provenance.verifying import read_signature
 from lit_reenact.synthesis import ReenactmentSettings, conditioning_picture, write_reenactment
 from lit_reenact.tracking.tracked_clip import TrackedClip
-from lit_reenact.video.io import iterate_frames, probe, read_tags
+from lit_reenact.video import iterate_frames, probe, read_tags
 from tests.factories import make_data, make_module, make_track, make_trainer
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from lit_reenact.datamodules.clip_frames import ClipFrames
-from lit_reenact.video.io import FrameReader, iterate_frames
+from lit_reenact.video import FrameReader, iterate_frames
 
 
 @pytest.fixture

@@ -23,12 +23,13 @@ from torch.utils.data import DataLoader
 
 from lit_reenact.callbacks import BatchBudget
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import sha256_of
 from lit_reenact.core.schema import Runs, Window
 from lit_reenact.datamodules import TrackDataModule, subject, track_datamodule
 from lit_reenact.datamodules.augmentation import Augmentation
 from lit_reenact.datamodules.track_datamodule import Rendering
 from lit_reenact.tracking.trackfile import load_track, save_track
-from lit_reenact.video.io import Frame, VideoWriter, iterate_frames, sha256
+from lit_reenact.video import Frame, VideoWriter, iterate_frames
 from tests.factories import make_data, make_module, make_track, make_trainer
 
 
@@ -355,7 +356,7 @@ def test_a_track_of_another_length_is_refused(own_folder: Path, content: Any) ->
     """Even if it claims the clip."""
     change_clip(own_folder, content)
     track = load_track(own_folder)
-    save_track(replace(track, info=replace(track.info, clip_sha256=sha256(own_folder / "clip.mp4"))), own_folder)
+    save_track(replace(track, info=replace(track.info, clip_sha256=sha256_of(own_folder / "clip.mp4"))), own_folder)
     with pytest.raises(ReenactError, match=r"clip\.mp4 has (119|121) frames, but the track beside it 120"):
         make_data(own_folder).check()
 

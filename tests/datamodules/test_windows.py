@@ -18,7 +18,7 @@ from lit_reenact.datamodules.clip_frames import ClipFrames
 from lit_reenact.datamodules.conditioning_cache import CachedImages
 from lit_reenact.datamodules.windows import Part, WindowDataset
 from lit_reenact.networks.windows import WindowMemory, WindowShape, stack_windows
-from lit_reenact.video.io import FrameReader
+from lit_reenact.video import FrameReader
 
 FRAMES, SIZE = 30, 16
 

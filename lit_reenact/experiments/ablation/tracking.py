@@ -14,7 +14,7 @@ from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.tracking.tracker import stored_settings, track
 from lit_reenact.tracking.trackfile import CLIP_NAME, load_track, save_track
 from lit_reenact.tracking.working_clip import Prepared
-from lit_reenact.video.io import probe
+from lit_reenact.video import probe
 
 
 def track_again(target: TrackedClip, changes: dict[str, Any], folder: Path, progress: bool = True) -> TrackedClip:

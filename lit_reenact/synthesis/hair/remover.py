@@ -15,7 +15,7 @@ from lit_reenact.synthesis.hair.person import Mask, PersonSegmenter, grown, shru
 from lit_reenact.tracking.photometric import fill_holes
 from lit_reenact.tracking.shape import spread_evenly
 from lit_reenact.tracking.skin_colour import Normal, usual
-from lit_reenact.video.io import FrameReader, resize_frames
+from lit_reenact.video import FrameReader, resize_frames
 
 LEARNED_FROM = 48
 """Frames of the clip from which background and colours are learned."""

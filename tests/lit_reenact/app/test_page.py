@@ -30,7 +30,7 @@ from lit_reenact.core.schema import FaceParameters
 from lit_reenact.edit import read_edit
 from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, around
 from lit_reenact.provenance.verifying import read_signature
-from lit_reenact.video.io import FrameReader
+from lit_reenact.video import FrameReader
 
 sync_api = pytest.importorskip("playwright.sync_api")
 pytest.importorskip("gradio")

@@ -19,7 +19,7 @@ from lit_reenact.provenance.verifying import read_signature
 from lit_reenact.synthesis.inference import render_frames
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.transfer import PRESETS, at_rate, transfer
-from lit_reenact.video.io import FrameReader, read_tags
+from lit_reenact.video import FrameReader, read_tags
 from tests.factories import make_track
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from lit_reenact.app.uploads import called_by_its_name, checked_video, folder_for, safe_name
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import sha256_of
 from lit_reenact.tracking.trackfile import save_track
-from lit_reenact.video.io import sha256
 from tests.factories import make_track
 
 
@@ -54,5 +54,5 @@ def test_two_videos_of_one_name_have_two_folders(tmp_path: Path) -> None:
     assert folder_for(upload, tracks) == tracks / "me"
     track = make_track(tracks / "me", frames=12, size=32)
     assert folder_for(upload, tracks) == tracks / "me-2"
-    save_track(replace(track, info=replace(track.info, source_sha256=sha256(upload))), tracks / "me")
+    save_track(replace(track, info=replace(track.info, source_sha256=sha256_of(upload))), tracks / "me")
     assert folder_for(upload, tracks) == tracks / "me"

@@ -19,7 +19,7 @@ from skimage.data import astronaut
 from lit_reenact.commands.main import main
 from lit_reenact.tracking.trackfile import CLIP_NAME, TRACK_NAME
 from lit_reenact.training.module import ReenactModule
-from lit_reenact.video.io import VideoWriter
+from lit_reenact.video import VideoWriter
 from tests.factories import make_track
 
 Refused = Callable[..., str]

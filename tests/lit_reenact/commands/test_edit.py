@@ -14,7 +14,7 @@ import torch
 from lit_reenact.commands.main import main
 from lit_reenact.edit import sliders_of
 from lit_reenact.face import load_face_model
-from lit_reenact.video.io import FrameReader, probe, read_tags
+from lit_reenact.video import FrameReader, probe, read_tags
 from tests.factories import make_module, make_track
 
 

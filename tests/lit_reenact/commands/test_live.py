@@ -17,7 +17,7 @@ from lit_reenact.live.page import LivePage
 from lit_reenact.provenance import is_ai_generated
 from lit_reenact.provenance.verifying import read_signature
 from lit_reenact.tracking.trackfile import load_track, save_track
-from lit_reenact.video.io import Frame, probe, read_tags
+from lit_reenact.video import Frame, probe, read_tags
 from tests.factories import make_module
 from tests.lit_reenact.live.conftest import Scene, scene
 

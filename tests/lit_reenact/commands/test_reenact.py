@@ -11,7 +11,7 @@ import torch
 from lit_reenact.commands.main import main
 from lit_reenact.commands.reenact import output_files
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.video.io import probe
+from lit_reenact.video import probe
 from tests.factories import make_module, make_track
 
 

@@ -13,7 +13,7 @@ from lit_reenact.demo_clips.motion import load_motion
 from lit_reenact.demo_clips.speech import RATE, synthesise
 from lit_reenact.landmarks.detection import detect
 from lit_reenact.metrics import mouth_opening
-from lit_reenact.video.io import iterate_frames, probe, read_tags
+from lit_reenact.video import iterate_frames, probe, read_tags
 
 
 @pytest.fixture(scope="module")

@@ -110,7 +110,7 @@ def test_a_real_clip_tracked_twice_follows_itself(shared_dir: Path, tmp_path: Pa
     from fractions import Fraction
     from itertools import islice
 
-    from lit_reenact.video.io import VideoWriter, iterate_frames
+    from lit_reenact.video import VideoWriter, iterate_frames
 
     clip = tmp_path / "clip.mp4"
     frames = list(islice(iterate_frames(shared_dir / "videos" / "d9.mp4"), 60))

@@ -17,7 +17,7 @@ from lit_reenact.evaluation.motion import Motion, motion_fidelity
 from lit_reenact.evaluation.pictures import contact_sheet
 from lit_reenact.evaluation.report import EMBEDDED_BYTES, Moment, Report, write_report
 from lit_reenact.evaluation.training_log import read_training_log
-from lit_reenact.video.io import VideoWriter
+from lit_reenact.video import VideoWriter
 
 EVIL = '<script>alert("x")</script>&'
 VOID = {"meta", "link", "img", "br"}

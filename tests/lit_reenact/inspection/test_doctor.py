@@ -9,7 +9,7 @@ import pytest
 from skimage.data import astronaut
 
 from lit_reenact.commands.main import main
-from lit_reenact.video.io import VideoWriter
+from lit_reenact.video import VideoWriter
 
 
 @pytest.fixture

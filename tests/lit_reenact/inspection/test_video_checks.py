@@ -17,7 +17,7 @@ from lit_reenact.inspection.video_checks import examine_video, findings
 from lit_reenact.inspection.video_scan import Glance, face_sharpness, glance, moving_background
 from lit_reenact.landmarks.detection import detect
 from lit_reenact.landmarks.occlusion import covered_mouths, lip_colour
-from lit_reenact.video.io import Frame, VideoInfo
+from lit_reenact.video import Frame, VideoInfo
 from tests.video_files import write_video
 
 PORTRAIT = np.ascontiguousarray(astronaut()[:256, 96:352])

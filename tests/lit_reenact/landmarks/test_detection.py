@@ -11,7 +11,7 @@ from skimage.data import astronaut
 from lit_reenact.core.schema import Landmarks
 from lit_reenact.landmarks import detection
 from lit_reenact.landmarks.detection import detect, fill_gaps, find_faces, follow
-from lit_reenact.video.io import Frame
+from lit_reenact.video import Frame
 
 IRISES = [468, 473]
 """Centres of the subject's right and left iris."""

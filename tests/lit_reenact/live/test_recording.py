@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lit_reenact.live.recording import Recording
-from lit_reenact.video.io import VideoWriter, iterate_frames
+from lit_reenact.video import VideoWriter, iterate_frames
 from tests.video_files import number_of, numbered
 
 

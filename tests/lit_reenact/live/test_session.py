@@ -19,7 +19,7 @@ from lit_reenact.live.follower import MIN_FRAMES
 from lit_reenact.live.puppet import Puppet
 from lit_reenact.live.session import LiveSession
 from lit_reenact.networks.generator import Generator
-from lit_reenact.video.io import Frame
+from lit_reenact.video import Frame
 from tests.lit_reenact.live.conftest import SIZE, Scene
 
 BLIND = range(30, 33)

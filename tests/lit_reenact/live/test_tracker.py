@@ -22,7 +22,7 @@ from lit_reenact.tracking.shape import FIT, fit_landmarks, smooth_shape, with_tr
 from lit_reenact.tracking.smoothing import Timing
 from lit_reenact.tracking.solver import solve
 from lit_reenact.tracking.state import initial_state
-from lit_reenact.video.io import iterate_frames
+from lit_reenact.video import iterate_frames
 from tests.lit_reenact.live.conftest import SIZE, Scene
 
 

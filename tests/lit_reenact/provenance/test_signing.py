@@ -15,7 +15,7 @@ from lit_reenact.core.errors import ReenactError
 from lit_reenact.provenance import Ingredient, Model, Record, generated_video, is_ai_generated, sign, signer
 from lit_reenact.provenance.certificate import CERTIFICATE_VARIABLE, KEY_VARIABLE
 from lit_reenact.provenance.verifying import describe, read_signature, signer_of
-from lit_reenact.video.io import VideoWriter, read_tags
+from lit_reenact.video import VideoWriter, read_tags
 
 INTACT, ALTERED, BAD_INPUT, UNSIGNED = 0, 1, 2, 3
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from lit_reenact.provenance import ai_generated_tags, is_ai_generated, recording_tags
-from lit_reenact.video.io import VideoWriter, read_tags
+from lit_reenact.video import VideoWriter, read_tags
 
 
 def _write(path: Path, tags: dict[str, str]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from lit_reenact.commands.main import main
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import sha256_of
 from lit_reenact.core.schema import Camera
 from lit_reenact.face import load_face_model
 from lit_reenact.networks.generator import Head
@@ -23,7 +24,6 @@ from lit_reenact.synthesis.export import TOLERANCE, largest_difference, read_bac
 from lit_reenact.synthesis.inference import load_generator, render_frames
 from lit_reenact.synthesis.onnx_generator import OnnxGenerator
 from lit_reenact.training.module import ReenactModule
-from lit_reenact.video.io import sha256
 from tests.factories import make_actor, make_parameters, make_track
 
 SETTINGS: dict[str, Any] = {"window": 3, "image_size": 32, "channels": 4, "levels": 2, "stride": 2, "discriminator_channels": 4}
@@ -110,7 +110,7 @@ def test_the_file_says_what_its_input_is(onnx: Path, checkpoint: Path) -> None:
     assert (described.window, described.placement, described.stride) == (3, "causal", 2)
     assert (described.conditioning, described.image_size, described.head) == (generator.conditioning, 32, "residual")
     assert (described.source, described.clip_sha256) == (("a.mp4",), ("f" * 64,))
-    assert (described.checkpoint, described.checkpoint_sha256) == ("last.ckpt", sha256(checkpoint))
+    assert (described.checkpoint, described.checkpoint_sha256) == ("last.ckpt", sha256_of(checkpoint))
 
 
 def test_synthesis_runs_from_onnx(onnx: Path, checkpoint: Path, renderer: ConditioningRenderer) -> None:
@@ -126,7 +126,7 @@ def test_synthesis_runs_from_onnx(onnx: Path, checkpoint: Path, renderer: Condit
 def test_two_files_are_told_apart_by_what_torch_sees_of_them(exported: Callable[[Head, str], Path]) -> None:
     for head in HEADS:
         file = exported(head, "onnx")
-        assert bytes(OnnxGenerator(file).state_dict()["digest"].tolist()).hex() == sha256(file)
+        assert bytes(OnnxGenerator(file).state_dict()["digest"].tolist()).hex() == sha256_of(file)
 
 
 def test_another_target_is_refused(onnx: Path, tmp_path: Path) -> None:

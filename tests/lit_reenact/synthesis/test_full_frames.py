@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import sha256_of
 from lit_reenact.core.schema import CropBox, Track
 from lit_reenact.synthesis.frame_access import BLOCK, read_frames
 from lit_reenact.synthesis.full_frames import FullFrames
-from lit_reenact.video.io import iterate_frames, probe, sha256
+from lit_reenact.video import iterate_frames, probe
 from tests.factories import make_track
 from tests.video_files import number_of, numbered, remux, write_video
 
@@ -65,7 +66,7 @@ def track(tmp_path: Path) -> tuple[Track, Path]:
     """A track whose original is the numbered video; its crop is a square in the middle."""
     video = plain(tmp_path)
     made = make_track(tmp_path / "track", frames=12, size=32, fps=Fraction(30))
-    info = replace(made.info, source=video.name, source_sha256=sha256(video), crop=CropBox(20, 10, 40))
+    info = replace(made.info, source=video.name, source_sha256=sha256_of(video), crop=CropBox(20, 10, 40))
     return replace(made, info=info), video
 
 

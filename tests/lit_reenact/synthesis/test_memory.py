@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from lit_reenact.core.files import sha256_of
 from lit_reenact.core.schema import CropBox
 from lit_reenact.tracking.trackfile import save_track
-from lit_reenact.video.io import sha256
 from tests.factories import make_module, make_track
 from tests.lit_reenact.tracking.test_memory import peak_memory
 from tests.video_files import numbered, write_video
@@ -48,7 +48,7 @@ def test_memory_does_not_grow_with_length(tmp_path: Path, monkeypatch: pytest.Mo
         tmp_path / "original.mp4", [numbered(k % 256, 360, 400) for k in range(200)], list(range(200)), Fraction(1, FPS)
     )
     target = make_track(tmp_path / "target", frames=200, size=32, fps=Fraction(FPS))
-    info = replace(target.info, source_sha256=sha256(original), crop=CropBox(30, 0, 360))
+    info = replace(target.info, source_sha256=sha256_of(original), crop=CropBox(30, 0, 360))
     save_track(replace(target, info=info), tmp_path / "target")
     peaks = []
     for seconds in SECONDS:

@@ -11,7 +11,7 @@ import pytest
 
 from lit_reenact.core.schema import CropBox
 from lit_reenact.synthesis.pasting import FEATHER, Paster
-from lit_reenact.video.io import iterate_frames
+from lit_reenact.video import iterate_frames
 
 Frame = npt.NDArray[np.uint8]
 

@@ -12,7 +12,7 @@ import pytest
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.synthesis import resumable_writer
 from lit_reenact.synthesis.resumable_writer import ResumableWriter
-from lit_reenact.video.io import iterate_frames, probe, read_tags
+from lit_reenact.video import iterate_frames, probe, read_tags
 from tests.video_files import click, loudest_time, number_of, numbered, write_video
 
 FPS = Fraction(30000, 1001)

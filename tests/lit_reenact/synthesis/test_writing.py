@@ -13,13 +13,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from lit_reenact.core.files import sha256_of
 from lit_reenact.core.schema import CropBox
 from lit_reenact.networks.generator import Generator
 from lit_reenact.provenance import Record, is_ai_generated
 from lit_reenact.synthesis import FullFrames, ReenactmentSettings, VideoPlan, resumable_writer, write_reenactment, write_video
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.transfer import PRESETS
-from lit_reenact.video.io import iterate_frames, probe, read_tags, sha256
+from lit_reenact.video import iterate_frames, probe, read_tags
 from tests.factories import make_module, make_track
 from tests.video_files import click, loudest_time, numbered
 from tests.video_files import write_video as write_file
@@ -109,7 +110,7 @@ def test_other_parameters_are_another_video(target: TrackedClip, generator: Gene
 def original(target: TrackedClip, tmp_path: Path) -> tuple[TrackedClip, Path]:
     """The target as the middle of a larger video, whose frames show their numbers."""
     video = write_file(tmp_path / "original.mp4", [numbered(k) for k in range(40)], list(range(40)), Fraction(1, 5))
-    info = replace(target.track.info, source=video.name, source_sha256=sha256(video), crop=CropBox(20, 10, 40))
+    info = replace(target.track.info, source=video.name, source_sha256=sha256_of(video), crop=CropBox(20, 10, 40))
     return replace(target, track=replace(target.track, info=info)), video
 
 

@@ -27,7 +27,7 @@ from lit_reenact.tracking.solver import solve
 from lit_reenact.tracking.state import initial_state
 from lit_reenact.tracking.tracker import track_video
 from lit_reenact.tracking.working_clip import prepare
-from lit_reenact.video.io import FrameReader
+from lit_reenact.video import FrameReader
 from tests.factories import make_parameters
 
 CAMERA = Camera(focal=4.5 * 256, width=256, height=256)

@@ -11,7 +11,7 @@ from lit_reenact.core.schema import LANDMARK_COUNT, Landmarks
 from lit_reenact.face import builtin_model
 from lit_reenact.tracking.quality import jitter, jitter_ratio, photometric_gain, projected_landmarks, skin_error
 from lit_reenact.tracking.trackfile import CLIP_NAME, load_track
-from lit_reenact.video.io import FrameReader
+from lit_reenact.video import FrameReader
 
 
 def test_jitter_is_the_second_difference_by_hand() -> None:

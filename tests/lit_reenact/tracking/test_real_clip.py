@@ -26,7 +26,7 @@ from lit_reenact.tracking.smoothing import Timing
 from lit_reenact.tracking.state import State
 from lit_reenact.tracking.template import eye_openings, lip_opening
 from lit_reenact.tracking.working_clip import prepare
-from lit_reenact.video.io import FrameReader
+from lit_reenact.video import FrameReader
 
 pytestmark = pytest.mark.slow
 

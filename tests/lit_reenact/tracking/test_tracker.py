@@ -19,7 +19,7 @@ from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.tracking import tracker
 from lit_reenact.tracking.tracker import TrackerSettings, track, track_video
 from lit_reenact.tracking.working_clip import Prepared
-from lit_reenact.video.io import FrameReader, probe
+from lit_reenact.video import FrameReader, probe
 from tests.factories import make_track
 
 SETTINGS = TrackerSettings(texture_size=64, texture_frames=16, skin_points=400)

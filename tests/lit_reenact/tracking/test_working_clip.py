@@ -12,10 +12,11 @@ import torch
 from skimage.data import astronaut
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import sha256_of
 from lit_reenact.core.schema import CropBox, Landmarks
 from lit_reenact.landmarks.detection import detect
 from lit_reenact.tracking.working_clip import Prepared, choose_crop, prepare
-from lit_reenact.video.io import Frame, FrameReader, iterate_frames, probe, read_tags, sha256
+from lit_reenact.video import Frame, FrameReader, iterate_frames, probe, read_tags
 from tests.video_files import click, loudest_time, remux, write_video
 
 PORTRAIT = np.ascontiguousarray(astronaut()[:256, 96:352])
@@ -43,7 +44,7 @@ def test_clip_has_the_frames_and_the_sound_of_the_source(moving: tuple[Path, Pre
     assert (info.width, info.height, info.fps, info.frame_count) == (192, 192, Fraction(30), 60)
     assert loudest_time(prepared.clip) == pytest.approx(1.5, abs=0.005)
     assert prepared.info == probe(source)
-    assert prepared.source_sha256 == sha256(source)
+    assert prepared.source_sha256 == sha256_of(source)
     assert "no frame was synthesised" in read_tags(prepared.clip)["comment"]
 
 

@@ -26,7 +26,7 @@ from lit_reenact.synthesis.inference import load_generator
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.tracking.trackfile import load_track
 from lit_reenact.training import fit
-from lit_reenact.video.io import probe
+from lit_reenact.video import probe
 from tests.factories import make_track
 
 REPOSITORY = Path(__file__).resolve().parents[3]

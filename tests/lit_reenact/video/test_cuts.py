@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from lit_reenact.video import iterate_frames
 from lit_reenact.video.cuts import cuts_in, find_cuts, shots, thumbnail
-from lit_reenact.video.io import iterate_frames
 
 Pictures = npt.NDArray[np.float64]
 REAL = ("d6", "d9", "d10", "d14")

@@ -18,8 +18,8 @@ from lit_reenact.landmarks.detection import detect
 from lit_reenact.tracking.clip_warnings import notes_on_cuts, notes_on_faces
 from lit_reenact.tracking.tracker import TrackerSettings, track, track_video
 from lit_reenact.tracking.working_clip import Prepared, prepare
+from lit_reenact.video import Frame, FrameReader, iterate_frames, probe
 from lit_reenact.video.hdr import linear_light
-from lit_reenact.video.io import Frame, FrameReader, iterate_frames, probe
 from tests.lit_reenact.inspection.test_video_checks import over_the_mouth
 from tests.video_files import remux, write_video
 

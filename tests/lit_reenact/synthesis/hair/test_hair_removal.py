@@ -19,7 +19,7 @@ from lit_reenact.synthesis.hair import HairRemover, remover
 from lit_reenact.synthesis.hair.anatomy import Anatomist, bald_reflectance, bare_skull, fitting_anatomist
 from lit_reenact.synthesis.hair.background import background_plate
 from lit_reenact.synthesis.hair.person import PersonSegmenter, grown, shrunk
-from lit_reenact.video.io import FrameReader, VideoWriter
+from lit_reenact.video import FrameReader, VideoWriter
 from tests.factories import make_actor, make_parameters, make_track
 
 SIZE, FRAMES = 128, 32

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.video.io import FrameReader, VideoWriter, iterate_frames, probe, read_tags, sha256
+from lit_reenact.core.files import sha256_of
+from lit_reenact.video import FrameReader, VideoWriter, iterate_frames, probe, read_tags
 from tests.video_files import click, loudest_time, number_of, numbered, remux, write_video
 
 TAGS = {"title": "test"}
@@ -189,7 +190,7 @@ def test_tags_and_checksum_can_be_read_back(clip: Path, tmp_path: Path) -> None:
         writer.write(numbered(0))
     assert tags.items() <= read_tags(tmp_path / "tagged.mp4").items()
     (tmp_path / "abc").write_bytes(b"abc")
-    assert sha256(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, B.1
+    assert sha256_of(tmp_path / "abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, B.1
 
 
 def test_colours_survive(tmp_path: Path) -> None:
@@ -214,10 +215,10 @@ def test_failure_leaves_nothing(tmp_path: Path) -> None:
 
 def test_failure_keeps_the_older_file(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "clip.mp4", 3)
-    before = sha256(path)
+    before = sha256_of(path)
     with pytest.raises(ReenactError, match="no frame to write"), VideoWriter(path, Fraction(30), tags=TAGS):
         pass
-    assert (sha256(path), list(tmp_path.iterdir())) == (before, [path])
+    assert (sha256_of(path), list(tmp_path.iterdir())) == (before, [path])
 
 
 def test_unwritable_folder_is_told(tmp_path: Path) -> None:
