@@ -1,4 +1,4 @@
-"""What happens around the training: one callback a file."""
+"""Callbacks of a training, one a file."""
 
 from lit_reenact.callbacks.artifacts import Artifacts
 from lit_reenact.callbacks.budget import BatchBudget

@@ -1,4 +1,4 @@
-"""W&B artifacts: which tracks a run read, which network and videos came of it."""
+"""W&B artifacts: the tracks that a run read, and the network and videos that it produced."""
 
 from __future__ import annotations
 
@@ -24,17 +24,20 @@ Kind = Literal["track", "model", "video"]
 
 
 class Artifacts(Callback):
-    """Tells W&B, where it is used, what came from what, so that a video can be followed back to its tracks.
+    """Callback that logs a run's inputs and outputs to W&B, so that a video can be traced back to its tracks.
 
-    A run's inputs are the ``track`` of every actor and of the driver of its videos; its outputs, at the end, the best checkpoint
-    as ``model`` and the last videos as ``video``. Offline all this lies beside the run until ``wandb sync``, and nothing here
-    waits for a server.
+    The inputs are the ``track`` of every actor and of the driver of the run's videos. The outputs, logged at the end, are the
+    best checkpoint as ``model`` and the last videos as ``video``. Offline they wait beside the run for ``wandb sync``; nothing
+    here waits for a server.
+
+    Example:
+        >>> trainer = Trainer(callbacks=[Artifacts(kinds=["track", "model"])])
     """
 
     def __init__(self, kinds: Sequence[Kind] = ("track", "model", "video")) -> None:
         """
         Args:
-            kinds: what is told; with ``[]`` nothing leaves this machine but curves and the videos that are shown beside them.
+            kinds: artifacts to log. With ``[]`` only curves and the videos shown beside them leave this machine.
         """
         super().__init__()
         self.kinds = kinds
@@ -45,26 +48,26 @@ class Artifacts(Callback):
             info = load_track(folder).info
             facts = {"source": info.source, "source_sha256": info.source_sha256, "clip_sha256": info.clip_sha256}
             facts["face_model"] = info.face_model
-            _tell(trainer, "track", Path(info.source).stem, [folder / TRACK_NAME], facts, is_input=True)
+            _log_artifact(trainer, "track", Path(info.source).stem, [folder / TRACK_NAME], facts, is_input=True)
 
     def on_fit_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         run = RunFolder(Path(trainer.default_root_dir).resolve())
         name = run.path.parent.name
         for checkpoint in callbacks_of(trainer, BatchStepCheckpoint):
             if "model" in self.kinds and run.best.is_file():
-                _tell(trainer, "model", name, [run.best], {**checkpoint.best, "monitor": checkpoint.monitor})
+                _log_artifact(trainer, "model", name, [run.best], {**checkpoint.best, "monitor": checkpoint.monitor})
         videos = sorted((run.path / "videos").glob("step-*.mp4"))
         if "video" in self.kinds and videos:
             step = videos[-1].stem.removesuffix("-driven")
             last = [video for video in videos if video.stem.removesuffix("-driven") == step]
-            _tell(trainer, "video", name, last, {"batch_step": int(step.removeprefix("step-"))})
+            _log_artifact(trainer, "video", name, last, {"batch_step": int(step.removeprefix("step-"))})
 
 
 def _drivers(trainer: Trainer) -> list[TrackedClip]:
     return [video.driver for video in callbacks_of(trainer, ReenactmentVideo) if video.driver is not None]
 
 
-def _tell(
+def _log_artifact(
     trainer: Trainer, kind: Kind, name: str, files: Sequence[Path], facts: dict[str, Any], *, is_input: bool = False
 ) -> None:
     if not trainer.is_global_zero:
@@ -78,23 +81,26 @@ def _tell(
         artifact = wandb.Artifact(re.sub(r"[^\w.-]", "_", f"{kind}-{name}", flags=re.ASCII)[:128], type=kind, metadata=facts)
         try:
             for file in files:
-                kept = _keep(file, Path(run.dir).resolve().parent / "artifacts")
-                artifact.add_file(str(kept), name=file.name, skip_cache=True, policy="immutable")
+                copy = _snapshot(file, Path(run.dir).resolve().parent / "artifacts")
+                artifact.add_file(str(copy), name=file.name, skip_cache=True, policy="immutable")
         except OSError as error:
-            rank_zero_warn(f"{error}: Weights & Biases gets no artifact {artifact.name}")
+            rank_zero_warn(f"Weights & Biases gets no artifact {artifact.name}: {error}")
             continue
         artifact.finalize()
-        # What log_artifact and use_artifact end in; they themselves wait for the server, and refuse an input offline.
+        # log_artifact and use_artifact call this too, but wait for the server, and use_artifact refuses to work offline.
         run._interface.publish_artifact(run, artifact, ["latest"], is_user_created=True, use_after_commit=is_input)
 
 
-def _keep(file: Path, folder: Path) -> Path:
-    """A second name for a file that is only ever replaced, never changed; a copy of it where there are no such names."""
-    kept = folder / f"{file.stat().st_ino}-{file.name}"
+def _snapshot(file: Path, folder: Path) -> Path:
+    """Link a file into ``folder``, or copy it where links are not supported, and return the new path.
+
+    A link is enough because files of a run are replaced as a whole, never changed in place.
+    """
+    copy = folder / f"{file.stat().st_ino}-{file.name}"
     folder.mkdir(parents=True, exist_ok=True)
-    kept.unlink(missing_ok=True)
+    copy.unlink(missing_ok=True)
     try:
-        os.link(file, kept)
+        os.link(file, copy)
     except OSError:
-        shutil.copyfile(file, kept)
-    return kept
+        shutil.copyfile(file, copy)
+    return copy

@@ -1,4 +1,4 @@
-"""The end of a training, counted in batches."""
+"""Number of batches after which a training ends."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from lit_reenact.training.module import ReenactModule
 
 
 def budget_of(trainer: Trainer) -> int | None:
-    """The batches that a training has in all; None without a ``BatchBudget``."""
+    """Return the number of batches after which the training ends; None without a ``BatchBudget``."""
     return next((budget.max_batch_steps for budget in callbacks_of(trainer, BatchBudget)), None)
 
 
 class BatchBudget(Callback):
-    """Stops after so many batches, over all epochs and resumes, with a last validation.
+    """Callback that ends a training after a number of batches, counted over all epochs and resumes, with a last validation.
 
-    (Lightning's ``max_steps`` counts the steps of the optimizer, which leaves out a batch that is not finite.)
+    (Lightning's ``max_steps`` counts optimizer steps, which leave out batches whose gradients are not finite.)
+
+    Example:
+        >>> trainer = Trainer(max_epochs=-1, callbacks=[BatchBudget(max_batch_steps=20_000)])
     """
 
     def __init__(self, max_batch_steps: int = 10_000) -> None:

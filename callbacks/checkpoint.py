@@ -1,4 +1,4 @@
-"""Checkpoints: the last one to resume from, the best one to use."""
+"""Checkpoints of a training: the last one to resume from, the best one to use."""
 
 from __future__ import annotations
 
@@ -24,34 +24,37 @@ PREVIOUS = "previous.ckpt"
 BEST = "best.ckpt"
 
 Monitor = Literal["val/face_l1", "val/lpips"]
-"""Values of which smaller ones are better."""
+"""Logged values that can choose the best checkpoint; smaller is better."""
 
 
 class BatchStepCheckpoint(Checkpoint):
-    """Writes ``checkpoints/last.ckpt`` and ``checkpoints/best.ckpt`` in the run folder, each by renaming a finished file.
+    """Callback that writes ``checkpoints/last.ckpt`` and ``checkpoints/best.ckpt`` in the run folder.
 
-    ``last`` is written every so many batches, at the end, and when the training is told to stop; the one before stays as
-    ``previous``. ``best`` is written after a validation whose ``monitor`` is smaller than any before.
+    Each file is renamed when it is finished. ``last`` is written every ``every_n_batches`` batches, at the end, and when a
+    signal stops the training; the checkpoint before it stays as ``previous``. ``best`` is written after a validation whose
+    ``monitor`` is smaller than any before.
 
-    ``last`` is written between two batches, when all that belongs to the first is done: its row is in the logs on disk, and a
-    validation that is due is over. It holds the random states of all processes too, so a resumed training is, number by number,
-    one that never stopped.
+    ``last`` is written between two batches: the log row of the first is on disk, and a validation that was due is over. It also
+    holds the random states of all processes, so a resumed training gives bit for bit the numbers of one that never stopped.
 
-    (Lightning's ``ModelCheckpoint`` counts the steps of optimizers, and saves before the row is logged.)
+    (Lightning's ``ModelCheckpoint`` counts optimizer steps, and saves before the row is logged.)
+
+    Example:
+        >>> trainer = Trainer(callbacks=[FrameMetrics(), BatchStepCheckpoint(every_n_batches=100)])
     """
 
     def __init__(self, every_n_batches: int = 500, monitor: Monitor = "val/face_l1") -> None:
         """
         Args:
-            every_n_batches: batches between two writings of ``last``.
-            monitor: the logged value that chooses ``best``. ``val/lpips`` needs a trained backbone.
+            every_n_batches: batches between two checkpoints ``last``.
+            monitor: logged value that chooses ``best``; ``val/lpips`` needs a trained backbone.
         """
         super().__init__()
         self.every_n_batches = every_n_batches
         self.monitor = monitor
         self.best: dict[str, float] = {"value": math.inf, "batch_step": 0}
-        self.saved = 0  # the batch step of ``last``
-        self.random_states: list[dict[str, Any]] = []  # of all processes, until they are drawn on from
+        self.saved_step = 0  # batch step of ``last``
+        self.random_states: list[dict[str, Any]] = []  # one for each process, until they are restored
 
     def setup(self, trainer: Trainer, pl_module: ReenactModule, stage: str) -> None:
         self.folder = Path(trainer.default_root_dir) / "checkpoints"
@@ -59,23 +62,24 @@ class BatchStepCheckpoint(Checkpoint):
     def on_fit_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         """
         Raises:
-            ReenactError: ``monitor`` is not measured here.
+            ReenactError: ``monitor`` is ``val/lpips``, but the LPIPS backbone is untrained.
         """
-        measured = {metrics.lpips.name for metrics in callbacks_of(trainer, FrameMetrics)}
-        if self.monitor == "val/lpips" and "lpips_untrained" in measured:
+        names = {metrics.lpips.name for metrics in callbacks_of(trainer, FrameMetrics)}
+        if self.monitor == "val/lpips" and "lpips_untrained" in names:
             raise ReenactError(
-                "checkpoint.monitor is val/lpips, but metrics.lpips_backbone is untrained: choose val/face_l1, or a trained one"
+                "checkpoint.monitor is val/lpips, but metrics.lpips_backbone is untrained: "
+                "choose val/face_l1, or a trained backbone"
             )
 
     def on_train_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
-        """Go by the best checkpoint that is there: it may be younger than the last one that was resumed from."""
-        self.saved = pl_module.batch_step
+        """Compare with the best checkpoint on disk: it may be newer than the checkpoint that the training resumes from."""
+        self.saved_step = pl_module.batch_step
         if (self.folder / BEST).is_file() and is_whole(self.folder / BEST):
             best = torch.load(self.folder / BEST, map_location="cpu", weights_only=True, mmap=True)
             self.best = best["callbacks"][self.state_key]
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: ReenactModule, batch: Window, batch_idx: int) -> None:
-        trainer.fit_loop.epoch_loop._batches_that_stepped = pl_module.batch_step  # what is logged when, and at which step
+        trainer.fit_loop.epoch_loop._batches_that_stepped = pl_module.batch_step  # Lightning logs by this count
         if trainer.global_rank < len(self.random_states):
             set_random_state(self.random_states[trainer.global_rank], pl_module.device)
         self.random_states = []
@@ -94,11 +98,11 @@ class BatchStepCheckpoint(Checkpoint):
         self._save_last(trainer, pl_module)
 
     def on_exception(self, trainer: Trainer, pl_module: ReenactModule, exception: BaseException) -> None:
-        """Save what is whole: of a batch or a validation that was cut off, the checkpoint before it knows nothing."""
-        together = trainer.world_size == 1 or isinstance(exception, StopRequestedError)
+        """Save after an interruption between two batches; a batch or validation that was cut off is run again on resume."""
+        is_in_step = trainer.world_size == 1 or isinstance(exception, StopRequestedError)
         batches: Any = trainer.fit_loop.epoch_loop.batch_progress.current
-        whole = trainer.training and batches.started == batches.processed
-        if isinstance(exception, KeyboardInterrupt | SystemExit) and together and whole:
+        is_between_batches = trainer.training and batches.started == batches.processed
+        if isinstance(exception, KeyboardInterrupt | SystemExit) and is_in_step and is_between_batches:
             self._save_last(trainer, pl_module)
 
     def state_dict(self) -> State:
@@ -119,29 +123,34 @@ class BatchStepCheckpoint(Checkpoint):
         checkpoint["loops"]["fit_loop"] = _between_batches(checkpoint["loops"]["fit_loop"], checkpoint["batch_step"])
 
     def _save_last(self, trainer: Trainer, module: ReenactModule) -> None:
-        if self.saved != module.batch_step:
+        if self.saved_step != module.batch_step:
             for logger in trainer.loggers:
                 logger.save()
             self._save(trainer, module, LAST)
-            self.saved = module.batch_step
+            self.saved_step = module.batch_step
 
     def _save(self, trainer: Trainer, module: ReenactModule, name: str) -> None:
-        """Every process takes part in gathering the state; the first one writes it.
+        """Gather the state of all processes; the first process writes it.
 
         Raises:
-            ReenactError: it could not be written. All processes raise it, and none waits for another.
+            ReenactError: the file cannot be written. Every process raises it, so that none waits for another.
         """
         checkpoint = trainer._checkpoint_connector.dump_checkpoint(weights_only=False)
         reason = self._write(checkpoint, name) if trainer.is_global_zero else None
         reason = trainer.strategy.broadcast(reason)
         if reason is not None:
             raise ReenactError(
-                f"{self.folder / name} cannot be written ({reason}): training stopped at batch step {module.batch_step}; make "
-                "room and run the same command again, it goes on from the checkpoint before, which is whole"
+                f"{self.folder / name} cannot be written ({reason}): training stopped at batch step {module.batch_step}; free "
+                "some disk space and run the same command again: it resumes from the previous checkpoint, which is intact"
             )
 
     def _write(self, checkpoint: State, name: str) -> str | None:
-        """Why it failed, if it did; then nothing has changed."""
+        """Write a checkpoint under a temporary name, then rename it.
+
+        Returns:
+            None, or the reason of a failure; the files on disk are then unchanged.
+        """
+        # One fixed temporary name: a checkpoint is large, and what a killed process left behind is overwritten.
         path, partial = self.folder / name, self.folder / f"{name}.part"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -159,9 +168,9 @@ class BatchStepCheckpoint(Checkpoint):
 
 
 def _between_batches(loops: dict[str, Any], batch_step: int) -> dict[str, Any]:
-    """Where Lightning's loops are to go on: after a batch and all that belongs to it, in the middle of an epoch.
+    """Return the state with which Lightning's loops continue between two batches in the middle of an epoch.
 
-    The loader knows how many batches of that epoch are done, and leaves them out; to the loops it is a whole one.
+    The loader skips the batches of the epoch that are done, so that the loops see what is left of it as a whole epoch.
     """
     loaders = loops["state_dict"].get("combined_loader")
     if not loaders:

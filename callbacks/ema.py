@@ -1,4 +1,4 @@
-"""A running average of the generator's weights, which is what gets validated, tested and shipped."""
+"""Exponential moving average of the generator's weights, which is validated, tested and shipped."""
 
 from __future__ import annotations
 
@@ -11,22 +11,25 @@ from lit_reenact.training.module import ReenactModule
 
 
 class ExponentialMovingAverage(Callback):
-    """Averages the weights and the float buffers of the generator (of nothing else) after every batch.
+    """Callback that averages the generator's weights and floating-point buffers after every batch.
 
-    After ``n`` batches the average keeps ``min(decay, (1 + n) / (10 + n))`` of itself, so that a short run is not held back
-    by its random start. Validation and test run on the average. Checkpoints hold it as ``checkpoint["generator_ema"]``, a
-    state of the generator.
+    After ``n`` batches the average keeps ``min(decay, (1 + n) / (10 + n))`` of itself, so that the random start does not hold a
+    short run back. Validation and test run on the average. Checkpoints hold it as ``checkpoint["generator_ema"]``, a
+    ``state_dict`` of the generator.
+
+    Example:
+        >>> trainer = Trainer(callbacks=[ExponentialMovingAverage(decay=0.999)])
     """
 
     def __init__(self, decay: float = 0.999) -> None:
         """
         Args:
-            decay: what the average keeps of itself in each batch, once warmed up.
+            decay: share of itself that the average keeps in each batch after the first few; in [0, 1).
         """
         super().__init__()
         self.decay = decay
         self.average: dict[str, Tensor] | None = None
-        self.trained: dict[str, Tensor] | None = None  # the training weights, while the average stands in for them
+        self.trained: dict[str, Tensor] | None = None  # the training weights, while the average replaces them
 
     def on_fit_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         start = self.average or pl_module.generator.state_dict()
@@ -42,24 +45,24 @@ class ExponentialMovingAverage(Callback):
         floats = [name for name, value in now.items() if value.is_floating_point()]
         for name in now.keys() - floats:
             self.average[name].copy_(now[name])
-        # All in one go: on a GPU a few operations instead of one for each tensor.
+        # One call for all tensors: on a GPU this takes a few kernels instead of one for each tensor.
         torch._foreach_lerp_([self.average[name] for name in floats], [now[name] for name in floats], 1 - keep)
 
     def on_validation_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
-        self._put_average(pl_module)
+        self._use_average(pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:
-        self._put_trained(pl_module)
+        self._restore_trained(pl_module)
 
     def on_test_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
-        self._put_average(pl_module)
+        self._use_average(pl_module)
 
     def on_test_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:
-        self._put_trained(pl_module)
+        self._restore_trained(pl_module)
 
     def on_exception(self, trainer: Trainer, pl_module: ReenactModule, exception: BaseException) -> None:
-        """An interrupted validation must not leave the average in place of the weights that are saved for resuming."""
-        self._put_trained(pl_module)
+        """Restore the training weights after an interrupted validation, so that the checkpoint to resume from holds them."""
+        self._restore_trained(pl_module)
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: ReenactModule, checkpoint: State) -> None:
         if self.average is not None:
@@ -68,12 +71,12 @@ class ExponentialMovingAverage(Callback):
     def on_load_checkpoint(self, trainer: Trainer, pl_module: ReenactModule, checkpoint: State) -> None:
         self.average = checkpoint.get("generator_ema")
 
-    def _put_average(self, module: ReenactModule) -> None:
+    def _use_average(self, module: ReenactModule) -> None:
         if self.average is not None:
             self.trained = {name: value.clone() for name, value in module.generator.state_dict().items()}
             module.generator.load_state_dict(self.average)
 
-    def _put_trained(self, module: ReenactModule) -> None:
+    def _restore_trained(self, module: ReenactModule) -> None:
         if self.trained is not None:
             module.generator.load_state_dict(self.trained)
             self.trained = None

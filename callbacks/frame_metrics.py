@@ -1,4 +1,4 @@
-"""How near the generated frames come to the real ones."""
+"""Metrics of generated frames, compared with the real ones."""
 
 from __future__ import annotations
 
@@ -15,14 +15,22 @@ from lit_reenact.training.module import ReenactModule
 
 
 class FrameMetrics(Callback):
-    """Logs ``psnr``, ``ssim``, ``lpips`` (``lpips_untrained`` without trained weights) and ``face_l1`` (8-bit units, on the
-    rendered face) under ``val/`` and ``test/``: means over all frames of all processes.
+    """Callback that logs frame metrics under ``val/`` and ``test/``, as means over all frames of all processes.
+
+    * ``psnr``: peak signal-to-noise ratio, dB;
+    * ``ssim``: structural similarity, in [-1, 1];
+    * ``lpips``: perceptual distance; ``lpips_untrained`` without trained weights;
+    * ``face_l1``: mean absolute difference on the rendered face, in levels of 255.
+
+    Example:
+        >>> trainer = Trainer(callbacks=[FrameMetrics(lpips_backbone="alex")])
     """
 
     def __init__(self, lpips_backbone: LpipsBackbone = "auto") -> None:
         """
         Args:
-            lpips_backbone: as in ``losses.Lpips``.
+            lpips_backbone: network of the perceptual distance, ``alex``, ``squeeze``, ``vgg``, ``untrained`` or ``auto`` (see
+                ``losses.Lpips``).
         """
         super().__init__()
         self.lpips = Lpips(lpips_backbone)
@@ -66,7 +74,7 @@ class FrameMetrics(Callback):
 
     def _log(self, module: ReenactModule, part: str) -> None:
         values: dict[str, Any] = {name: mean.compute() for name, mean in self.means.items()} | {"face_l1": self.face_l1.compute()}
-        # The values are those of all processes already; sync_dist only keeps Lightning from doubting it.
+        # The metrics are synchronised already; sync_dist only keeps Lightning from warning.
         for name, value in values.items():
             module.log(f"{part}/{name}", value, sync_dist=True, prog_bar=name == "face_l1")
         if part == "val":

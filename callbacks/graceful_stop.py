@@ -1,4 +1,4 @@
-"""A training that is told to stop finishes its batch first."""
+"""Signals that stop a training after its current batch."""
 
 from __future__ import annotations
 
@@ -16,21 +16,24 @@ from lit_reenact.core.schema import Window
 from lit_reenact.training.module import ReenactModule
 
 TIME_IS_UP = signal.SIGUSR1
-"""What ``sbatch --signal=SIGUSR1@90`` sends before a job's time is over."""
+"""Signal that ``sbatch --signal=SIGUSR1@90`` sends 90 seconds before a job's time is up."""
 
 
 class StopRequestedError(KeyboardInterrupt):
-    """All processes stop here, between the same two batches."""
+    """Stop of all processes between the same two batches."""
 
 
 class GracefulStop(Callback):
-    """Turns Ctrl-C, SIGTERM and SIGUSR1 into a ``KeyboardInterrupt`` between two batches, at the same place in all processes.
+    """Callback that turns Ctrl-C, SIGTERM and SIGUSR1 into a ``KeyboardInterrupt`` between two batches.
 
-    A signal in the middle of a batch would leave networks and optimizers of which a part has taken the step and a part has not;
-    it only leaves a note. A second Ctrl-C does not wait.
+    All processes stop between the same two batches. An interrupt in the middle of a batch would leave networks and optimizers
+    with half a step taken, so a signal is only recorded. A second Ctrl-C stops at once.
 
     Attributes:
-        received: the signal that stops the training, or 0.
+        received: number of the signal that stops the training, or 0.
+
+    Example:
+        >>> trainer = Trainer(callbacks=[GracefulStop(), BatchStepCheckpoint()])
     """
 
     def __init__(self) -> None:
@@ -38,13 +41,13 @@ class GracefulStop(Callback):
         self.received = 0
 
     def listen(self, *signals: signal.Signals) -> None:
-        """From now on these signals leave a note."""
-        if threading.current_thread() is threading.main_thread():  # no other may set a handler
+        """Record these signals from now on instead of stopping at once."""
+        if threading.current_thread() is threading.main_thread():  # Python lets no other thread set a handler
             for number in signals:
-                signal.signal(number, self._note)
+                signal.signal(number, self._record)
 
     def on_train_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
-        """Lightning brings back the handlers that were there before, when it ends."""
+        """Set the signal handlers; Lightning restores the earlier ones at the end of the training."""
         self.listen(signal.SIGINT, signal.SIGTERM, TIME_IS_UP)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: ReenactModule, batch: Window, batch_idx: int) -> None:
@@ -55,15 +58,15 @@ class GracefulStop(Callback):
         if self.received:
             raise StopRequestedError
 
-    def _note(self, number: int, frame: FrameType | None) -> None:
+    def _record(self, number: int, frame: FrameType | None) -> None:
         if number == self.received == signal.SIGINT:
             signal.default_int_handler(number, frame)
         if number == signal.SIGINT:
-            _promise()
+            _announce()
         self.received = max(self.received, number)
 
 
 @rank_zero_only
-def _promise() -> None:
-    """Past Python's own buffer, which the signal may have caught half written."""
+def _announce() -> None:
+    """Write to the terminal without Python's buffer, which the signal may have interrupted."""
     os.write(2, b"\nStopping after this batch, or this validation. Ctrl-C again stops at once.\n")

@@ -1,4 +1,4 @@
-"""Whether the game between the networks is a fair one, and their weights are still numbers."""
+"""Warnings about a GAN that is out of balance, and refusal of weights that are not finite."""
 
 from __future__ import annotations
 
@@ -16,33 +16,37 @@ from lit_reenact.training.module import ReenactModule
 from lit_reenact.training.run_folder import RunFolder
 
 STRONG = 0.98
-"""Share of patches that a discriminator which is too strong tells rightly; 0.5 is a guess."""
+"""Accuracy on patches from which a discriminator counts as too strong; guessing has 0.5."""
 
 COLLAPSED = 0.05
-"""Variance of a collapsed generator's frames, over that of the real ones. The mean frame has 0, where training begins."""
+"""Variance of generated frames over that of real ones, below which a generator counts as collapsed. Training starts at the mean
+frame, which has 0."""
 
 
 class TrainingHealth(Callback):
-    """Logs how the game stands, warns once in a while that it is lost, and never lets a broken network be saved.
+    """Callback that logs the balance of the GAN, warns when a network fails, and refuses to save weights that are not finite.
 
-    Whenever values are logged, from what ``training_step`` returns:
+    The logged values come from the outputs of ``training_step``:
 
     * ``health/logit_real``, ``health/logit_fake``: mean logits of real and of generated frames;
-    * ``health/discriminator_accuracy``: share of patches that the discriminator tells rightly;
-    * ``health/variation``: variance of the generated frames over a batch, in units of that of the real ones.
+    * ``health/discriminator_accuracy``: share of patches that the discriminator classifies correctly;
+    * ``health/variation``: variance of the generated frames of a batch over that of the real ones.
 
-    Weights that are not finite end the training with a ``ReenactError``, at the latest when a checkpoint is to be written, which
-    then stays as it was. (The lengths of the gradients are the module's: ``gradient/NETWORK``.)
+    Weights that are not finite end the training with a ``ReenactError``, at the latest before a checkpoint is written, so that
+    the checkpoint on disk stays intact. (The module itself logs the gradient norms, as ``gradient/NETWORK``.)
+
+    Example:
+        >>> trainer = Trainer(callbacks=[TrainingHealth(patience=30)])
     """
 
     def __init__(self, patience: int = 30) -> None:
         """
         Args:
-            patience: how many times in a row values must look bad before there is a warning.
+            patience: number of bad values in a row, out of those logged, that lead to a warning.
         """
         super().__init__()
         self.patience = patience
-        self._bad = {"accuracy": 0, "variation": 0}  # times in a row
+        self._bad_in_a_row = {"accuracy": 0, "variation": 0}
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: ReenactModule, outputs: Mapping[str, Tensor], batch: Window, batch_idx: int
@@ -56,10 +60,10 @@ class TrainingHealth(Callback):
             self._watch_generator(pl_module, outputs["fake"], outputs["real"])
 
     def state_dict(self) -> State:
-        return dict(self._bad)
+        return dict(self._bad_in_a_row)
 
     def load_state_dict(self, state_dict: State) -> None:
-        self._bad |= state_dict
+        self._bad_in_a_row |= state_dict
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: ReenactModule, checkpoint: State) -> None:
         average = {f"generator_ema.{name}": value for name, value in checkpoint.get("generator_ema", {}).items()}
@@ -71,8 +75,8 @@ class TrainingHealth(Callback):
         module.log_dict({f"health/{name}": value for name, value in values.items()})
         if self._is_lasting("accuracy", accuracy >= STRONG):
             rank_zero_warn(
-                f"batch step {module.batch_step}: {self.patience} times in a row the discriminator told {STRONG:.0%} or more of "
-                "all patches rightly, so the generator learns little from it: try model.lambda_r1=1, "
+                f"batch step {module.batch_step}: {self.patience} times in a row the discriminator classified {STRONG:.0%} or "
+                "more of all patches correctly, so the generator learns little from it: try model.lambda_r1=1, "
                 "model.discriminator_norm=spectral, or fewer model.discriminator_channels"
             )
 
@@ -89,13 +93,13 @@ class TrainingHealth(Callback):
             )
 
     def _is_lasting(self, name: str, bad: bool) -> bool:
-        """Whether it has just been bad for as long as patience lasts."""
-        self._bad[name] = self._bad[name] + 1 if bad else 0
-        return self._bad[name] == self.patience
+        """Count a value as good or bad, and return whether it has just been bad ``patience`` times in a row."""
+        self._bad_in_a_row[name] = self._bad_in_a_row[name] + 1 if bad else 0
+        return self._bad_in_a_row[name] == self.patience
 
 
 def _variance(frames: Tensor) -> Tensor:
-    """Over a batch (B, 3, H, W), mean over its pixels."""
+    """Return the variance over the frames of a batch (B, 3, H, W), as a mean over pixels and channels."""
     return frames.float().var(0).mean()
 
 
@@ -103,9 +107,9 @@ def _refuse_broken(trainer: Trainer, module: ReenactModule, state: Mapping[str, 
     numbers = {name: value for name, value in state.items() if value.is_floating_point()}
     if get_total_norm(list(numbers.values())).isfinite():
         return
-    name = next((name for name, value in numbers.items() if not value.isfinite().all()), "the size of all weights")
+    name = next((name for name, value in numbers.items() if not value.isfinite().all()), "the norm of all weights")
     last = RunFolder(Path(trainer.default_root_dir)).last
-    saved = f"{last} is as it was: start from it with --init_from and another --name" if last.is_file() else "nothing was saved"
+    saved = f"{last} is intact: start from it with --init_from and another --name" if last.is_file() else "nothing was saved"
     raise ReenactError(
         f"{name} is not finite after batch step {module.batch_step}, so training has stopped; {saved}; choose a lower "
         "model.learning_rate, or model.clip_norm=1"

@@ -1,4 +1,4 @@
-"""The progress bar of a training."""
+"""Progress bar of a training."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class BatchProgressBar(TQDMProgressBar):
         return {name: value for name, value in super().get_metrics(*arguments).items() if name != "v_num"}
 
     def on_train_epoch_start(self, *_: Any) -> None:
-        """Let the bar go on."""
+        """Keep the bar running across epochs."""
 
     def on_train_batch_end(self, *_: Any) -> None:
         bar, module = self.train_progress_bar, self.trainer.lightning_module

@@ -1,4 +1,4 @@
-"""A look at what the generator makes: of the held-out frames, and driven by somebody else, as videos."""
+"""Videos of generated frames during a training: the held-out frames, and another person driving the target."""
 
 from __future__ import annotations
 
@@ -20,44 +20,47 @@ from lit_reenact.transfer import reenact
 from lit_reenact.video.cuts import cuts_in
 
 
-def side_by_side(
+def comparison_rows(
     conditioning: Tensor, output: Tensor, target: Tensor, current: int, images: Sequence[ConditioningImage] = CONDITIONING
 ) -> Tensor:
-    """The conditioning of each window's current frame as a picture, the generated and the real frame, left to right.
+    """Return pictures of conditioning, generated frame and real frame, left to right, one for each window of a batch.
 
     Args:
-        conditioning: (B, N_w * 3 K, H, W) in [-1, 1].
-        output: (B, 3, H, W) in [-1, 1].
-        target: (B, 3, H, W) in [-1, 1].
-        current: place of the current frame in a window.
+        conditioning: (B, N_w * 3 K, H, W) in [-1, 1], the conditioning images of windows of N_w frames.
+        output: (B, 3, H, W) in [-1, 1], the generated frames.
+        target: (B, 3, H, W) in [-1, 1], the real frames.
+        current: index of the current frame in a window.
         images: names of the K conditioning images of a frame.
 
     Returns:
         uint8 (B, H, 3 W, 3).
     """
-    shown = torch.split(conditioning, conditioning_channels(images), dim=1)[current]
-    parts = [conditioning_picture(shown, images), output.permute(0, 2, 3, 1), target.permute(0, 2, 3, 1)]
+    current_images = torch.split(conditioning, conditioning_channels(images), dim=1)[current]
+    parts = [conditioning_picture(current_images, images), output.permute(0, 2, 3, 1), target.permute(0, 2, 3, 1)]
     row = torch.cat(parts, dim=2)  # (B, H, 3 W, 3)
     return ((row + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
 
 
 class ReenactmentVideo(Callback):
-    """Writes videos into ``videos/`` in the run folder after a validation, and hands their paths to W&B if that is used.
+    """Callback that writes videos into ``videos/`` in the run folder after a validation and logs them to W&B.
 
-    ``step-NNNNNN.mp4`` shows conditioning | output | target of the held-out frames (in W&B ``val/reenactment``). With a driver
-    ``step-NNNNNN-driven.mp4`` shows driving frame | conditioning | output (``val/driven``); of several
-    actors the first is driven.
+    ``step-NNNNNN.mp4`` shows conditioning | output | target of the held-out frames (``val/reenactment`` in W&B). With a driver,
+    ``step-NNNNNN-driven.mp4`` shows driving frame | conditioning | output (``val/driven``); of several actors, the first is
+    the target.
+
+    Example:
+        >>> trainer = Trainer(callbacks=[ReenactmentVideo(max_frames=100, driver="outputs/tracks/ben")])
     """
 
     def __init__(self, every_n_validations: int = 1, max_frames: int = 100, driver: str | None = None) -> None:
         """
         Args:
-            every_n_validations: 2 skips every other one.
-            max_frames: length of the videos in frames.
-            driver: folder that ``lit-reenact track`` wrote: who drives the second video; without one there is none.
+            every_n_validations: validations from one video to the next; 1 writes one after each.
+            max_frames: largest number of frames of a video.
+            driver: folder that ``lit-reenact track`` wrote, of the source of the second video; None writes no second video.
 
         Raises:
-            ReenactError: the driver's folder holds no track, or a damaged one.
+            ReenactError: the driver's folder holds no track, or its track is damaged.
         """
         super().__init__()
         self.every_n_validations = every_n_validations
@@ -69,7 +72,7 @@ class ReenactmentVideo(Callback):
     def setup(self, trainer: Trainer, pl_module: ReenactModule, stage: str) -> None:
         """
         Raises:
-            ReenactError: the driver was tracked with another face model than the target.
+            ReenactError: driver and target were tracked with different face models.
         """
         if self.driver is not None and stage == "fit":
             reenact(self.driver.track, trainer.datamodule.track)
@@ -86,11 +89,11 @@ class ReenactmentVideo(Callback):
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: ReenactModule, outputs: Tensor, batch: Window, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        wanted = self.max_frames - sum(len(rows) for rows in self.rows)
-        if wanted > 0 and trainer.is_global_zero:
-            conditioning, output, target = (images[:wanted] for images in (batch.conditioning, outputs, batch.frame))
+        missing = self.max_frames - sum(len(rows) for rows in self.rows)
+        if missing > 0 and trainer.is_global_zero:
+            conditioning, output, target = (images[:missing] for images in (batch.conditioning, outputs, batch.frame))
             generator = pl_module.generator
-            row = side_by_side(conditioning, output, target, generator.shape.current, generator.conditioning)
+            row = comparison_rows(conditioning, output, target, generator.shape.current, generator.conditioning)
             self.rows.append(row.cpu())
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:
@@ -103,15 +106,15 @@ class ReenactmentVideo(Callback):
         name, facts = f"step-{pl_module.batch_step:06d}", {"batch_step": str(pl_module.batch_step)}
         trained_on = Ingredient.of(target, "target")
         record = Record("conditioning | output | target", (trained_on,), settings=facts)
-        _write(trainer, "val/reenactment", f"{name}.mp4", Fraction(target.info.fps), record, torch.cat(self.rows))
+        _write_video(trainer, "val/reenactment", f"{name}.mp4", Fraction(target.info.fps), record, torch.cat(self.rows))
         if self.driver is not None:
             people = (trained_on, Ingredient.of(self.driver.track, "source"))
             record = Record("driving frame | conditioning | output", people, settings=facts)
-            rows = self._driven(pl_module, target, self.driver)
-            _write(trainer, "val/driven", f"{name}-driven.mp4", self.driver.fps, record, rows)
+            rows = self._driven_rows(pl_module, target, self.driver)
+            _write_video(trainer, "val/driven", f"{name}-driven.mp4", self.driver.fps, record, rows)
 
-    def _driven(self, module: ReenactModule, target: Track, driver: TrackedClip) -> Iterator[Tensor]:
-        """Rows of driving frame | conditioning | output, uint8 (H, 3 W, 3)."""
+    def _driven_rows(self, module: ReenactModule, target: Track, driver: TrackedClip) -> Iterator[Tensor]:
+        """Yield rows of driving frame | conditioning | output, uint8 (H, 3 W, 3)."""
         parameters = reenact(driver.track, target)[: self.max_frames]
         cuts = cuts_in(range(len(parameters)), driver.track.info.cuts)
         for numbers, frames, conditioning in synthesise(module.generator, target, parameters, cuts):
@@ -119,8 +122,8 @@ class ReenactmentVideo(Callback):
             yield from torch.cat([driving, conditioning, frames], dim=2)
 
 
-def _write(trainer: Trainer, key: str, name: str, fps: Fraction, record: Record, rows: Iterable[Tensor]) -> None:
-    """Write the rows as a video, and show it in W&B."""
+def _write_video(trainer: Trainer, key: str, name: str, fps: Fraction, record: Record, rows: Iterable[Tensor]) -> None:
+    """Write rows as a video, and log it to W&B if the run uses it."""
     path = Path(trainer.default_root_dir) / "videos" / name
     with generated_video(path, fps, record) as video:
         for row in rows:

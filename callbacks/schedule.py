@@ -1,4 +1,4 @@
-"""The learning rate over the training."""
+"""Schedule of the learning rate."""
 
 from __future__ import annotations
 
@@ -15,31 +15,37 @@ Schedule = Literal["constant", "linear", "cosine"]
 
 
 class LearningRateSchedule(Callback):
-    """Sets the learning rate of both networks before every batch, and logs it as ``learning_rate``.
+    """Callback that sets the learning rate of both networks before every batch and logs it as ``learning_rate``.
 
-    It depends on the number of the batch and on the budget alone, so there is nothing to save or to resume; whoever raises the
-    budget of a finished run raises its learning rate again.
+    The rate depends on the batch number and the budget alone, so that nothing needs to be saved. A larger budget for a finished
+    run raises its learning rate again.
+
+    Example:
+        >>> trainer = Trainer(callbacks=[LearningRateSchedule("cosine", warm_up=100), BatchBudget(20_000)])
     """
 
     def __init__(self, kind: Schedule = "linear", warm_up: int = 0, hold: float = 0.5) -> None:
         """
         Args:
-            kind: ``constant``; ``linear``: constant, then down to 0 in a straight line (pix2pix); ``cosine``: the same along a
-                cosine.
-            warm_up: batches over which it rises to the module's ``learning_rate``.
-            hold: share of the budget after which it begins to fall.
+            kind: ``constant``, or constant and then down to 0, in a straight line (``linear``, as in pix2pix) or along a
+                ``cosine``.
+            warm_up: batches over which the rate rises to the module's ``learning_rate``.
+            hold: share of the budget, in [0, 1], after which the rate begins to fall.
+
+        Raises:
+            ReenactError: an unknown kind, a negative warm-up, or a ``hold`` outside [0, 1].
         """
         super().__init__()
         if kind not in get_args(Schedule):
             raise ReenactError(f"schedule.kind is {kind!r}, but must be one of {get_args(Schedule)}")
         if warm_up < 0 or not 0 <= hold <= 1:
-            raise ReenactError(f"schedule.warm_up is {warm_up} and schedule.hold {hold}: at least 0, and between 0 and 1")
+            raise ReenactError(f"schedule.warm_up is {warm_up} and schedule.hold {hold}, but must be at least 0 and in [0, 1]")
         self.kind = kind
         self.warm_up = warm_up
         self.hold = hold
 
     def factor(self, batch: int, budget: int) -> float:
-        """Share of the module's learning rate in batch number ``batch``, counted from 0, of ``budget``."""
+        """Return the share of the module's learning rate, in [0, 1], in batch ``batch`` (counted from 0) of ``budget``."""
         rise = min(1.0, (batch + 1) / (self.warm_up + 1))
         start = self.hold * budget
         fallen = 0.0 if self.kind == "constant" or batch < start else min(1.0, (batch - start) / max(1.0, budget - start))
@@ -49,7 +55,7 @@ class LearningRateSchedule(Callback):
         self.budget = budget_of(trainer)
         if self.budget is None and self.kind != "constant":
             raise ReenactError(
-                f"schedule.kind is {self.kind!r}, which needs the callback BatchBudget to know when the training ends"
+                f"schedule.kind is {self.kind!r}, which needs the callback BatchBudget to know when the training ends: add one"
             )
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: ReenactModule, batch: Window, batch_idx: int) -> None:

@@ -1,4 +1,4 @@
-"""How fast the training goes, and what holds it up."""
+"""Speed of a training, its memory, and the share of time spent waiting for data."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ PEAKS = {
     r"L4\b": 121.0,
     "RTX 4090": 165.2,
 }
-"""Dense 16-bit tensor operations of GPUs by a pattern of their names, in 10^12 a second, from the makers' data sheets; the first
-that fits counts. TF32, in which they convolve 32-bit numbers, reaches half of it."""
+"""Peak dense 16-bit tensor throughput of GPUs, 10^12 operations a second, from the vendors' data sheets. The keys are patterns of
+device names; the first match counts. TF32, in which GPUs convolve 32-bit numbers, reaches half of it."""
 
 
 def peak_flops(device_name: str, precision: str) -> float | None:
-    """The most floating-point operations a second that a GPU can do; None where that is not known.
+    """Return the peak number of floating-point operations a second of a GPU; None for an unknown device.
 
     Args:
-        device_name: as CUDA gives it, e.g. "NVIDIA H100 80GB HBM3".
-        precision: of the trainer, e.g. "bf16-mixed".
+        device_name: name that CUDA reports, for example "NVIDIA H100 80GB HBM3".
+        precision: Lightning's name of the trainer's precision, for example "bf16-mixed".
     """
     tera = next((peak for pattern, peak in PEAKS.items() if re.search(pattern, device_name)), None)
     if tera is None or precision.startswith("64"):
@@ -47,10 +47,10 @@ def peak_flops(device_name: str, precision: str) -> float | None:
     return tera * 0.5e12 if torch.backends.cudnn.allow_tf32 else None
 
 
-class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Adds up the floating-point operations of what runs under it.
+class _FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Dispatch mode that counts the floating-point operations that run inside its context.
 
-    (``FlopCounterMode`` also tells the modules that they belong to, which fails in the gradient of a gradient of the R1 penalty.)
+    (PyTorch's ``FlopCounterMode`` also attributes them to modules, which fails in the second derivative of the R1 penalty.)
     """
 
     flops = 0
@@ -64,26 +64,29 @@ class _Counter(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 class Throughput(Callback):
-    """Logs how fast the training went since values were last logged.
+    """Callback that logs the speed of the training since values were last logged.
 
-    * ``throughput/windows_per_second`` of all processes together;
-    * ``throughput/data_wait``: share of the time in which the networks wait for the next batch;
-    * ``throughput/memory_gib``: the most that this process ever took, of the GPU if it has one;
-    * ``throughput/mfu``: floating-point operations of the networks over those that the GPU can do at its best in this time; or
-      ``throughput/tflops``, 10^12 operations a second, where that is not known.
+    * ``throughput/windows_per_second``: windows of all processes together;
+    * ``throughput/data_wait``: share of the time in which the networks wait for the next batch, in [0, 1];
+    * ``throughput/memory_gib``: peak memory of this process, on the GPU if it has one;
+    * ``throughput/mfu``: model FLOPs utilisation, the networks' floating-point operations over the GPU's peak in this time; or
+      ``throughput/tflops``, 10^12 operations a second, where the peak is unknown.
 
-    The operations are counted once, in the first batch, which compiled networks run uncompiled for that. Validations and
-    checkpoints are left out. A GPU is not waited for: over an interval its time is that of the process that feeds it.
+    The operations are counted once, in the first batch, in which compiled networks therefore run uncompiled. Validations and
+    checkpoints do not count. The GPU is not synchronised: over an interval it takes as long as the process that feeds it.
+
+    Example:
+        >>> trainer = Trainer(callbacks=[Throughput(warm_up=10)])
     """
 
     def __init__(self, warm_up: int = 10) -> None:
         """
         Args:
-            warm_up: batches at the start of a training that are left out.
+            warm_up: batches at the start of a training that do not count.
         """
         super().__init__()
         self.warm_up = warm_up
-        self.flops: float | None = None  # of one window
+        self.flops: float | None = None  # for one window
         self._counting = ExitStack()
 
     def on_train_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
@@ -93,8 +96,8 @@ class Throughput(Callback):
     def on_train_batch_start(self, trainer: Trainer, pl_module: ReenactModule, batch: Window, batch_idx: int) -> None:
         if self.flops is None:
             self._counting.enter_context(torch.compiler.set_stance("force_eager"))
-            self._counter = self._counting.enter_context(_Counter())  # type: ignore[no-untyped-call]
-        elif self._start is not None and self._batches:  # the pause before the first batch is the loggers'
+            self._counter = self._counting.enter_context(_FlopCounter())  # type: ignore[no-untyped-call]
+        elif self._start is not None and self._batches:  # before the first batch, the loggers caused the pause
             self._wait += perf_counter() - self._end
 
     def on_train_batch_end(
@@ -135,7 +138,7 @@ class Throughput(Callback):
         assert self.flops is not None
         device, seconds = module.device, self._end - self._start
         speed = self._windows / seconds
-        values = {"windows_per_second": speed * trainer.world_size, "memory_gib": _memory(device) / 2**30}
+        values = {"windows_per_second": speed * trainer.world_size, "memory_gib": _peak_memory(device) / 2**30}
         if self._batches > 1:
             values["data_wait"] = self._wait / (self._batches - 1) / (seconds / self._batches)
         peak = peak_flops(torch.cuda.get_device_name(device), str(trainer.precision)) if device.type == "cuda" else None
@@ -143,8 +146,8 @@ class Throughput(Callback):
         module.log_dict({f"throughput/{name}": value for name, value in values.items()})
 
 
-def _memory(device: torch.device) -> int:
-    """The most bytes that this process has had."""
+def _peak_memory(device: torch.device) -> int:
+    """Return the peak memory of this process in bytes, on the GPU if it uses one."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -1,4 +1,4 @@
-"""Which checkpoints exist, of which batch, and that a resumed training goes on where it stopped."""
+"""The checkpoints of a training and their batch steps, and resumed trainings that continue where they stopped."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch import Callback, Trainer
 
 from lit_reenact.callbacks import BatchBudget, BatchStepCheckpoint, ExponentialMovingAverage, GracefulStop
+from lit_reenact.callbacks.base import Callback, Trainer
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.schema import Window
 from lit_reenact.training.module import ReenactModule
@@ -19,39 +19,39 @@ from tests.factories import make_data, make_module, make_trainer
 
 
 class Scores(Callback):
-    """Logs a scripted error at each validation."""
+    """Callback that logs a scripted error at each validation."""
 
     def __init__(self, *scores: float) -> None:
         self.scores = list(scores)
 
-    def on_validation_epoch_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         pl_module.log("val/face_l1", self.scores.pop(0))
 
 
 class Errors(Callback):
-    """Logs the mean L1 at each validation and keeps it with the batch step."""
+    """Callback that logs the sum of L1 errors at each validation and records it with the batch step."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[int, float]] = []
         self.sum = 0.0
 
-    def on_validation_batch_end(self, trainer: Trainer, pl_module: ReenactModule, outputs: Any, batch: Window, *_: Any) -> None:  # type: ignore[override]
+    def on_validation_batch_end(self, trainer: Trainer, pl_module: ReenactModule, outputs: Any, batch: Window, *_: Any) -> None:
         self.sum += float((outputs - batch.frame).abs().mean())
 
-    def on_validation_epoch_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         pl_module.log("val/face_l1", self.sum)
         self.seen.append((pl_module.batch_step, self.sum))
         self.sum = 0.0
 
 
 class Steps(Callback):
-    """Keeps the batch steps that were trained, and may stop the training like a user."""
+    """Callback that records the batch steps, and may interrupt the training as a user would."""
 
     def __init__(self, interrupt_at: int | None = None) -> None:
         self.seen: list[int] = []
         self.interrupt_at = interrupt_at
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: ReenactModule, *_: Any) -> None:  # type: ignore[override]
+    def on_train_batch_end(self, trainer: Trainer, pl_module: ReenactModule, *_: Any) -> None:
         self.seen.append(pl_module.batch_step)
         if pl_module.batch_step == self.interrupt_at:
             raise KeyboardInterrupt
@@ -76,7 +76,7 @@ def test_last_is_written_every_so_many_batches(track_folder: Path, tmp_path: Pat
     written = []
 
     class Spy(Callback):
-        def on_save_checkpoint(self, trainer: Trainer, pl_module: ReenactModule, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
+        def on_save_checkpoint(self, trainer: Trainer, pl_module: ReenactModule, checkpoint: dict[str, Any]) -> None:
             written.append(pl_module.batch_step)
 
     trainer = make_trainer(tmp_path, Spy(), BatchBudget(12), BatchStepCheckpoint(every_n_batches=5), limit_val_batches=0)
@@ -91,7 +91,7 @@ def test_best_is_the_validation_with_the_smallest_error(track_folder: Path, tmp_
 
 
 def test_a_resumed_run_only_takes_a_better_best(track_folder: Path, tmp_path: Path) -> None:
-    """Also when the best checkpoint is younger than the one resumed from."""
+    """The best checkpoint may be newer than the one that the training resumes from."""
     data = make_data(track_folder)
     first = Scores(5.0), BatchBudget(3), BatchStepCheckpoint(every_n_batches=2)
     make_trainer(tmp_path, *first, val_check_interval=3).fit(make_module(), datamodule=data)
@@ -105,7 +105,7 @@ def test_a_resumed_run_only_takes_a_better_best(track_folder: Path, tmp_path: Pa
     assert load(tmp_path, "best")["batch_step"] == 9
 
 
-def test_an_interrupted_run_is_saved_and_goes_on_at_the_next_batch(track_folder: Path, tmp_path: Path) -> None:
+def test_an_interrupted_run_is_saved_and_continues_at_the_next_batch(track_folder: Path, tmp_path: Path) -> None:
     data = make_data(track_folder)
     steps = Steps(interrupt_at=7)
     callbacks = ExponentialMovingAverage(), steps, BatchBudget(20), BatchStepCheckpoint()
@@ -123,8 +123,8 @@ def test_an_interrupted_run_is_saved_and_goes_on_at_the_next_batch(track_folder:
 
 
 @pytest.mark.parametrize("stop", [6, 7, 15])
-def test_a_stopped_training_becomes_what_it_would_have_become(track_folder: Path, tmp_path: Path, stop: int) -> None:
-    """Weights, averages, both optimizers, random states, places in all loops, and the errors at which validations."""
+def test_a_stopped_training_ends_as_one_without_a_stop(track_folder: Path, tmp_path: Path, stop: int) -> None:
+    """Weights, averages, optimizer and random states, positions in all loops, and validation errors are equal bit by bit."""
     data = make_data(track_folder, balance=True)
 
     def train(folder: Path, budget: int) -> list[tuple[int, float]]:
@@ -148,7 +148,7 @@ def test_a_stopped_training_becomes_what_it_would_have_become(track_folder: Path
 
 
 def differing(one: Any, other: Any) -> list[Any]:
-    """What is not the same in nested values, bit by bit."""
+    """Return the pairs of leaves in which two nested values differ, bit by bit."""
     if isinstance(one, dict):
         assert one.keys() == other.keys()
         return [pair for key in one for pair in differing(one[key], other[key])]
@@ -158,9 +158,9 @@ def differing(one: Any, other: Any) -> list[Any]:
     return [] if same else [(one, other)]
 
 
-def test_a_full_disk_stops_the_training_and_leaves_the_checkpoint_before(track_folder: Path, tmp_path: Path) -> None:
+def test_a_full_disk_stops_the_training_and_leaves_the_previous_checkpoint(track_folder: Path, tmp_path: Path) -> None:
     class Fill(Callback):
-        def on_train_batch_end(self, trainer: Trainer, pl_module: ReenactModule, *_: Any) -> None:  # type: ignore[override]
+        def on_train_batch_end(self, trainer: Trainer, pl_module: ReenactModule, *_: Any) -> None:
             if pl_module.batch_step == 8:
                 (tmp_path / "checkpoints" / "last.ckpt.part").symlink_to("/dev/full")
 
@@ -172,7 +172,7 @@ def test_a_full_disk_stops_the_training_and_leaves_the_checkpoint_before(track_f
 
 
 class Signalled(ReenactModule):
-    """Gets signals in the middle of its fourth batch."""
+    """Module that receives signals in the middle of its fourth batch."""
 
     signals: tuple[signal.Signals, ...] = ()
 
@@ -201,14 +201,14 @@ def test_a_signal_in_the_middle_of_a_batch_waits_for_its_end(track_folder: Path,
 
 
 def test_a_second_ctrl_c_does_not_wait(track_folder: Path, tmp_path: Path) -> None:
-    """What is half done is not saved."""
+    """A batch that was cut off is not saved."""
     train_until_signals(track_folder, tmp_path, signal.SIGINT, signal.SIGINT)
     assert load(tmp_path, "last")["batch_step"] == 2
 
 
 def test_nothing_is_saved_before_the_first_batch(track_folder: Path, tmp_path: Path) -> None:
     class Stop(Callback):
-        def on_train_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+        def on_train_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(SystemExit):

@@ -1,4 +1,4 @@
-"""The average against one made by hand, and that only the generator is averaged."""
+"""The moving average, compared with one computed by hand."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 
 from lit_reenact.callbacks import BatchBudget, ExponentialMovingAverage
+from lit_reenact.callbacks.base import Callback, Trainer
 from lit_reenact.training.module import ReenactModule
 from tests.factories import make_data, make_module, make_trainer
 
@@ -23,19 +23,19 @@ def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
 
 
 class Recorder(Callback):
-    """Keeps the generator after every batch, and what is validated and tested."""
+    """Copies of the generator after every batch, and of those that are validated and tested."""
 
     def __init__(self) -> None:
         self.trained: list[dict[str, Tensor]] = []
         self.validated: list[dict[str, Tensor]] = []
 
-    def on_fit_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+    def on_fit_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         self.start = copy_of(pl_module.generator.state_dict())
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: ReenactModule, *_: Any) -> None:  # type: ignore[override]
+    def on_train_batch_end(self, trainer: Trainer, pl_module: ReenactModule, *_: Any) -> None:
         self.trained.append(copy_of(pl_module.generator.state_dict()))
 
-    def on_validation_batch_end(self, trainer: Trainer, pl_module: ReenactModule, *_: Any) -> None:  # type: ignore[override]
+    def on_validation_batch_end(self, trainer: Trainer, pl_module: ReenactModule, *_: Any) -> None:
         self.validated.append(copy_of(pl_module.generator.state_dict()))
 
     on_test_batch_end = on_validation_batch_end
@@ -48,7 +48,7 @@ def train(folder: Path, track_folder: Path, decay: float) -> tuple[ExponentialMo
     return ema, recorder, module, trainer
 
 
-def test_it_equals_an_average_made_by_hand(track_folder: Path, tmp_path: Path) -> None:
+def test_the_average_equals_one_computed_by_hand(track_folder: Path, tmp_path: Path) -> None:
     ema, recorder, _, _ = train(tmp_path, track_folder, decay=0.31)
     assert ema.average is not None
     expected = {name: value.double() for name, value in recorder.start.items()}
@@ -60,7 +60,7 @@ def test_it_equals_an_average_made_by_hand(track_folder: Path, tmp_path: Path) -
     assert not same(ema.average, recorder.trained[-1])
 
 
-def test_validation_runs_on_the_average_and_training_goes_on_with_its_own_weights(track_folder: Path, tmp_path: Path) -> None:
+def test_validation_uses_the_average_and_training_continues_with_its_own_weights(track_folder: Path, tmp_path: Path) -> None:
     ema, recorder, module, trainer = train(tmp_path, track_folder, decay=0.99)
     assert ema.average is not None
     assert same(recorder.validated[-1], ema.average)
@@ -82,7 +82,7 @@ def test_the_checkpoint_holds_a_state_of_the_generator_without_pickles(track_fol
     assert same(stored, copy_of(module.generator.state_dict()))
 
 
-def test_an_interrupted_validation_gives_the_weights_back(track_folder: Path, tmp_path: Path) -> None:
+def test_an_interrupted_validation_restores_the_weights(track_folder: Path, tmp_path: Path) -> None:
     ema, module = ExponentialMovingAverage(0.5), make_module()
     ema.average = {name: torch.zeros_like(value) for name, value in module.generator.state_dict().items()}
     before = copy_of(module.generator.state_dict())

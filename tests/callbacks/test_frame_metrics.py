@@ -1,4 +1,4 @@
-"""The logged values against the same measured by hand, frame by frame."""
+"""Logged metrics, compared with values computed by hand, frame by frame."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def test_validation_and_test_are_means_over_frames(track_folder: Path, tmp_path:
     module.eval()
     window = data.on_after_batch_transfer(data.test_dataset.__getitems__(list(range(25))), 0)
     with torch.inference_mode():
-        made = (module(window.conditioning).permute(0, 2, 3, 1).double().numpy() + 1) / 2
-    pairs = list(zip(made, clip, strict=True))
+        generated = (module(window.conditioning).permute(0, 2, 3, 1).double().numpy() + 1) / 2
+    pairs = list(zip(generated, clip, strict=True))
     face = window.region.numpy() > 0
     assert logged["test/psnr"] == pytest.approx(np.mean([-10 * np.log10(((a - b) ** 2).mean()) for a, b in pairs]), rel=1e-4)
     by_frame = [ssim(torch.tensor(a.transpose(2, 0, 1))[None], torch.tensor(b.transpose(2, 0, 1))[None]) for a, b in pairs]
@@ -44,7 +44,7 @@ def test_validation_and_test_are_means_over_frames(track_folder: Path, tmp_path:
     assert {name.removeprefix("val/") for name in again if "/" in name} == {"psnr", "ssim", "lpips_untrained", "face_l1"}
 
 
-def test_the_name_tells_whether_lpips_was_trained(metrics: FrameMetrics) -> None:
+def test_the_name_says_whether_lpips_was_trained(metrics: FrameMetrics) -> None:
     assert Lpips("untrained").name == "lpips_untrained"
     assert "lpips_untrained" in metrics.means
     assert "lpips" not in metrics.means

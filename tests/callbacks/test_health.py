@@ -1,4 +1,4 @@
-"""What is logged against values by hand, when there is a warning, and that a broken network is never saved."""
+"""Logged values computed by hand, the conditions of a warning, and the refusal to save broken weights."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 
 from lit_reenact.callbacks import BatchBudget, BatchStepCheckpoint, ExponentialMovingAverage, TrainingHealth
+from lit_reenact.callbacks.base import Callback, Trainer
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.schema import Window
 from lit_reenact.training.module import ReenactModule
@@ -20,27 +20,25 @@ from tests.lit_reenact.training.test_module import Recorder, Windows
 
 
 class Scripted(TrainingHealth):
-    """Told what a batch came to, whatever the networks made of it."""
+    """Callback that sees scripted outputs of each batch instead of the networks' own."""
 
     def __init__(self, outputs: list[dict[str, Tensor]], patience: int) -> None:
         super().__init__(patience)
         self.outputs = outputs
 
-    def on_train_batch_end(  # type: ignore[override]
-        self, trainer: Trainer, pl_module: ReenactModule, outputs: Any, batch: Window, batch_idx: int
-    ) -> None:
+    def on_train_batch_end(self, trainer: Trainer, pl_module: ReenactModule, outputs: Any, batch: Window, batch_idx: int) -> None:
         super().on_train_batch_end(trainer, pl_module, self.outputs[pl_module.batch_step - 1], batch, batch_idx)
 
 
 def frames(*levels: float) -> Tensor:
-    """One grey frame for each level."""
+    """Return one grey frame for each level."""
     return torch.tensor(levels)[:, None, None, None].expand(-1, 3, 4, 4)
 
 
 def play(
     folder: Path, outputs: list[dict[str, Tensor]], patience: int = 30, resume: Path | None = None
 ) -> tuple[list[dict[str, float]], list[str]]:
-    """What a training in which this comes out logs and warns of."""
+    """Train with scripted outputs, and return the logged values and the warnings."""
     recorder = Recorder()
     callbacks = [Scripted(outputs, patience), recorder, BatchBudget(len(outputs)), BatchStepCheckpoint()]
     trainer = make_trainer(folder, *callbacks, limit_val_batches=0, log_every_n_steps=1)
@@ -54,7 +52,7 @@ FAIR = {"logits_real": torch.tensor([1.0, 3.0, -1.0, 1.0]), "logits_fake": torch
 MOVING = {"real": frames(-0.5, 0.5), "fake": frames(-0.25, 0.25)}
 
 
-def test_the_game_by_hand(tmp_path: Path) -> None:
+def test_balance_of_the_gan_by_hand(tmp_path: Path) -> None:
     (logged,), warned = play(tmp_path, [FAIR | MOVING])
     assert {name: value for name, value in logged.items() if name.startswith("health/")} == pytest.approx(
         {"health/logit_real": 1.0, "health/logit_fake": 1.0, "health/discriminator_accuracy": 0.5, "health/variation": 0.25}
@@ -62,18 +60,18 @@ def test_the_game_by_hand(tmp_path: Path) -> None:
     assert not warned
 
 
-def test_a_lost_game_is_told_once_it_has_lasted(tmp_path: Path) -> None:
+def test_a_lasting_imbalance_leads_to_one_warning(tmp_path: Path) -> None:
     lost = MOVING | {"logits_real": torch.ones(4), "logits_fake": -torch.ones(4)}
     fair = FAIR | MOVING
     _, warned = play(tmp_path, [lost, lost, fair, lost, lost, lost, lost, lost], patience=3)
     (sentence,) = warned
-    assert sentence.startswith("batch step 6: 3 times in a row the discriminator told 98% or more")
+    assert sentence.startswith("batch step 6: 3 times in a row the discriminator classified 98% or more")
     assert "model.lambda_r1" in sentence
 
 
 @pytest.mark.parametrize("stop", [1, 2, 3, 4])
 def test_a_resumed_training_is_as_patient(tmp_path: Path, stop: int) -> None:
-    """Wherever it was stopped, the lost game is told when it would have been without, and once."""
+    """The warning comes at the same batch step as without the stop, and once."""
     lost = MOVING | {"logits_real": torch.ones(4), "logits_fake": -torch.ones(4)}
     _, before = play(tmp_path, [lost] * stop, patience=3)
     _, after = play(tmp_path, [lost] * 5, patience=3, resume=tmp_path / "checkpoints" / "last.ckpt")
@@ -81,7 +79,7 @@ def test_a_resumed_training_is_as_patient(tmp_path: Path, stop: int) -> None:
     assert sentence.startswith("batch step 3: 3 times in a row")
 
 
-def test_frames_that_are_all_the_same_are_told(tmp_path: Path) -> None:
+def test_a_collapsed_generator_leads_to_a_warning(tmp_path: Path) -> None:
     still = {"real": frames(-0.5, 0.5), "fake": frames(0.1, 0.1)}
     lone = {"real": frames(0.5), "fake": frames(0.1)}
     logged, warned = play(tmp_path, [still, lone, still, MOVING], patience=2)
@@ -91,12 +89,12 @@ def test_frames_that_are_all_the_same_are_told(tmp_path: Path) -> None:
 
 
 class Break(Callback):
-    """Puts one weight out of order after a batch."""
+    """Callback that sets one weight to NaN after a batch."""
 
     def __init__(self, network: str, batch: int) -> None:
         self.network, self.batch = network, batch
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: ReenactModule, *_: Any) -> None:  # type: ignore[override]
+    def on_train_batch_end(self, trainer: Trainer, pl_module: ReenactModule, *_: Any) -> None:
         if pl_module.batch_step == self.batch:
             with torch.no_grad():
                 next(getattr(pl_module, self.network).parameters())[0, 0, 0, 0] = float("nan")
@@ -104,11 +102,11 @@ class Break(Callback):
 
 @pytest.mark.parametrize(("network", "log_every_n_steps"), [("generator", 1), ("discriminator", 1000)])
 def test_a_broken_network_ends_the_training_and_is_not_saved(tmp_path: Path, network: str, log_every_n_steps: int) -> None:
-    """Seen when values are logged, or at the latest when a checkpoint is due."""
+    """Broken weights are found when values are logged, or at the latest when a checkpoint is due."""
     callbacks = [ExponentialMovingAverage(), Break(network, 3), TrainingHealth(), BatchStepCheckpoint(every_n_batches=2)]
     settings = {"limit_val_batches": 0, "log_every_n_steps": log_every_n_steps}
     trainer = make_trainer(tmp_path, *callbacks, BatchBudget(5), **settings)
-    with pytest.raises(ReenactError, match=rf"{network}\..* is not finite after batch step [34].*last\.ckpt is as it was"):
+    with pytest.raises(ReenactError, match=rf"{network}\..* is not finite after batch step [34].*last\.ckpt is intact"):
         trainer.fit(make_module(), Windows(count=40))
     saved = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
     assert saved["batch_step"] == 2
@@ -123,8 +121,8 @@ def test_nothing_was_saved_yet(tmp_path: Path) -> None:
         trainer.fit(make_module(), Windows())
 
 
-def test_the_module_says_what_is_watched(tmp_path: Path) -> None:
-    """With micro-batches too; what it says fits the loss that it logs."""
+def test_the_module_provides_the_outputs_to_watch(tmp_path: Path) -> None:
+    """The outputs are there with micro-batches too."""
     recorder = Recorder()
     module = make_module(micro_batches=2, norm="none", learning_rate=0.0)
     trainer = make_trainer(tmp_path, TrainingHealth(), recorder, BatchBudget(2), limit_val_batches=0, log_every_n_steps=1)

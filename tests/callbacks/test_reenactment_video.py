@@ -1,4 +1,4 @@
-"""The video is playable, tagged, and shows what it says."""
+"""Videos of a training: playable, tagged, with the promised pictures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from lit_reenact.callbacks import BatchBudget, ExponentialMovingAverage, ReenactmentVideo
-from lit_reenact.callbacks.reenactment_video import side_by_side
+from lit_reenact.callbacks.reenactment_video import comparison_rows
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.schema import ConditioningImage
 from lit_reenact.provenance import is_ai_generated
@@ -39,7 +39,7 @@ def test_every_validation_writes_a_tagged_video_of_the_held_out_frames(track_fol
     assert (shown[:, :, 64:].float() - real.float()).abs().mean() < 8  # H.264 of small noisy frames
 
 
-def test_a_network_of_other_images_has_its_video_too(track_folder: Path, tmp_path: Path) -> None:
+def test_a_network_with_other_conditioning_images_has_a_video_too(track_folder: Path, tmp_path: Path) -> None:
     trainer = make_trainer(tmp_path, ReenactmentVideo(max_frames=3), BatchBudget(1))
     images = ("landmarks", "depth")
     trainer.fit(make_module(conditioning=images), datamodule=make_data(track_folder, conditioning=images))
@@ -68,15 +68,15 @@ def test_a_resumed_training_skips_the_same_validations(track_folder: Path, tmp_p
     assert [video.name for video in sorted((tmp_path / "videos").iterdir())] == ["step-000002.mp4", "step-000004.mp4"]
 
 
-def test_the_pictures_stand_side_by_side_in_order() -> None:
+def test_comparison_rows_show_conditioning_output_and_target() -> None:
     conditioning = torch.full((1, 18, 2, 2), -1.0)
     conditioning[0, 9:12] = 0.0  # diffuse colour of the last frame
     conditioning[0, 15:18, 0, 0] = 1.0  # its eyes
     output, target = torch.full((1, 3, 2, 2), -1.0), torch.full((1, 3, 2, 2), 1.0)
-    row = side_by_side(conditioning, output, target, current=1)
+    row = comparison_rows(conditioning, output, target, current=1)
     assert row.dtype == torch.uint8
     assert row[0, :, :, 0].tolist() == [[255, 128, 0, 0, 255, 255], [128, 128, 0, 0, 255, 255]]
-    first = side_by_side(conditioning, output, target, current=0)
+    first = comparison_rows(conditioning, output, target, current=0)
     assert first[0, :, :, 0].tolist() == [[0, 0, 0, 0, 255, 255], [0, 0, 0, 0, 255, 255]]
 
 
@@ -100,23 +100,23 @@ def test_a_picture_shows_the_face_and_the_eyes(images: tuple[ConditioningImage, 
 
 
 def test_another_actor_drives_a_second_video(track_folder: Path, tmp_path: Path) -> None:
-    """Made by the averaged weights, frame by frame what ``reenact`` makes of their checkpoint."""
+    """The averaged weights draw it, and every frame equals what ``reenact`` generates with them."""
     driver = tmp_path / "driver"
     make_track(driver, frames=40, fps=Fraction(10), seed=5)
     data, module, ema = make_data(track_folder), make_module(), ExponentialMovingAverage(0.5)
     video = ReenactmentVideo(max_frames=12, driver=str(driver))
     make_trainer(tmp_path, ema, video, BatchBudget(2), val_check_interval=2).fit(module, datamodule=data)
-    made = tmp_path / "videos" / "step-000002-driven.mp4"
-    info = probe(made)
+    driven = tmp_path / "videos" / "step-000002-driven.mp4"
+    info = probe(driven)
     assert (info.width, info.height, info.frame_count, info.fps) == (96, 32, 12, Fraction(10))
-    assert is_ai_generated(read_tags(made))
+    assert is_ai_generated(read_tags(driven))
 
     assert ema.average is not None
     module.generator.load_state_dict(ema.average)
     source, target = TrackedClip.load(driver), TrackedClip.load(track_folder)
     settings = ReenactmentSettings(rate="source")
     written = write_reenactment(source, target, module.generator.eval(), tmp_path / "out.mp4", settings, progress=False)
-    for shown, expected in zip(iterate_frames(made), iterate_frames(written.side_by_side), strict=False):
+    for shown, expected in zip(iterate_frames(driven), iterate_frames(written.side_by_side), strict=False):
         assert np.abs(shown.astype(float) - expected).mean() < 4  # two qualities of H.264
 
 

@@ -1,4 +1,4 @@
-"""The learning rate of every batch, by hand and in a training."""
+"""Learning rate of every batch, by hand and in a training."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def test_both_networks_train_at_the_rate_that_is_logged() -> None:
     assert [group["lr"] for optimizer in trainer.optimizers for group in optimizer.param_groups] == pytest.approx([0.01 / 6] * 2)
 
 
-def test_it_cannot_end_when_nobody_knows_the_end() -> None:
+def test_a_schedule_that_falls_needs_a_budget() -> None:
     with pytest.raises(ReenactError, match="needs the callback BatchBudget"):
         quiet_trainer(callbacks=[LearningRateSchedule("linear")]).fit(ReenactModule(**SMALL), Windows())
 
 
 @pytest.mark.parametrize("settings", [{"kind": "exponential"}, {"warm_up": -1}, {"hold": 1.5}])
-def test_nonsense_is_refused(settings: dict[str, object]) -> None:
+def test_invalid_settings_are_refused(settings: dict[str, object]) -> None:
     with pytest.raises(ReenactError, match="schedule"):
         LearningRateSchedule(**settings)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Speed on a clock that the test turns, operations counted by hand, and a training that is not disturbed."""
+"""Speed by a clock that the test sets, operations counted by hand, and a training that gives the same weights."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.loggers import CSVLogger
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 import lit_reenact.callbacks.throughput
 from lit_reenact.callbacks import BatchBudget, BatchStepCheckpoint, Throughput
+from lit_reenact.callbacks.base import Callback, Trainer
 from lit_reenact.callbacks.throughput import peak_flops
 from lit_reenact.core.schema import Window
 from lit_reenact.training.module import ReenactModule
@@ -23,7 +23,7 @@ from tests.lit_reenact.training.test_module import SMALL, Windows
 
 
 class Clock:
-    """Stands still unless somebody takes time."""
+    """Clock that only the slow parts of the test advance."""
 
     now = 0.0
 
@@ -48,7 +48,7 @@ class SlowWindows(Windows):
 
 
 class SlowModule(ReenactModule):
-    """0.01 s a batch; for ever for a validation and a checkpoint."""
+    """Module that takes 0.01 s a batch, and 1,000 s a validation batch or checkpoint."""
 
     clock: Clock
 
@@ -66,14 +66,14 @@ class SlowModule(ReenactModule):
 
 
 class Monitored(Callback):
-    """Logs what the checkpoint goes by."""
+    """Callback that logs the value that chooses the best checkpoint."""
 
-    def on_validation_epoch_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:  # type: ignore[override]
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         pl_module.log("val/face_l1", 1.0)
 
 
 class SlowLogger(CSVLogger):
-    """Takes 0.02 s."""
+    """Logger that takes 0.02 s."""
 
     clock: Clock
 
@@ -101,8 +101,8 @@ def test_speed_and_waiting_without_validations_and_checkpoints(tmp_path: Path, m
     assert 0.1 < float(rows[20]["throughput/memory_gib"]) < 100
 
 
-def test_operations_are_those_of_three_passes_by_hand(tmp_path: Path) -> None:
-    """Forward, by the weights, by the inputs: as many each; but nobody wants the gradient by the conditioning images."""
+def test_operations_equal_those_of_three_passes_by_hand(tmp_path: Path) -> None:
+    """Forward pass and both gradients take as many each; the first layer needs no gradient by its input."""
     module = make_module(lambda_adversarial=0.0, head="tanh")
     forward: dict[nn.Module, int] = {}
 
@@ -119,8 +119,8 @@ def test_operations_are_those_of_three_passes_by_hand(tmp_path: Path) -> None:
     assert throughput.flops == 3 * sum(forward.values()) - forward[layers[0]]
 
 
-def test_it_disturbs_nothing(track_folder: Path, tmp_path: Path) -> None:
-    """Bit by bit, also where the operations were counted."""
+def test_counting_operations_changes_no_weight(track_folder: Path, tmp_path: Path) -> None:
+    """The weights are equal bit by bit, the first batch included."""
     states = []
     for watching in ([], [Throughput(warm_up=1)]):
         torch.manual_seed(0)
