@@ -1,4 +1,4 @@
-"""Tracks as batches of windows."""
+"""Data module that turns tracked clips into batches of windows."""
 
 from lit_reenact.datamodules.track_datamodule import TrackDataModule
 

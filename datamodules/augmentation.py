@@ -1,4 +1,4 @@
-"""Small random changes of place and colour, the same for every image of a window and for the frame that belongs to it."""
+"""Random geometric and colour augmentation, the same for all images of a window and for its frame."""
 
 from __future__ import annotations
 
@@ -15,24 +15,28 @@ from lit_reenact.core.schema import CONDITIONING, ConditioningImage, Window, con
 from lit_reenact.datamodules.resampling import move_images
 
 MOVES, COLOURS = 4, 3
-"""Numbers that are drawn for a window: rotation, scale and two shifts; exposure, saturation, hue."""
+"""Random numbers for one window: rotation, scale and two shifts; exposure, saturation and hue."""
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far the windows of a training are changed at most; with all at 0 nothing is.
+    """Random changes of training windows; every setting is the largest change, and 0 switches it off.
 
-    Every window draws a change of its own, each part evenly between its two extremes. The mean frame that a residual head starts
-    from is changed alike, so that a background which stands still goes on doing so for the network.
+    Each window draws its own change, uniformly between the two extremes of every setting. The mean frame that a residual head
+    starts from changes in the same way, so that a background that stands still also stands still for the network.
 
     Attributes:
-        rotation: about the middle of the image, degrees to either side.
-        shift: along each axis, share of the image's side.
-        scale: larger or smaller by up to this share.
-        exposure: brighter or darker by up to this share.
-        saturation: more or less by up to this share.
-        hue: share of the circle of hues to either side.
-        probability: that a window is changed at all.
+        rotation: rotation about the middle of the image, degrees to either side.
+        shift: shift along each axis, as a share of the image's side.
+        scale: share by which the image becomes larger or smaller.
+        exposure: share by which colours become brighter or darker.
+        saturation: share by which colours become more or less saturated.
+        hue: share of the colour circle by which hues turn to either side.
+        probability: probability that a window is changed at all, in [0, 1].
+
+    Example:
+        >>> augmentation = Augmentation(rotation=5.0, shift=0.02, exposure=0.1)
+        >>> window = augmentation(window, torch.Generator().manual_seed(0))
     """
 
     rotation: float = 0.0
@@ -50,19 +54,22 @@ class Augmentation:
 
         Args:
             window: images float32 in [-1, 1]; its conditioning may be overwritten.
-            generator: on the CPU; all that is drawn comes from it, as many numbers whatever is switched on.
+            generator: random numbers, on the CPU; a call draws equally many of them whatever is switched on.
             conditioning: names of the conditioning images of each frame.
+
+        Returns:
+            The changed windows, images in [-1, 1].
         """
         draw = torch.rand(len(window.frame), MOVES + COLOURS, generator=generator).mul_(2).sub_(1)
         draw = (draw * (torch.rand(len(draw), 1, generator=generator) < self.probability)).to(window.frame)
         if self.rotation or self.shift or self.scale:
-            window = self._moved(window, draw[:, :MOVES])
+            window = self._move(window, draw[:, :MOVES])
         if self.exposure or self.saturation or self.hue:
-            window = self._recoloured(window, draw[:, MOVES:], conditioning)
+            window = self._recolour(window, draw[:, MOVES:], conditioning)
         return window
 
-    def _moved(self, window: Window, draw: Tensor) -> Window:
-        """What comes in from outside is black in the conditioning and repeats the border in frames."""
+    def _move(self, window: Window, draw: Tensor) -> Window:
+        """Rotate, scale and shift the images; outside them, conditioning is black and frames repeat their border."""
         size = window.frame.shape[-1]
         factor = torch.exp(draw[:, 1:2] * math.log1p(self.scale)).expand(-1, 2)
         centre = draw.new_full((len(draw), 2), (size - 1) / 2)
@@ -78,8 +85,8 @@ class Augmentation:
             region=warp(window.region[:, None].float(), "nearest", "zeros")[:, 0].to(window.region.dtype),
         )
 
-    def _recoloured(self, window: Window, draw: Tensor, conditioning: Sequence[ConditioningImage]) -> Window:
-        """Diffuse images and frames; the others are codes. Black, where no face is, stays black."""
+    def _recolour(self, window: Window, draw: Tensor, conditioning: Sequence[ConditioningImage]) -> Window:
+        """Change the colours of diffuse images and frames; other images hold codes. Black, where no face is, stays black."""
         exposure, saturation = (
             torch.exp(draw[:, k] * math.log1p(share)) for k, share in enumerate((self.exposure, self.saturation))
         )

@@ -1,4 +1,4 @@
-"""Images in a file that is written once, whole or not at all, and read through the system's page cache by all processes alike."""
+"""Cache of images in a file that is written once and that all processes read through the system's page cache."""
 
 from __future__ import annotations
 
@@ -21,23 +21,29 @@ from lit_reenact.core.errors import ReenactError
 Images = npt.NDArray[np.uint8]
 
 ABANDONED = 3600
-"""Seconds without a change after which an unfinished file is taken for that of a process which was killed."""
+"""Seconds without a change after which an unfinished file counts as left behind by a killed process."""
 
 _CHECKSUM = 4  # bytes after the array
 _READ = 2**24  # bytes
 
 
 class CacheFile:
-    """``PREFIX-DIGEST.npy``: an array of uint8 whose first axis counts frames, and after it the checksum of its bytes.
+    """File ``PREFIX-DIGEST.npy``: a uint8 array whose first axis counts frames, followed by the checksum of its bytes.
 
-    Several processes, on several machines too, may build it at once: each writes a file of its own and renames it. The map is
-    opened in the process that reads, so the object may be handed to loader workers.
+    Several processes, also on several machines, may build it at once: each writes a temporary file of its own and renames it.
+    Every process opens its own memory map, so the object can be sent to loader workers.
 
     Args:
-        folder: where it lies.
-        prefix: what it holds; when one is written, others with this prefix are removed as stale.
-        digest: of everything that its content depends on.
-        shape: of the array.
+        folder: folder of the file.
+        prefix: kind of content; writing a file removes others with this prefix as stale.
+        digest: hash of everything that the content depends on.
+        shape: shape (T, ...) of the array.
+
+    Example:
+        >>> file = CacheFile(folder, "frames-256", digest, (len(frames), 256, 256, 3))
+        >>> if not file.is_intact():
+        ...     file.write([frames.numpy()])
+        >>> first = file.read(torch.arange(10))
     """
 
     def __init__(self, folder: Path, prefix: str, digest: str, shape: tuple[int, ...]) -> None:
@@ -47,7 +53,7 @@ class CacheFile:
         self._map: npt.NDArray[np.uint8] | None = None
 
     def is_intact(self) -> bool:
-        """Whether the file is there, of the right length, and as it was written."""
+        """Return whether the file exists and has the right header, length and checksum."""
         try:
             with self.path.open("rb") as file:
                 header = _header(self.shape)
@@ -65,7 +71,7 @@ class CacheFile:
             return False
 
     def write(self, parts: Iterable[Images]) -> None:
-        """Write the array, which comes in parts along its first axis.
+        """Write the array from parts along its first axis, uint8 (N, ...) each.
 
         Raises:
             ReenactError: the folder cannot be written to, or the disk is full.
@@ -84,14 +90,14 @@ class CacheFile:
         except OSError as error:
             raise ReenactError(
                 f"{self.path} cannot be written ({error.strerror or error}): it needs {_size(self.shape) / 2**30:.2f} GiB beside "
-                "the track; make room there, or move the track"
+                "the track; free some disk space there, or move the track"
             ) from error
         finally:
             partial.unlink(missing_ok=True)
         self._remove_stale()
 
     def read(self, frames: Tensor) -> Tensor:
-        """A copy of some frames, by their numbers (N,): uint8 (N, ...)."""
+        """Return a copy of the frames with numbers int64 (N,): uint8 (N, ...)."""
         if self._map is None:
             self._map = np.load(self.path, mmap_mode="r")
         return torch.from_numpy(self._map[frames.numpy()])

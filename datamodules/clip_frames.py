@@ -1,4 +1,4 @@
-"""The frames of a working clip at one size: the first ones decoded once into a file, the others whenever they are wanted."""
+"""Frames of a working clip at one size: the first ones decoded once into a cache file, the others on demand."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ CHUNK = 64
 
 
 class ClipFrames:
-    """It may be handed to loader workers: the file and the clip are opened in each of them.
+    """Resized frames of a working clip, by number. Each loader worker opens the cache file and the clip itself.
 
     Args:
-        clip: the working clip.
-        clip_sha256: of it.
-        size: side of the frames in pixels.
-        keep: how many frames, from the first on, are kept decoded.
+        clip: file of the working clip.
+        clip_sha256: SHA-256 of the clip, which the name of the cache file depends on.
+        size: side of the frames, pixels.
+        keep: number of frames, from the first on, that the cache file holds.
     """
 
     def __init__(self, clip: Path, clip_sha256: str, size: int, keep: int) -> None:
@@ -38,7 +38,7 @@ class ClipFrames:
         return len(self.reader)
 
     def ensure(self, progress: bool = True) -> None:
-        """Decode the frames that are kept, in order, unless they are there.
+        """Write the cache file, unless it is intact.
 
         Raises:
             ReenactError: the clip cannot be decoded, or the file cannot be written.
@@ -48,18 +48,18 @@ class ClipFrames:
                 self.file.write(self._parts(bar.update))
 
     def read(self, frames: Tensor) -> Tensor:
-        """Frames by number (N,): uint8 (N, size, size, 3). Fast where the numbers ascend."""
-        kept = frames < self.keep
-        if kept.all():
+        """Return the frames with numbers int64 (N,): uint8 (N, size, size, 3). Ascending numbers are read fastest."""
+        cached = frames < self.keep
+        if cached.all():
             return self.file.read(frames)
         images = torch.empty(len(frames), self.size, self.size, 3, dtype=torch.uint8)
-        images[~kept] = self._decode(frames[~kept].tolist())
-        if kept.any():
-            images[kept] = self.file.read(frames[kept])
+        images[~cached] = self._decode(frames[~cached].tolist())
+        if cached.any():
+            images[cached] = self.file.read(frames[cached])
         return images
 
     def mean(self, frames: Tensor) -> Tensor:
-        """The mean of some frames: float32 (3, size, size) in [-1, 1]."""
+        """Return the mean of the frames with numbers int64 (N,): float32 (3, size, size) in [-1, 1]."""
         total = torch.zeros(self.size, self.size, 3, dtype=torch.int64)
         for chunk in torch.split(frames, CHUNK):
             total += self.read(chunk).sum(0)

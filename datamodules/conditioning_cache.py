@@ -1,4 +1,4 @@
-"""The conditioning images of a track and its region images: drawn when they are wanted, or once for all."""
+"""Conditioning and region images of a track: rendered once into a cache file, or on demand."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ CHUNK = 16
 
 
 def cache_channels(conditioning: Sequence[ConditioningImage]) -> int:
-    """The conditioning images of a frame, then its region image."""
+    """Return the number of channels of a cached frame: its conditioning images, then its region image."""
     return conditioning_channels(conditioning) + 1
 
 
 @cache
 def renderer_version() -> str:
-    """Digest of the source that decides what a conditioning image looks like: a version that nobody can forget to raise."""
+    """Return a digest of the source files that conditioning images depend on: a version number that cannot be forgotten."""
     package = Path(lit_reenact.__file__).parent
     sources = [
         package / "core" / "geometry.py",
@@ -41,10 +41,10 @@ def renderer_version() -> str:
 def conditioning_cache(
     track: Track, folder: Path, size: int, conditioning: Sequence[ConditioningImage], prefix: str = "conditioning"
 ) -> CacheFile:
-    """The file for the images of ``track`` at ``size`` pixels: uint8 (T, size, size, cache_channels), the layout of the networks.
+    """Return the cache file for the images of a track, uint8 (T, size, size, cache_channels), the networks' memory layout.
 
-    Its name begins with ``prefix`` and changes with everything that they are made from; those of one choice of images do not
-    replace those of another, which may be in use.
+    Its name begins with ``prefix`` and changes with everything that the images depend on. A file of other conditioning images is
+    not replaced, since another training may be using it.
     """
     images = "-".join(conditioning)
     digest = scene_digest(track, f"{size} {images}")
@@ -52,14 +52,14 @@ def conditioning_cache(
     return CacheFile(folder, f"{prefix}-{images}-{size}", digest, shape)
 
 
-def scene_digest(track: Track, beside: str) -> str:
-    """Digest of everything that decides what is drawn of a track: 16 hexadecimal digits.
+def scene_digest(track: Track, extra: str) -> str:
+    """Return a digest, 16 hexadecimal digits, of everything that rendered images of a track depend on.
 
     Args:
-        track: brings parameters, actor, camera and face model.
-        beside: what else does.
+        track: track with the parameters, actor, camera and face model.
+        extra: further settings that the images depend on.
     """
-    digest = hashlib.sha256(repr((track.camera, track.info.face_model_hash, beside, renderer_version())).encode())
+    digest = hashlib.sha256(repr((track.camera, track.info.face_model_hash, extra, renderer_version())).encode())
     for part in (track.parameters, track.actor):
         for field in fields(part):
             values = getattr(part, field.name)
@@ -69,12 +69,12 @@ def scene_digest(track: Track, beside: str) -> str:
 
 
 def ensure_cache(file: CacheFile, renderer: Renderer, parameters: FaceParameters, progress: bool = True) -> None:
-    """Render the images of all frames, unless they are there.
+    """Render the images of all frames into a cache file, unless it is intact.
 
     Args:
-        file: of ``conditioning_cache``.
-        renderer: of the track's actor, at the file's size, of its images.
-        parameters: of all frames of the track.
+        file: cache file from ``conditioning_cache``.
+        renderer: renderer for the track's actor, with the size and the images of the file.
+        parameters: parameters of all frames of the track.
         progress: whether to show a progress bar.
 
     Raises:
@@ -94,23 +94,23 @@ def _parts(renderer: Renderer, parameters: FaceParameters, advance: Callable[[in
 
 
 class CachedImages:
-    """The images of a track's frames out of their file."""
+    """Conditioning and region images of a track, read from their cache file."""
 
     def __init__(self, file: CacheFile) -> None:
         self.file = file
 
     def __call__(self, frames: Tensor) -> Tensor:
-        """uint8 (N, cache_channels, H, W) of some frames (N,)."""
+        """Return the images of frames int64 (N,): uint8 (N, cache_channels, H, W)."""
         return self.file.read(frames).permute(0, 3, 1, 2)
 
 
 class DrawnImages:
-    """The same images, drawn whenever they are wanted."""
+    """Conditioning and region images of a track, rendered on demand."""
 
     def __init__(self, renderer: Renderer, parameters: FaceParameters) -> None:
         self.renderer = renderer
         self.parameters = parameters
 
     def __call__(self, frames: Tensor) -> Tensor:
-        """uint8 (N, cache_channels, H, W) of some frames (N,)."""
+        """Return the images of frames int64 (N,): uint8 (N, cache_channels, H, W)."""
         return self.renderer.draw(self.parameters[frames])

@@ -1,4 +1,4 @@
-"""A loader that can say where in which epoch it is, and go on there."""
+"""Data loader that saves its position in an epoch and resumes from it."""
 
 from __future__ import annotations
 
@@ -12,36 +12,36 @@ from lit_reenact.datamodules.sampler import RunSampler
 
 
 class ResumableLoader(DataLoader[Runs]):
-    """Counts the epochs of its ``RunSampler``, which is its ``batch_sampler``: each pass over it is the next one.
+    """Data loader whose ``batch_sampler`` is a ``RunSampler``; each pass over it is the sampler's next epoch.
 
-    Lightning keeps its state in checkpoints. What workers have prefetched does not count, only what was handed over; and of that
-    only what was trained on, where ``trained`` tells.
+    Lightning saves its state in checkpoints. The position counts the batches that were handed over, not those that workers have
+    prefetched; with ``trained`` it counts the batches that were trained on, so that an interrupted batch comes again.
 
     Attributes:
-        trained: the batches of this pass that were trained on: an interrupted one is to come again.
+        trained: function that returns the number of batches of this pass that were trained on; None counts those handed over.
     """
 
     batch_sampler: RunSampler
     trained: Callable[[], int] | None = None
-    _given = 0  # of the present pass
+    _handed_over = 0  # batches of the present pass
 
     def __iter__(self) -> _BaseDataLoaderIter:
         sampler = self.batch_sampler
-        if self._given:
-            sampler.epoch, sampler.start, self._given = sampler.epoch + 1, 0, 0
-        return self._counted(super().__iter__())  # type: ignore[return-value]
+        if self._handed_over:
+            sampler.epoch, sampler.start, self._handed_over = sampler.epoch + 1, 0, 0
+        return self._count(super().__iter__())  # type: ignore[return-value]
 
-    def _counted(self, batches: Iterator[Runs]) -> Iterator[Runs]:
+    def _count(self, batches: Iterator[Runs]) -> Iterator[Runs]:
         for batch in batches:
-            self._given += 1
+            self._handed_over += 1
             yield batch
 
     def state_dict(self) -> dict[str, int]:
-        """Which epoch it is, and how many of its batches are done: fewer than it has."""
+        """Return the epoch and the number of its batches that are done, which is less than their total."""
         sampler = self.batch_sampler
-        done = sampler.start + (self._given if self.trained is None else self.trained())
+        done = sampler.start + (self._handed_over if self.trained is None else self.trained())
         return {"epoch": sampler.epoch, "batches": done} if done < len(sampler) else {"epoch": sampler.epoch + 1, "batches": 0}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on there with the next pass."""
-        self.batch_sampler.epoch, self.batch_sampler.start, self._given = state["epoch"], state["batches"], 0
+        """Resume from a saved position with the next pass."""
+        self.batch_sampler.epoch, self.batch_sampler.start, self._handed_over = state["epoch"], state["batches"], 0

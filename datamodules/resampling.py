@@ -1,4 +1,4 @@
-"""Moving many channels at once."""
+"""Affine warp of images with many channels."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from torch.nn.functional import embedding_bag
 
 
 def move_images(images: Tensor, matrix: Tensor) -> Tensor:
-    """Move images, bilinear; what comes in from outside is -1, black.
+    """Move images by affine maps, with bilinear interpolation; outside an image its value is -1, black.
 
-    As ``kornia.geometry.transform.warp_affine(images + 1, matrix, ...) - 1``, but a pixel is a row of as many numbers as there
-    are channels, and a moved pixel a weighted sum of four rows. With the 99 channels of a window in the networks' memory layout
-    that is several times as fast on a CPU, and takes memory for one window only.
+    The result is that of ``kornia.geometry.transform.warp_affine(images + 1, matrix, ...) - 1``. Here a pixel is one row of all
+    its channels, and a moved pixel a weighted sum of four rows. With the 99 channels of a window in the networks' memory layout
+    this is several times as fast on a CPU, and needs memory for one window only.
 
     Args:
-        images: float32 (B, C, H, W); overwritten if they are channels last in memory.
-        matrix: float32 (B, 2, 3) from pixels (x, y, 1), centres at whole numbers, to where they go.
+        images: float32 (B, C, H, W) in [-1, 1]; overwritten if they are channels-last in memory.
+        matrix: float32 (B, 2, 3), maps from pixels (x, y, 1), with centres at whole numbers, to their new places.
 
     Returns:
-        As ``images``, channels last in memory.
+        float32 (B, C, H, W), channels-last in memory.
     """
     images = images.contiguous(memory_format=torch.channels_last)
     height, width = images.shape[2:]
@@ -35,7 +35,7 @@ def move_images(images: Tensor, matrix: Tensor) -> Tensor:
 
 
 def _corners(places: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-    """The four pixels about each place (N, 2): their numbers, int64 (N, 4), and their weights, 0 outside the image."""
+    """Return indices int64 (N, 4) and weights (N, 4) of the four pixels around places (N, 2); weights are 0 outside the image."""
     low = places.floor()
     share = places - low
     x, y = (low[:, k, None] + low.new_tensor(steps) for k, steps in enumerate([(0, 1, 0, 1), (0, 0, 1, 1)]))

@@ -1,4 +1,4 @@
-"""One actor of the data: a track with its working clip, its parts, and what is kept beside it."""
+"""One actor of the training data: a track with its working clip, its split and its cache files."""
 
 from __future__ import annotations
 
@@ -28,14 +28,15 @@ AGAIN = "run `lit-reenact track` again"
 
 
 class Subject:
-    """
+    """Track of one actor, checked against its working clip.
+
     Args:
-        folder: that ``lit-reenact track`` wrote.
-        image_size: side of the images in pixels.
-        fractions: of the clip for training and validation.
-        span: frames of the clip that a window reaches over.
+        folder: folder that ``lit-reenact track`` wrote.
+        image_size: side of the images, pixels.
+        fractions: shares of the clip for training and validation; the rest is for testing.
+        span: number of frames of the clip that a window reaches over.
         conditioning: names of the conditioning images of each frame.
-        limit: so many frames, the first ones, are trained on; None for all of the training part.
+        limit: number of frames to train on, from the first one; None trains on the whole training part.
     """
 
     def __init__(
@@ -57,9 +58,10 @@ class Subject:
 
     @cached_property
     def track(self) -> Track:
-        """
+        """Track in the folder, checked.
+
         Raises:
-            ReenactError: no track, a damaged one, or no clip, another clip or too small a one beside it.
+            ReenactError: the track is missing or damaged, or its clip is missing, has changed or is too small.
         """
         track = load_track(self.folder)
         self._check_clip(track)
@@ -67,7 +69,7 @@ class Subject:
             known = getattr(track.parameters, field.name).isfinite().flatten(1).all(1)
             if not known.all():
                 frame = int((~known).nonzero()[0])
-                raise ReenactError(f"the track in {self.folder} has no number for the {field.name} of frame {frame}: {AGAIN}")
+                raise ReenactError(f"the track in {self.folder} has no finite {field.name} in frame {frame}: {AGAIN}")
         if self.image_size > track.camera.width:
             raise ReenactError(
                 f"image_size {self.image_size} is larger than the {track.camera.width} pixels of {self.clip}: "
@@ -86,10 +88,10 @@ class Subject:
 
     @cached_property
     def split(self) -> Split:
-        """The frames of the three parts.
+        """Frames of the training, validation and test parts.
 
         Raises:
-            ReenactError: a part is shorter than a window or the limit, or the actor was learned from held-out frames.
+            ReenactError: a part is shorter than a window or the limit, or the actor was estimated from held-out frames.
         """
         info = self.track.info
         frames, fps = len(self.track), float(Fraction(info.fps))
@@ -97,7 +99,7 @@ class Subject:
         first = training_frames(frames, self.fractions[0])
         if info.actor_frames > first:
             raise ReenactError(
-                f"the actor of {self.folder} was learned from the first {info.actor_frames} frames, but the training part ends "
+                f"the actor of {self.folder} was estimated from the first {info.actor_frames} frames, but the training part ends "
                 f"at frame {first} with fractions {self.fractions}, so the held-out frames would not be unseen: "
                 f"choose larger fractions, or {AGAIN}"
             )
@@ -105,7 +107,7 @@ class Subject:
 
     @cached_property
     def renderer(self) -> Renderer:
-        """Renders this actor's conditioning images at this size."""
+        """Renderer of this actor's conditioning images at this size."""
         model = load_face_model(self.track.info.face_model)
         return make_renderer(model, self.track.actor, self.track.camera, self.image_size, self.conditioning)
 
@@ -114,21 +116,23 @@ class Subject:
         return conditioning_cache(self.track, self.folder, self.image_size, self.conditioning)
 
     def frames(self, keep: int) -> ClipFrames:
-        """The frames of the clip, of which the first ``keep`` are kept decoded."""
+        """Return the frames of the clip, of which a cache file holds the first ``keep``."""
         return ClipFrames(self.clip, self.track.info.clip_sha256, self.image_size, keep)
 
     def training_frames(self) -> Tensor:
-        """Numbers of the training frames in which a face is known: int64 (N,)."""
+        """Return the numbers of the training frames that show a face: int64 (N,)."""
         return torch.tensor([frame for frame in self.split.train if self.track.valid[frame]])
 
 
 def read_subjects(track: str | Sequence[str]) -> list[Path]:
-    """The folders that the data module's setting ``track`` names: one, a list, or those in a text file.
+    """Return the track folders that the setting ``data.track`` names.
 
-    In the file they stand one a line, relative to the file's folder; empty lines and those that begin with # do not count.
+    Args:
+        track: one folder, a list of folders, or a text file with one folder a line, relative to the file's own folder; empty
+            lines and lines that begin with # do not count.
 
     Raises:
-        ReenactError: there is no such folder or file, the file cannot be read or names none, or a folder is named twice.
+        ReenactError: the file cannot be read or names no folder, or a folder is named twice.
     """
     folders = [Path(track)] if isinstance(track, str) else [Path(folder) for folder in track]
     source = str(track)

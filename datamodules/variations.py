@@ -1,4 +1,4 @@
-"""What a network is shown beyond the person's own performance: random edits of it."""
+"""Random edits of the training part, which show a network more poses and expressions than the person did."""
 
 from __future__ import annotations
 
@@ -15,22 +15,25 @@ from lit_reenact.edit import Edit, SliderTrack
 
 @dataclass(frozen=True)
 class Variations:
-    """The training frames once more, in poses and expressions that the person did not show.
+    """Settings of edited copies of the training frames, in poses and expressions that the person did not show.
 
-    The parameters of the training part are edited by random sliders that move smoothly, and its frames are bent by the face mesh
-    to show the edited parameters (``varied_clip``). From such pairs a network learns that a head goes where its rendering goes,
-    before a background that stays: further than the person went, and in combinations that the person never showed. The same
-    settings give the same variations, whatever the seed of a run.
+    Random sliders that move smoothly edit the parameters of the training part, and the face mesh warps its frames to show the
+    edited parameters (``varied_clip``). From these pairs a network learns that a head follows its rendering in front of a still
+    background, further than the person went and in combinations that the person never showed. The same settings give the same
+    variations, whatever the seed of a run.
 
     Attributes:
-        copies: how often the training part is varied; 0 for not at all. Each copy takes as much disk as the part itself.
-        share: of the windows of a training that show variations.
-        turn: degrees by which the head turns, nods and tilts beyond what it does, to either side.
-        shift: mm by which it moves sideways and up, to either side.
-        nearer: %, larger or smaller by up to this share.
-        gain: expressions are as much as 1 + ``gain`` times, and as little as 1 / (1 + ``gain``) times, as strong.
-        close: how likely an eye is more or less shut at a moment, each by itself.
+        copies: number of edited copies of the training part; each takes as much disk space as the part itself.
+        share: share of the training windows that show variations, in (0, 1).
+        turn: degrees by which the head turns, nods and tilts further than tracked, to either side.
+        shift: millimetres by which the head moves sideways and up, to either side.
+        nearer: percentage by which the head becomes larger or smaller.
+        gain: range of expression strength, from 1 / (1 + ``gain``) to 1 + ``gain``.
+        close: probability that an eye is partly or fully shut at a random pose, for each eye on its own.
         period: seconds from one random pose to the next.
+
+    Example:
+        >>> edit = Variations(copies=1).edit(frames=250, fps=Fraction(25), generator=torch.Generator().manual_seed(0))
     """
 
     copies: int = 0
@@ -55,16 +58,23 @@ class Variations:
 
     @property
     def name(self) -> str:
-        """That tells their files from those of other settings."""
+        """Name of the cache files, which changes with every setting but ``share``."""
         return "varied-" + hashlib.sha256(repr(replace(self, share=0.5)).encode()).hexdigest()[:8]
 
     def weighted(self, weights: Tensor) -> Tensor:
-        """How often to draw windows (W,), and after them their variations, if these are drawn by themselves."""
+        """Return sampling weights of windows and of their variations.
+
+        Args:
+            weights: (W,) sampling weights of the windows.
+
+        Returns:
+            ((1 + copies) W,), the windows first.
+        """
         varied = weights.repeat(self.copies) * self.share / self.copies
         return torch.cat([(1 - self.share) * weights, varied])
 
     def edit(self, frames: int, fps: Fraction, generator: torch.Generator) -> Edit:
-        """A random edit of so many frames."""
+        """Return a random edit of a clip of ``frames`` frames."""
         count = max(2, round(frames / float(fps) / self.period))
         at = torch.linspace(0, float(frames), count + 1).tolist()
 

@@ -1,4 +1,4 @@
-"""The variations of a training part as frames and images: bent, rendered and kept beside the track."""
+"""Variations of a training part as frames and images: warped, rendered and cached beside the track."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from lit_reenact.video import resize_frames
 from lit_reenact.video.cuts import cuts_in
 
 CHUNK = 16
-"""Frames bent at once."""
+"""Frames warped at once."""
 
 
 @dataclass(frozen=True)
 class AppendedFrames:
-    """The frames of a clip before ``border``, after it those of a file, counted on."""
+    """Frames of a clip, followed by those of a cache file from number ``border`` on."""
 
     clip: ClipFrames
     file: CacheFile
@@ -41,7 +41,7 @@ class AppendedFrames:
         return self.clip.size
 
     def read(self, frames: Tensor) -> Tensor:
-        """Frames by number (N,): uint8 (N, size, size, 3)."""
+        """Return the frames with numbers int64 (N,): uint8 (N, size, size, 3)."""
         images = torch.empty(len(frames), self.size, self.size, 3, dtype=torch.uint8)
         own = frames < self.border
         for which, read, numbers in ((own, self.clip.read, frames), (~own, self.file.read, frames - self.border)):
@@ -52,32 +52,32 @@ class AppendedFrames:
 
 @dataclass(frozen=True)
 class AppendedImages:
-    """The conditioning images of frames, ascending, that belong together likewise."""
+    """Conditioning images of a clip, followed by those of its variations from number ``border`` on."""
 
     own: CachedImages
     others: CachedImages
     border: int
 
     def __call__(self, frames: Tensor) -> Tensor:
-        """uint8 (N, cache_channels, H, W) of some frames (N,)."""
+        """Return the images of frames int64 (N,), in ascending order: uint8 (N, cache_channels, H, W)."""
         own = frames < self.border
         return torch.cat([self.own(frames[own]), self.others(frames[~own] - self.border)])
 
 
 class VariedClip:
-    """The variations of one actor's training part, one copy after the other, as if they were a clip.
+    """Variations of one actor's training part, as a clip of one copy after the other.
 
     Args:
-        subject: the actor.
-        frames: of the clip.
-        variations: which.
+        subject: actor with track and clip.
+        frames: frames of the actor's clip.
+        variations: settings of the random edits.
     """
 
     def __init__(self, subject: Subject, frames: ClipFrames, variations: Variations) -> None:
         self.subject = subject
         self.clip = frames
         self.variations = variations
-        self.length = len(subject.split.train)  # of a copy
+        self.length = len(subject.split.train)  # frames of a copy
 
     @cached_property
     def model(self) -> FaceModel:
@@ -85,7 +85,7 @@ class VariedClip:
 
     @cached_property
     def parameters(self) -> FaceParameters:
-        """Of all frames of all copies."""
+        """Edited parameters of all frames of all copies."""
         track, generator = self.subject.track, torch.Generator().manual_seed(0)
         own, fps, neck = track.parameters[: self.length], Fraction(track.info.fps), neck_of(track)
         copies = [
@@ -96,7 +96,7 @@ class VariedClip:
 
     @cached_property
     def track(self) -> Track:
-        """As far as it says what is rendered."""
+        """Actor's track with the edited parameters; only what rendering reads is meaningful."""
         return replace(self.subject.track, parameters=self.parameters)
 
     @cached_property
@@ -114,14 +114,14 @@ class VariedClip:
 
     @property
     def _prefix(self) -> str:
-        """Of the files: those of other settings, or of a training on less footage, may be in use beside them."""
+        """Prefix of the cache files; files of other settings or other lengths stay, since another training may use them."""
         return f"{self.variations.name}-{self.length}"
 
     def part(self, own: Part) -> Part:
-        """A training part that begins with the first frame of its clip, and the variations after it.
+        """Append the variations to a training part.
 
         Args:
-            own: the part; what reads its images says where those of the variations come from.
+            own: training part, from the first frame of the clip; the images of the variations are cached or rendered as its own.
         """
         pieces = range(self.length, self.length + len(self.track), self.length)
         cuts = cuts_in(range(self.length), own.cuts)
@@ -140,7 +140,7 @@ class VariedClip:
         return DrawnImages(own.renderer, both) if isinstance(own, DrawnImages) else both.__getitem__
 
     def ensure_frames(self, progress: bool = True) -> None:
-        """Bend the frames, unless they are there.
+        """Write the cache file of warped frames, unless it is intact.
 
         Raises:
             ReenactError: the clip cannot be decoded, or the file cannot be written.
@@ -150,7 +150,7 @@ class VariedClip:
                 self.frame_file.write(self._parts(bar.update))
 
     def _parts(self, advance: Callable[[int], object]) -> Iterator[Images]:
-        """Bent at the clip's own size: what is bent is a little softer, and less so the finer it is."""
+        """Warp the frames at the clip's own size, where the warp blurs them least, and yield them resized."""
         track = self.subject.track
         warp = MeshWarp(self.model, track.actor, track.camera)
         for copy in range(self.variations.copies):

@@ -1,4 +1,4 @@
-"""The windows of one part of the data."""
+"""Dataset of the windows of one part of the data."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from lit_reenact.video.cuts import shots
 from lit_reenact.video.optical_flow import optical_flow
 
 ReadImages = Callable[[Tensor], Tensor | FaceParameters]
-"""Frame numbers (N,) to the conditioning and region images of these frames, uint8 (N, 3 K + 1, H, W), or to what they are drawn
-from."""
+"""Function from frame numbers (N,) to the conditioning and region images of the frames, uint8 (N, 3 K + 1, H, W), or to the
+parameters that they are rendered from."""
 
 
 class ReadFrames(Protocol):
-    """Gives frames of one size by their numbers."""
+    """Source of frames of one size, by number."""
 
     @property
     def size(self) -> int: ...
 
     def read(self, frames: Tensor) -> Tensor:
-        """Of numbers int64 (N,): uint8 (N, size, size, 3)."""
+        """Return the frames with numbers int64 (N,): uint8 (N, size, size, 3)."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """What a dataset shows of one clip.
+    """Part of one clip for a dataset.
 
     Attributes:
-        images: gives the conditioning images of its frames.
-        frames: gives the frames themselves.
-        span: the frames of the part.
-        valid: bool (T,), the frames of the clip in which a face is known.
-        cuts: the first frame after every cut of the clip.
+        images: source of the conditioning images.
+        frames: source of the real frames.
+        span: numbers of the part's frames.
+        valid: bool (T,), the frames of the clip that show a face.
+        cuts: first frame after every cut of the clip.
     """
 
     images: ReadImages
@@ -51,20 +51,24 @@ class Part:
 
 
 class WindowDataset(Dataset[Runs]):
-    """The windows of the same part of one or more clips, those of one clip after those of the other.
+    """Windows of one part (such as training) of one or more clips, in order.
 
-    A window reaches neither beyond its part nor over a cut: the first frame of the shot, or its last one, is repeated there. One
-    that shows a frame without a face is left out.
+    A window reaches neither beyond its part nor across a cut: the first or last frame of the shot is repeated there. Windows
+    that show a frame without a face are left out.
 
     Args:
-        parts: of each clip.
-        shape: of the windows.
-        flow: whether to say how the picture moved where windows follow each other in a batch.
+        parts: part of each clip.
+        shape: number and placement of a window's frames.
+        flow: whether to compute the optical flow between windows that follow each other in a batch.
 
     Attributes:
-        actor: int64 (W,) the clip of each window.
-        number: int64 (W,) its current frame.
+        actor: int64 (W,) clip of each window.
+        number: int64 (W,) current frame of each window.
         stretches: windows that follow each other frame by frame, as ranges of their positions.
+
+    Example:
+        >>> dataset = WindowDataset([part], WindowShape(length=11))
+        >>> runs = dataset.__getitems__([0, 1, 2])
     """
 
     def __init__(self, parts: Sequence[Part], shape: WindowShape, flow: bool = False) -> None:
@@ -77,17 +81,17 @@ class WindowDataset(Dataset[Runs]):
         borders = [0, *((~follows).nonzero()[:, 0] + 1).tolist(), len(windows)]
         self.stretches = [range(start, stop) for start, stop in pairwise(borders) if start < stop]
         starts = torch.tensor([0] + [len(part.valid) for part in parts]).cumsum(0)
-        self._starts = starts[:-1]  # of each clip, were all frames of all clips counted through
+        self._starts = starts[:-1]  # number of each clip's first frame, if all clips are counted on
 
     def __len__(self) -> int:
         return len(self.number)
 
     def __getitem__(self, position: int) -> Runs:
-        """A batch of one window."""
+        """Return a batch of one window."""
         return self.__getitems__([position])
 
     def __getitems__(self, positions: list[int]) -> Runs:
-        """A batch of windows: each conditioning image of a clip is read once."""
+        """Return a batch of windows, for which each conditioning image of a clip is read once."""
         at = torch.tensor(positions)
         actor, number = self.actor[at], self.number[at]
         shown = self.shape.frames(number, self._first[at], self._last[at]) + self._starts[actor, None]
@@ -95,10 +99,10 @@ class WindowDataset(Dataset[Runs]):
         owner = torch.bucketize(frames, self._starts, right=True) - 1
         images = [self.parts[a].images(frames[owner == a] - self._starts[a]) for a in sorted(set(owner.tolist()))]
         real = self._frames(actor, number)
-        return Runs(_joined(images), rows, real, number, actor, self._flow(real, at))
+        return Runs(_concatenate(images), rows, real, number, actor, self._flow(real, at))
 
     def _frames(self, actor: Tensor, number: Tensor) -> Tensor:
-        """uint8 (B, 3, H, W)."""
+        """Return the real frames, uint8 (B, 3, H, W)."""
         size = self.parts[0].frames.size
         images = torch.empty(len(number), size, size, 3, dtype=torch.uint8)
         for a in set(actor.tolist()):
@@ -114,7 +118,7 @@ class WindowDataset(Dataset[Runs]):
 
 
 def _windows(actor: int, part: Part, shape: WindowShape) -> Tensor:
-    """The windows of a part, int64 (W, 4): actor, current frame, first and last frame of its shot within the part."""
+    """Return the windows of a part, int64 (W, 4): actor, current frame, first and last frame of its shot within the part."""
     windows = [torch.empty(0, 4, dtype=torch.int64)]
     for start, stop in shots(part.cuts, len(part.valid)):
         first, last = max(start, part.span.start), min(stop, part.span.stop) - 1
@@ -126,8 +130,8 @@ def _windows(actor: int, part: Part, shape: WindowShape) -> Tensor:
     return torch.cat(windows)
 
 
-def _joined(images: Sequence[Tensor | FaceParameters]) -> Tensor | FaceParameters:
-    """One after the other, all of one kind."""
+def _concatenate(images: Sequence[Tensor | FaceParameters]) -> Tensor | FaceParameters:
+    """Concatenate images, or parameters, of several clips."""
     first = images[0]
     if len(images) == 1:
         return first

@@ -1,4 +1,4 @@
-"""The synthetic track, made once for all tests of this folder."""
+"""Synthetic track, written once for all tests of this folder."""
 
 from tests.factories import track_folder
 

@@ -1,4 +1,4 @@
-"""Trains and tests on some processes and writes down what they saw; a script, because Lightning starts the others from it.
+"""Script that trains and tests on several processes and writes down the windows they saw; Lightning starts it again on each.
 
 Arguments: the folder of a synthetic track, the number of processes, and the JSON file to write.
 """
@@ -23,7 +23,7 @@ GLOBAL_BATCH = 8
 
 
 class Numbers(Callback):
-    """Keeps the windows of every batch, rank by rank."""
+    """Callback that records the windows of every batch, rank by rank."""
 
     def __init__(self) -> None:
         self.trained: list[list[int]] = []

@@ -1,4 +1,4 @@
-"""Augmentation against warps and colours worked out another way."""
+"""Augmentation, compared with warps and colours computed in another way."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def drawn(seed: int) -> Tensor:
     return torch.rand(BATCH, 7, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
 
-def test_nothing_changes_where_nothing_is_asked_for() -> None:
+def test_without_settings_nothing_changes() -> None:
     window = make_window()
     assert Augmentation()(window, torch.Generator()) is window
 
 
-def test_a_seed_decides_everything() -> None:
+def test_the_same_seed_gives_the_same_windows() -> None:
     augmentation = Augmentation(rotation=5, shift=0.05, scale=0.1, exposure=0.1, saturation=0.2, hue=0.02)
     window = make_window()
     first, again, other = (augmentation(window, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
@@ -57,7 +57,7 @@ def test_a_seed_decides_everything() -> None:
     assert torch.equal(first.number, window.number)
 
 
-def test_every_part_is_drawn_alike_whatever_else_is_on() -> None:
+def test_each_setting_draws_the_same_numbers_whatever_else_is_on() -> None:
     window = make_window()
     alone, together = (
         Augmentation(rotation=8, exposure=exposure)(window, torch.Generator().manual_seed(3)) for exposure in (0.0, 0.3)
@@ -65,7 +65,7 @@ def test_every_part_is_drawn_alike_whatever_else_is_on() -> None:
     assert torch.equal(alone.region, together.region)
 
 
-def test_with_half_the_probability_some_windows_are_left_as_they_are() -> None:
+def test_with_half_the_probability_some_windows_stay_unchanged() -> None:
     window = make_window()
     always, sometimes = (
         Augmentation(rotation=20, exposure=0.3, probability=probability)(make_window(), torch.Generator().manual_seed(1))
@@ -81,7 +81,7 @@ def test_with_half_the_probability_some_windows_are_left_as_they_are() -> None:
 
 @pytest.mark.parametrize("part", ["rotation", "shift", "scale"])
 def test_moves_against_scipy(part: str) -> None:
-    """Forward map p -> s R (p - c) + c + t in pixels, y down, as SciPy's inverse map of rows and columns."""
+    """The forward map p -> s R (p - c) + c + t in pixels, y down, is SciPy's inverse map of rows and columns."""
     extent = {"rotation": 10.0, "shift": 0.1, "scale": 0.2}
     window, draw = make_window(), drawn(5)
     moved = Augmentation(**{part: extent[part]})(window, torch.Generator().manual_seed(5))
@@ -105,8 +105,8 @@ def test_moves_against_scipy(part: str) -> None:
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_conditioning_moves_as_kornia_would_move_it(layout: torch.memory_format) -> None:
-    """Far enough for a quarter of it to come in from outside."""
+def test_conditioning_moves_as_in_kornia(layout: torch.memory_format) -> None:
+    """The move is so large that a quarter of the result comes from outside."""
     generator = torch.Generator().manual_seed(0)
     images = (torch.rand(3, 99, 40, 56, generator=generator) * 2 - 1).to(memory_format=layout)
     shift, factor = torch.randn(3, 2, generator=generator) * 9, (torch.rand(3, 1, generator=generator) + 0.6).expand(-1, 2)
@@ -116,7 +116,7 @@ def test_conditioning_moves_as_kornia_would_move_it(layout: torch.memory_format)
     torch.testing.assert_close(move_images(images, matrix), expected, atol=1e-4, rtol=0)
 
 
-def test_what_comes_in_from_outside_is_black_in_the_conditioning_and_no_face() -> None:
+def test_outside_the_image_conditioning_is_black_and_there_is_no_face() -> None:
     window = make_window()
     moved = Augmentation(shift=0.4)(window, torch.Generator().manual_seed(5))
     left_behind = drawn(5)[:, 2] * 0.4 * SIZE > 3  # these were shifted to the right
@@ -126,7 +126,7 @@ def test_what_comes_in_from_outside_is_black_in_the_conditioning_and_no_face() -
     assert (moved.region[left_behind][..., 0] == 0).all()
 
 
-def test_colours_change_in_diffuse_and_frame_alike_and_black_stays_black() -> None:
+def test_colours_change_equally_in_diffuse_and_frame_and_black_stays_black() -> None:
     window = make_window()
     images = window.conditioning.clone()
     images[:, :, :8] = -1
@@ -149,7 +149,7 @@ def test_exposure_is_a_factor() -> None:
     torch.testing.assert_close(changed.frame, expected, atol=1e-5, rtol=0)
 
 
-def test_the_data_module_changes_training_windows_alone_by_the_batch_step(track_folder: Path) -> None:
+def test_the_data_module_augments_training_windows_only_seeded_by_batch_step(track_folder: Path) -> None:
     data = make_data(track_folder, augmentation=Augmentation(rotation=5, shift=0.1))
     data.prepare_data()
     data.setup()
@@ -176,7 +176,7 @@ def test_the_data_module_changes_training_windows_alone_by_the_batch_step(track_
     assert not torch.equal(first.frame, other.frame)
 
 
-def test_diffuse_images_are_recoloured_wherever_they_stand() -> None:
+def test_diffuse_images_are_recoloured_at_any_position() -> None:
     augmentation, window = Augmentation(exposure=0.2, saturation=0.3, hue=0.05), make_window()
     usual = augmentation(window, torch.Generator().manual_seed(0))
     images = window.conditioning.unflatten(1, (WINDOW, 3, 3))

@@ -11,8 +11,8 @@ from lit_reenact.tracking.trackfile import load_track
 from tests.factories import make_data
 
 
-def test_a_crowd_weighs_one_and_outsiders_more() -> None:
-    """On a line: 30 points 0.1 apart, whose second neighbours are 0.1 or 0.2 away, one 0.3 and one 10 away from the rest."""
+def test_common_points_weigh_one_and_outliers_more() -> None:
+    """The points lie on a line: 30 are 0.1 apart, one is 0.3 and one 10 away from the rest."""
     points = torch.cat([torch.arange(30).double() / 10, torch.tensor([-0.3, 12.9]).double()])[:, None]
     weights = rarity(points, neighbours=2, limit=5.0)
     torch.testing.assert_close(weights[1:29], torch.ones(28).double())

@@ -1,4 +1,4 @@
-"""A cache file is whole or it is made anew."""
+"""Cache files: whole or written again."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def file(tmp_path: Path) -> CacheFile:
     return made
 
 
-def test_what_was_written_is_read(file: CacheFile) -> None:
+def test_reading_returns_what_was_written(file: CacheFile) -> None:
     assert file.is_intact()
     assert np.array_equal(np.load(file.path), VALUES)
     assert np.array_equal(file.read(torch.tensor([5, 0, 0])).numpy(), VALUES[[5, 0, 0]])
@@ -60,8 +60,8 @@ def test_a_damaged_file_is_not_intact(file: CacheFile, damage: str) -> None:
     assert not file.is_intact()
 
 
-def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
-    """The system refuses to let a file grow beyond a limit, in the middle of a write."""
+def test_a_full_disk_gives_one_sentence_and_leaves_no_file(tmp_path: Path) -> None:
+    """A file size limit makes a write fail halfway."""
     file = CacheFile(tmp_path, "images", "0123", (40, 64, 64, 3))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -77,7 +77,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_an_interrupted_writing_leaves_nothing(tmp_path: Path) -> None:
+def test_an_interrupted_write_leaves_no_file(tmp_path: Path) -> None:
     def interrupted() -> Iterator[Images]:
         yield VALUES[:4]
         raise KeyboardInterrupt
@@ -87,7 +87,7 @@ def test_an_interrupted_writing_leaves_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_stale_and_abandoned_files_go(file: CacheFile) -> None:
+def test_stale_and_abandoned_files_are_removed(file: CacheFile) -> None:
     folder = file.path.parent
     running, abandoned, other = (folder / name for name in ("images-9.a.part", "images-9.b.part", "frames-9.npy"))
     for path in (running, abandoned, other):

@@ -1,4 +1,4 @@
-"""Frames out of the file and out of the clip are the same, and those in the file are decoded once."""
+"""Frames from the cache file and from the clip are equal, and those in the file are decoded once."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_frames_are_those_of_the_clip(clip: Path, keep: int) -> None:
     assert np.array_equal(frames.read(torch.tensor(wanted)).numpy(), expected)
 
 
-def test_what_is_kept_is_decoded_once(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cached_frames_are_decoded_once(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     frames = ClipFrames(clip, "0", 32, keep=10)
     frames.ensure(progress=False)
     decoded: list[int] = []
@@ -43,12 +43,12 @@ def test_what_is_kept_is_decoded_once(clip: Path, monkeypatch: pytest.MonkeyPatc
     assert decoded == [10, 11]
 
 
-def test_another_clip_size_or_number_of_frames_has_another_file(clip: Path) -> None:
+def test_another_size_or_number_of_frames_has_another_file(clip: Path) -> None:
     files = [ClipFrames(clip, *settings).file.path.name for settings in (("0", 32, 9), ("1", 32, 9), ("0", 64, 9), ("0", 32, 8))]
     assert len(set(files)) == 4
 
 
-def test_a_damaged_file_is_made_anew(clip: Path) -> None:
+def test_a_damaged_file_is_written_again(clip: Path) -> None:
     frames = ClipFrames(clip, "0", 32, keep=10)
     frames.ensure(progress=False)
     whole = frames.file.path.read_bytes()

@@ -1,4 +1,4 @@
-"""The cache holds what the renderer draws, and nothing stale."""
+"""Cache of rendered images: complete and never stale."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def make_renderer(track: Track) -> ConditioningRenderer:
     return ConditioningRenderer(load_face_model("builtin"), track.actor, track.camera, SIZE)
 
 
-def ensured(track: Track, folder: Path) -> CacheFile:
+def write_cache(track: Track, folder: Path) -> CacheFile:
     file = conditioning_cache(track, folder, SIZE, CONDITIONING)
     ensure_cache(file, make_renderer(track), track.parameters, progress=False)
     return file
 
 
-def test_it_holds_the_images_of_every_frame(track: Track, tmp_path: Path) -> None:
-    read = CachedImages(ensured(track, tmp_path))
+def test_the_cache_holds_the_images_of_every_frame(track: Track, tmp_path: Path) -> None:
+    read = CachedImages(write_cache(track, tmp_path))
     frames = torch.tensor([0, 50, 51, len(track) - 1])
     images = read(frames)
     assert images.shape == (4, 10, SIZE, SIZE)
@@ -48,31 +48,31 @@ def test_it_holds_the_images_of_every_frame(track: Track, tmp_path: Path) -> Non
     assert torch.equal(images, DrawnImages(make_renderer(track), track.parameters)(frames))
 
 
-def test_it_is_rendered_once(track: Track, tmp_path: Path) -> None:
-    written = ensured(track, tmp_path).path.stat().st_mtime_ns
-    assert ensured(track, tmp_path).path.stat().st_mtime_ns == written
+def test_an_intact_cache_is_not_rendered_again(track: Track, tmp_path: Path) -> None:
+    written = write_cache(track, tmp_path).path.stat().st_mtime_ns
+    assert write_cache(track, tmp_path).path.stat().st_mtime_ns == written
 
 
-def test_a_damaged_file_is_rendered_anew(track: Track, tmp_path: Path) -> None:
-    path = ensured(track, tmp_path).path
+def test_a_damaged_file_is_rendered_again(track: Track, tmp_path: Path) -> None:
+    path = write_cache(track, tmp_path).path
     whole = path.read_bytes()
     path.write_bytes(whole[:-100] + bytes(100))
-    assert ensured(track, tmp_path).path.read_bytes() == whole
+    assert write_cache(track, tmp_path).path.read_bytes() == whole
 
 
-def test_a_changed_track_is_rendered_anew_and_the_stale_images_go(track: Track, tmp_path: Path) -> None:
-    stale = ensured(track, tmp_path).path
+def test_a_changed_track_is_rendered_again_and_stale_images_are_removed(track: Track, tmp_path: Path) -> None:
+    stale = write_cache(track, tmp_path).path
     others = [tmp_path / f"conditioning-{name}-0.npy" for name in ("diffuse-correspondence-eyes-16", "diffuse-32", "eyes-32")]
     for other in others:  # of another size, and of other images, which another training may read
         other.touch()
     turned = replace(track, parameters=track.parameters.replace(rotation=track.parameters.rotation + 0.01))
-    fresh = ensured(turned, tmp_path).path
+    fresh = write_cache(turned, tmp_path).path
     assert fresh.is_file()
     assert not stale.exists()
     assert all(other.exists() for other in others)
 
 
-def test_the_name_tells_everything_that_matters_apart(track: Track, tmp_path: Path) -> None:
+def test_the_name_changes_with_everything_that_matters(track: Track, tmp_path: Path) -> None:
     darker = replace(track, actor=replace(track.actor, reflectance=track.actor.reflectance * 0.9))
     nearer = replace(track, camera=replace(track.camera, focal=track.camera.focal * 1.01))
     retold = replace(track, info=replace(track.info, notes=("another note",)))

@@ -1,4 +1,4 @@
-"""A training that is stopped, and goes on in another process, sees the windows that it would have seen."""
+"""A stopped training that resumes in another process sees the same windows as one without a stop."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.factories import make_data, make_module, make_trainer
 
 
 class Numbers(Callback):
-    """Keeps the windows that were trained on; may stop the training after a batch, or in the middle of one."""
+    """Callback that records the trained windows, and may stop the training after a batch or in the middle of one."""
 
     def __init__(self, stop_after: int = -1, stop_within: int = -1) -> None:
         self.seen: list[list[int]] = []
@@ -36,7 +36,7 @@ class Numbers(Callback):
 
 
 def train(track_folder: Path, folder: Path, workers: int, resume: bool = False, **stop: int) -> list[list[int]]:
-    """20 batches over two epochs of 15, with a validation after every fourth."""
+    """Train 20 batches over two epochs of 15, with a validation after every fourth batch."""
     torch.manual_seed(int(resume))
     numbers = Numbers(**stop)
     callbacks = numbers, BatchBudget(20), BatchStepCheckpoint(every_n_batches=1000, monitor="batch_step")
@@ -73,7 +73,7 @@ def test_the_sequence_of_windows_is_that_of_an_uninterrupted_run(
     assert before + train(track_folder, tmp_path, workers, resume=True) == uninterrupted
 
 
-def test_a_second_interruption_does_no_harm(track_folder: Path, tmp_path: Path, uninterrupted: list[list[int]]) -> None:
+def test_a_second_interruption_changes_nothing(track_folder: Path, tmp_path: Path, uninterrupted: list[list[int]]) -> None:
     seen = train(track_folder, tmp_path, workers=0, stop_after=5)
     seen += train(track_folder, tmp_path, workers=0, resume=True, stop_within=9)
     seen += train(track_folder, tmp_path, workers=0, resume=True, stop_after=18)

@@ -1,4 +1,4 @@
-"""What an epoch holds, batch by batch, for one process and for several."""
+"""Batches of an epoch, for one process and for several."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STRETCHES = [range(57), range(57, 60), range(60, 131)]
 
 
 def runs_of(batch: list[int]) -> list[list[int]]:
-    """A batch in pieces that each count up by one."""
+    """Divide a batch into pieces that each count up by one."""
     runs = [[batch[0]]]
     for window in batch[1:]:
         if window == runs[-1][-1] + 1:
@@ -32,7 +32,7 @@ def sampler(epoch: int = 0, stretches: list[range] = STRETCHES, batch_size: int 
 
 
 @pytest.mark.parametrize("run_length", [None, 1, 3, 16])
-def test_an_epoch_has_every_window_once_but_for_an_incomplete_batch(run_length: int | None) -> None:
+def test_an_epoch_has_every_window_once_except_for_an_incomplete_batch(run_length: int | None) -> None:
     batches = list(sampler(run_length=run_length))
     assert [len(batch) for batch in batches] == [16] * 8
     windows = [window for batch in batches for window in batch]
@@ -40,7 +40,7 @@ def test_an_epoch_has_every_window_once_but_for_an_incomplete_batch(run_length: 
     assert set(windows) <= set(range(131))
 
 
-def test_what_is_left_out_changes_with_the_epoch() -> None:
+def test_the_windows_left_out_change_with_the_epoch() -> None:
     left_out = [set(range(131)).difference(*sampler(epoch)) for epoch in range(50)]
     assert all(len(windows) == 3 for windows in left_out)
     assert len(set.union(*left_out)) > 60
@@ -63,7 +63,7 @@ def test_most_windows_share_their_run() -> None:
     assert Counter(len(run) for batch in sampler(run_length=1) for run in runs_of(batch))[1] > 100
 
 
-def test_order_and_borders_follow_from_seed_and_epoch_alone() -> None:
+def test_order_and_borders_depend_on_seed_and_epoch_alone() -> None:
     first = list(sampler(3, seed=7))
     torch.manual_seed(99)
     state = torch.get_rng_state()
@@ -91,7 +91,7 @@ def test_too_few_windows_make_one_batch() -> None:
     assert sorted(*sampler(stretches=[range(5)])) == list(range(5))
 
 
-def test_it_begins_in_the_middle_of_an_epoch() -> None:
+def test_it_can_start_in_the_middle_of_an_epoch() -> None:
     made = sampler(1)
     whole = list(made)
     made.start = 5

@@ -366,7 +366,7 @@ def test_parameters_that_are_no_numbers_are_refused(own_folder: Path, value: flo
     track = load_track(own_folder)
     track.parameters.gaze[70, 2] = value
     save_track(track, own_folder)
-    with pytest.raises(ReenactError, match="no number for the gaze of frame 70"):
+    with pytest.raises(ReenactError, match="no finite gaze in frame 70"):
         make_data(own_folder).check()
 
 

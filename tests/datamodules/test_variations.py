@@ -1,4 +1,4 @@
-"""Variations of the training part: what is shown, how often, and that every picture shows what its parameters say."""
+"""Variations of the training part: their content, their share, and frames that match their parameters."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_held_out_parts_and_the_mean_frame_have_none(folder: Path) -> None:
 
 @pytest.mark.parametrize("balance", [False, True])
 @pytest.mark.parametrize("share", [0.25, 0.75])
-def test_they_have_their_share_of_the_windows(folder: Path, share: float, balance: bool) -> None:
+def test_variations_have_their_share_of_the_windows(folder: Path, share: float, balance: bool) -> None:
     data = varied(folder, {"share": share}, balance=balance, run_length=1)
     number = torch.cat([batch.number for batch in batches(data, passes=8)])
     assert (number >= TRAINED).float().mean() == pytest.approx(share, abs=0.05)
@@ -104,7 +104,7 @@ def parameters_of(data: TrackDataModule, numbers: Tensor) -> Any:
 
 
 def test_a_varied_frame_shows_what_its_conditioning_shows(folder: Path) -> None:
-    """The synthetic clip is its own diffuse rendering, so bent skin is nearly the rendering of the edited parameters.
+    """The synthetic clip is its own diffuse rendering, so warped skin nearly equals the rendering of the edited parameters.
 
     But the light does not turn with a head, so none turns here.
     """
@@ -126,7 +126,7 @@ def test_a_varied_frame_shows_what_its_conditioning_shows(folder: Path) -> None:
     assert change[:, border].mean() < 0.5 * change[:, ~border].mean()
 
 
-def test_heads_turn_by_as_much_as_they_may(folder: Path) -> None:
+def test_heads_turn_as_far_as_the_settings_allow(folder: Path) -> None:
     data = varied(folder, {"copies": 4, "turn": 10})
     clip = data.varied[0]
     before = data.track.parameters.rotation[:TRAINED].repeat(4, 1)
@@ -136,7 +136,7 @@ def test_heads_turn_by_as_much_as_they_may(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("rendering", "workers"), [("cache", 2), ("worker", 0), ("device", 0)])
-def test_they_are_the_same_wherever_they_are_rendered(folder: Path, rendering: Rendering, workers: int) -> None:
+def test_variations_are_the_same_wherever_they_are_rendered(folder: Path, rendering: Rendering, workers: int) -> None:
     expected, data = varied(folder), varied(folder, rendering=rendering, workers=workers)
     for one, other in zip(batches(expected), batches(data), strict=True):
         first, second = (data.on_after_batch_transfer(batch, 0) for batch in (one, other))
@@ -146,7 +146,7 @@ def test_they_are_the_same_wherever_they_are_rendered(folder: Path, rendering: R
         assert torch.equal(first.conditioning, second.conditioning)
 
 
-def test_they_are_made_once_and_those_of_other_settings_stay(folder: Path) -> None:
+def test_variations_are_written_once_and_those_of_other_settings_stay(folder: Path) -> None:
     varied(folder)
     files = {path.name: path.stat().st_mtime_ns for path in folder.glob("varied-*.npy")}
     assert len(files) == 2
@@ -156,7 +156,7 @@ def test_they_are_made_once_and_those_of_other_settings_stay(folder: Path) -> No
     assert len(list(folder.glob("varied-*.npy"))) == 4
 
 
-def test_training_goes_through_them(folder: Path, tmp_path: Path) -> None:
+def test_training_runs_on_variations(folder: Path, tmp_path: Path) -> None:
     data = varied(folder)
     module = make_module(image_size=64)
     make_trainer(tmp_path, max_steps=5).fit(module, datamodule=data)
@@ -173,6 +173,6 @@ def test_training_goes_through_them(folder: Path, tmp_path: Path) -> None:
         ({"period": 0.0}, "data.variations.period is 0.0, but must be more than 0 seconds"),
     ],
 )
-def test_settings_that_cannot_be_meant_are_refused(settings: dict[str, Any], message: str) -> None:
+def test_invalid_settings_are_refused(settings: dict[str, Any], message: str) -> None:
     with pytest.raises(ReenactError, match=message):
         Variations(**settings)

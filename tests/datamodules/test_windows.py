@@ -1,4 +1,4 @@
-"""Windows against a slow construction, frame by frame."""
+"""Windows, compared with a slow construction frame by frame."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FRAMES, SIZE = 30, 16
 
 @pytest.fixture
 def part(tmp_path: Path, track_folder: Path) -> Part:
-    """Frames 5 to 24 of a clip whose conditioning images differ in every frame, channel and pixel."""
+    """Return frames 5 to 24 of a clip whose conditioning images differ in every frame, channel and pixel."""
     shape = (FRAMES, SIZE, SIZE, 10)
     file = CacheFile(tmp_path, "images", "0", shape)
     file.write([np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)])
@@ -34,7 +34,7 @@ def part(tmp_path: Path, track_folder: Path) -> Part:
 
 
 def naive(part: Part, number: int, offsets: range) -> Tensor:
-    """The stacked images (N_w * 9, SIZE, SIZE) of one window, channel by channel."""
+    """Return the stacked images (N_w * 9, SIZE, SIZE) of one window, built channel by channel."""
     edges = [5, *part.cuts, 25]
     first = max(edge for edge in edges if edge <= number)
     last = min(edge for edge in edges if edge > number) - 1
@@ -78,7 +78,7 @@ def test_every_window_equals_its_naive_construction(
         assert np.abs(batch.frame[k].permute(1, 2, 0).numpy() - small).max() <= 1
 
 
-def test_no_image_is_handed_over_twice(part: Part) -> None:
+def test_no_image_is_delivered_twice(part: Part) -> None:
     batch = WindowDataset([part], WindowShape(4)).__getitems__([4, 5, 6, 7, 6])
     assert batch.images.shape == (7, 10, SIZE, SIZE)  # type: ignore[union-attr]
     assert batch.shown.tolist() == [[0, 1, 2, 3], [1, 2, 3, 4], [2, 3, 4, 5], [3, 4, 5, 6], [2, 3, 4, 5]]
@@ -101,7 +101,7 @@ def test_stretches_end_at_cuts(part: Part) -> None:
 
 
 def test_several_clips_follow_each_other(part: Part, track_folder: Path) -> None:
-    """A batch of two clips holds what the batches of each hold, and numbers count within a clip."""
+    """A batch from two clips holds the windows of each; numbers count within a clip."""
     valid = part.valid.clone()
     valid[20:] = False
     other = replace(part, span=range(8, 20), valid=valid)
