@@ -1,7 +1,7 @@
-"""Whether what is asked of a network lies within what its training showed, channel by channel and all together.
+"""Guard against driving parameters outside the range of a network's training frames, channel by channel and in combination.
 
-A network draws well what is like its training frames. A head turned farther than it ever was, a mouth opened wider, or things
-each seen but never together: there it breaks, and nothing else in a video tells why.
+A network draws well what resembles its training frames. It fails where a head turns farther than it ever did, a mouth opens
+wider, or two things appear together that never did; nothing else in a video says why.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The guard: what is outside, said and limited."""
+"""Comparison of driving parameters with the training range: report what lies outside, and limit it on request."""
 
 from __future__ import annotations
 
@@ -10,47 +10,56 @@ from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.schema import FaceParameters, Track
-from lit_reenact.guard.ranges import Channel, SeenRange, measured, with_values
+from lit_reenact.guard.ranges import Channel, SeenRange, channel_values, replace_channel_values
 from lit_reenact.guard.report import COMBINATION, Excess, GuardMode, GuardReport
 from lit_reenact.transfer import limit_softly
 
 ROUNDING = 1e-3
-"""Part of a margin by which a channel that was clamped may seem to be outside again."""
+"""Share of a margin by which rounding may put a clamped channel outside again."""
 
 
 def guard(
     parameters: FaceParameters, target: Track, mode: GuardMode = "warn", fps: Fraction | None = None
 ) -> tuple[FaceParameters, GuardReport]:
-    """Compare driving parameters with the target's training frames, and keep them there if asked to.
+    """Compare driving parameters with the target's training frames, and limit them to that range on request.
 
     Args:
-        parameters: of the T frames that are to be drawn.
-        target: whose network will draw them.
-        mode: "warn" returns the same parameters; "clamp" and "soft" change only the channels and frames that are outside. The
-            head is limited in yaw, pitch and roll about its usual pose; the light in what its colours have in common.
-        fps: frames per second of the parameters, for the report; the target's without it.
+        parameters: driving parameters of T frames.
+        target: track of the person whose network will draw them.
+        mode: "warn" returns the same parameters; "clamp" and "soft" change only the channels and frames that lie outside. The
+            head is limited in yaw, pitch and roll about its mean pose, the light in the mean of its colours.
+        fps: frames per second of the parameters, for the report; None takes the target's.
+
+    Returns:
+        The parameters of T frames, limited by ``mode``, and a report of the parameters before limiting.
 
     Raises:
-        ReenactError: an unknown mode; no training frame shows a face.
+        ReenactError: an unknown mode, or no training frame shows a face.
+
+    Example:
+        >>> limited, report = guard(parameters, target, mode="clamp")
+        >>> print(report.to_text())
     """
     if mode not in get_args(GuardMode):
         raise ReenactError(f"there is no guard mode {mode!r}: choose {', '.join(get_args(GuardMode))}")
     seen = SeenRange.of(target)
-    values = measured(parameters, seen.usual)
+    values = channel_values(parameters, seen.mean_pose)
     inside = values.clamp(seen.low, seen.high)
-    far = seen.unlikeness(inside)
-    excesses = [e for k, c in enumerate(seen.channels) if (e := _excess(c, values[:, k], seen.low[k], seen.high[k]))]
-    together = _excess(Channel(COMBINATION, "", margin=1.0), far, far.new_tensor(0.0), far.new_tensor(1.0))
-    excesses = sorted([*excesses, *([together] if together else [])], key=lambda excess: -excess.beyond)
+    distance = seen.distance(inside)
+    candidates = [
+        *(_excess(channel, values[:, k], seen.low[k], seen.high[k]) for k, channel in enumerate(seen.channels)),
+        _excess(Channel(COMBINATION, "", margin=1.0), distance, distance.new_tensor(0.0), distance.new_tensor(1.0)),
+    ]
+    excesses = sorted((excess for excess in candidates if excess is not None), key=lambda excess: -excess.beyond)
     report = GuardReport(mode, len(parameters), str(target.info.fps if fps is None else fps), tuple(excesses))
     if mode == "warn":
         return parameters, report
     limited = inside if mode == "clamp" else limit_softly(values, seen.low, seen.high)
-    return with_values(parameters, values, limited, seen.usual), report
+    return replace_channel_values(parameters, values, limited, seen.mean_pose), report
 
 
 def _excess(channel: Channel, values: Tensor, low: Tensor, high: Tensor) -> Excess | None:
-    """What a series (T,) has outside its range; None if nothing."""
+    """Return how a series (T,) leaves the range [low, high]; None if it stays inside."""
     over = torch.maximum(values - high, low - values)
     outside = over > ROUNDING * channel.margin
     if not bool(outside.any()):

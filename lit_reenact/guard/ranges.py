@@ -1,4 +1,4 @@
-"""What a target's training frames showed, as a range for each channel and a distance for all of them together."""
+"""Range of a target's training frames: an interval for each channel, and a distance for all channels together."""
 
 from __future__ import annotations
 
@@ -16,25 +16,24 @@ from lit_reenact.face import load_face_model
 from lit_reenact.transfer import mean_rotation
 
 RARE = 0.005
-"""Part of the training frames, on either side of a channel, that is too rare to count as seen: a network hardly learns what
-it was shown for two frames, and a tracker's slips are as short."""
+"""Share of the training frames, at either end of a channel, that is too rare to count: a network hardly learns from two frames,
+and errors of the tracker are as short."""
 
 COMPARED = 1000
-"""Training frames, evenly chosen, that a driven frame is compared with."""
-
+"""Largest number of training frames, evenly spaced, that a driving frame is compared with."""
 
 NEAR = 3.0
-"""Distance, in margins, within which frames are alike however little else was seen: nine channels that differ by their margin."""
+"""Smallest distance, in margins, that counts as far from training: nine channels that each differ by their margin."""
 
 
 @dataclass(frozen=True)
 class Channel:
-    """A number that a frame has.
+    """Quantity that the guard watches in every frame.
 
     Attributes:
-        name: as a report calls it.
-        unit: of the number.
-        margin: what may be the tracker's error, or is too little to see: so far over the border is still inside.
+        name: name in reports.
+        unit: unit of the value; empty if it has none.
+        margin: distance outside the training range that is still accepted, in this unit: tracking error, or too little to see.
     """
 
     name: str
@@ -48,25 +47,29 @@ POSE = (
 )
 GAZE = tuple(Channel(f"{side} eye {angle}", "deg", 3.0) for side in ("left", "right") for angle in ("yaw", "pitch"))
 LIGHT = tuple(Channel(name, "", 0.1) for name in ("brightness", "light from below", "light from behind", "light from the right"))
-"""The mean over the colours of the first four spherical harmonics; "right" is the picture's."""
+"""Mean over the colours of the first four spherical harmonics; "right" is the right of the picture."""
 
 
 @dataclass(frozen=True)
 class SeenRange:
-    """What a target's training frames showed.
+    """Range of a target's training frames.
 
     Attributes:
-        channels: K of them: pose, each expression by name, gaze, light.
-        usual: float64 (3, 3) the mean pose, from which yaw, pitch and roll are counted.
-        low: float64 (K,) and
-        high: float64 (K,) where the channels were, but for the rarest frames at either end, and a margin.
-        frames: float64 (S, K) up to ``COMPARED`` of these frames.
-        spacing: distance, in margins, from a frame to the nearest one more than a second away, that all but ``RARE`` keep to;
-            infinite where training was too short to tell.
+        channels: K channels: pose, each expression by name, gaze, light.
+        mean_pose: float64 (3, 3) mean head rotation, from which yaw, pitch and roll are counted.
+        low: float64 (K,) lower end of each channel without the rarest frames, minus its margin.
+        high: float64 (K,) upper end of each channel without the rarest frames, plus its margin.
+        frames: float64 (S, K) channels of up to ``COMPARED`` training frames.
+        spacing: distance, in margins, that all but the share ``RARE`` of the training frames keep to the nearest one more than a
+            second away; infinite if training was too short to say.
+
+    Example:
+        >>> seen = SeenRange.of(target)
+        >>> outside = channel_values(parameters, seen.mean_pose) > seen.high
     """
 
     channels: tuple[Channel, ...]
-    usual: Tensor
+    mean_pose: Tensor
     low: Tensor
     high: Tensor
     frames: Tensor
@@ -74,7 +77,11 @@ class SeenRange:
 
     @classmethod
     def of(cls, target: Track) -> SeenRange:
-        """Raises ReenactError if no training frame shows a face."""
+        """Return the range of a target's training frames.
+
+        Raises:
+            ReenactError: no training frame shows a face.
+        """
         training = slice(0, target.info.actor_frames)
         numbers = target.valid[training].nonzero()[:, 0]
         if not len(numbers):
@@ -82,8 +89,8 @@ class SeenRange:
         seen = target.parameters[numbers]
         names = load_face_model(target.info.face_model).expression_names
         channels = (*POSE, *(Channel(name, "", 0.05) for name in names), *GAZE, *LIGHT)
-        usual = mean_rotation(seen.rotation)
-        values, margin = measured(seen, usual), _margins(channels)
+        mean_pose = mean_rotation(seen.rotation)
+        values, margin = channel_values(seen, mean_pose), _margins(channels)
         few = torch.linspace(0, len(values) - 1, min(COMPARED, len(values))).long()
         apart = (numbers[few][:, None] - numbers[few]).abs() > float(Fraction(target.info.fps))
         low, high = (values.quantile(part, 0) for part in (RARE, 1 - RARE))
@@ -91,40 +98,49 @@ class SeenRange:
         between = torch.cdist(comparable, comparable).where(apart, torch.inf).amin(1)
         known = between[between.isfinite()]
         spacing = max(NEAR, float(known.quantile(1 - RARE))) if len(known) else float("inf")
-        return cls(channels, usual, low - margin, high + margin, values[few], spacing)
+        return cls(channels, mean_pose, low - margin, high + margin, values[few], spacing)
 
-    def unlikeness(self, values: Tensor) -> Tensor:
-        """Distance (T,) of frames (T, K) to the nearest training frame, in units of ``spacing``: above 1 is unlike them all."""
+    def distance(self, values: Tensor) -> Tensor:
+        """Return the distance (T,) of frames (T, K) to the nearest training frame; above 1 a frame resembles none of them."""
         among = _comparable(self.frames, self.channels)
         nearest = [torch.cdist(part, among).amin(1) for part in torch.split(_comparable(values, self.channels), COMPARED)]
         return torch.cat(nearest) / self.spacing
 
 
-def measured(parameters: FaceParameters, usual: Tensor) -> Tensor:
-    """The channels of ``SeenRange`` in T frames: float64 (T, K)."""
-    turns = matrix_to_euler(axis_angle_to_matrix(parameters.rotation.double()) @ usual.T).rad2deg()
+def channel_values(parameters: FaceParameters, mean_pose: Tensor) -> Tensor:
+    """Return the channels of ``SeenRange`` in T frames: float64 (T, K), in the channels' units."""
+    turns = matrix_to_euler(axis_angle_to_matrix(parameters.rotation.double()) @ mean_pose.T).rad2deg()
     light = parameters.illumination.double().view(-1, 9, 3)[:, : len(LIGHT)].mean(-1)
     rest = (parameters.translation, parameters.expression, parameters.gaze.rad2deg())
     return torch.cat([turns, *(series.double() for series in rest), light], 1)
 
 
-def with_values(parameters: FaceParameters, values: Tensor, limited: Tensor, usual: Tensor) -> FaceParameters:
-    """The parameters with ``limited`` (T, K) in place of their ``measured`` values (T, K); bit-equal where those are equal."""
+def replace_channel_values(parameters: FaceParameters, values: Tensor, limited: Tensor, mean_pose: Tensor) -> FaceParameters:
+    """Replace the channels of parameters; where old and new values are equal, the parameters stay bit for bit the same.
+
+    Args:
+        parameters: T frames.
+        values: (T, K) ``channel_values`` of the parameters.
+        limited: (T, K) values to set.
+        mean_pose: (3, 3) mean head rotation, from which yaw, pitch and roll are counted.
+    """
     sizes = [3, 3, parameters.expression.shape[1], len(GAZE), len(LIGHT)]
     turns, place, expression, gaze, _ = torch.split(limited, sizes, 1)
     changed = torch.split(values != limited, sizes, 1)
-    matrix = euler_to_matrix(turns.deg2rad()) @ usual
+    matrix = euler_to_matrix(turns.deg2rad()) @ mean_pose
     lit = parameters.illumination.double().view(-1, 9, 3).clone()
     lit[:, : len(LIGHT)] += (limited - values)[:, -len(LIGHT) :, None]
-    made = {
+    candidates = {
         "rotation": (changed[0].any(1, keepdim=True), matrix_to_axis_angle(matrix)),
         "translation": (changed[1], place),
         "expression": (changed[2], expression),
         "gaze": (changed[3], gaze.deg2rad()),
         "illumination": (changed[4].any(1, keepdim=True), lit.flatten(1)),
     }
-    own = {name: getattr(parameters, name) for name in made}
-    return parameters.replace(**{name: torch.where(where, new.to(own[name]), own[name]) for name, (where, new) in made.items()})
+    own = {name: getattr(parameters, name) for name in candidates}
+    return parameters.replace(
+        **{name: torch.where(where, new.to(own[name]), own[name]) for name, (where, new) in candidates.items()}
+    )
 
 
 def _margins(channels: Sequence[Channel]) -> Tensor:
@@ -132,5 +148,5 @@ def _margins(channels: Sequence[Channel]) -> Tensor:
 
 
 def _comparable(values: Tensor, channels: Sequence[Channel]) -> Tensor:
-    """Pose, expression and gaze (T, K - 4) in margins, so that a visible difference counts alike in each."""
+    """Return pose, expression and gaze (T, K - 4) in margins, in which a visible difference has the same size for all."""
     return (values / _margins(channels))[:, : -len(LIGHT)]

@@ -1,4 +1,4 @@
-"""What left the range that training showed, where in a video and how far."""
+"""Report of a guard: the channels outside the training range, when and by how much."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from fractions import Fraction
 from typing import Any, Literal
 
 GuardMode = Literal["warn", "clamp", "soft"]
-"""Say it only; bring channels to the border of what was seen; or let them a little over it, softly."""
+"""Report only; clamp channels to the training range; or limit them softly a little outside it."""
 
 COMBINATION = "combination"
-"""Channel of the report that stands for all others together."""
+"""Name of the channel that stands for all others together."""
 
 SPANS, LINES = 3, 6
-"""Spans of time that a line of text names, and channels that a text has a line for."""
+"""Largest number of time spans in a line of text, and of channels with a line of their own."""
 
 
 @dataclass(frozen=True)
 class Excess:
-    """A channel that left what was seen.
+    """Channel that leaves the training range.
 
     Attributes:
-        channel: its name.
-        unit: of the next three.
-        low: of what was seen.
-        high: of what was seen.
+        channel: name of the channel.
+        unit: unit of ``low``, ``high`` and ``worst``.
+        low: lower end of the training range.
+        high: upper end of the training range.
         worst: value farthest outside.
-        worst_frame: the frame that has it.
+        worst_frame: number of the frame with that value.
         frames: number of frames outside.
-        spans: first frame, and the one after the last, of each run of them.
-        beyond: how far outside the channel is, in margins, as a mean over all frames: how much of it there is to see.
+        spans: first frame, and the frame after the last, of each run of frames outside.
+        beyond: distance outside the range, in margins, as a mean over all frames; it says how visible the excess is.
     """
 
     channel: str
@@ -45,13 +45,13 @@ class Excess:
 
 @dataclass(frozen=True)
 class GuardReport:
-    """What a guard found, before it limited anything.
+    """Channels outside the training range, before any limiting.
 
     Attributes:
-        mode: what it did about it; a ``COMBINATION`` is never limited.
-        frames: of the driven video.
-        fps: its frames per second.
-        excesses: those that are seen most first.
+        mode: action of the guard; a ``COMBINATION`` is never limited.
+        frames: number of frames of the driving parameters.
+        fps: frames per second, as a fraction in text.
+        excesses: channels outside, the most visible first.
     """
 
     mode: GuardMode
@@ -60,14 +60,16 @@ class GuardReport:
     excesses: tuple[Excess, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Return plain values for JSON."""
         return asdict(self)
 
     def to_text(self) -> str:
-        """A line for each of the first channels, and one for the number of the others; empty if nothing was outside."""
-        others = self.excesses[LINES:]
+        """Return a line for each of the first channels, and one that lists the others; empty if nothing is outside."""
         lines = [self._line(excess) for excess in self.excesses[:LINES]]
-        return "\n".join([*lines, f"and less of {len(others)} more: {', '.join(e.channel for e in others)}"] if others else lines)
+        others = [excess.channel for excess in self.excesses[LINES:]]
+        if others:
+            lines.append(f"and, less visibly, {len(others)} more: {', '.join(others)}")
+        return "\n".join(lines)
 
     def _line(self, excess: Excess) -> str:
         rate = float(Fraction(self.fps))

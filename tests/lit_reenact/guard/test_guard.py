@@ -1,4 +1,4 @@
-"""The guard on motion whose range is known, and what must hold for any motion."""
+"""Guard on motion with a known range, and properties that hold for any motion."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lit_reenact.core.geometry import axis_angle_to_matrix, euler_to_matrix, mat
 from lit_reenact.core.schema import FaceParameters, Track
 from lit_reenact.face import load_face_model
 from lit_reenact.guard import COMBINATION, GuardMode, GuardReport, SeenRange, guard
-from lit_reenact.guard.ranges import measured
+from lit_reenact.guard.ranges import channel_values
 from lit_reenact.transfer import REACH, mean_rotation
 from tests.factories import make_parameters, make_track
 
@@ -31,7 +31,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Track:
 
 
 def posed(degrees: Tensor) -> Tensor:
-    """Axis-angle of yaw, pitch and roll (T, 3)."""
+    """Return the axis-angle of yaw, pitch and roll (T, 3) in degrees."""
     return matrix_to_axis_angle(euler_to_matrix(degrees.double().deg2rad())).float()
 
 
@@ -40,7 +40,7 @@ def still(frames: int) -> FaceParameters:
 
 
 def trained_on(plain: Track, parameters: FaceParameters, fps: int = 25) -> Track:
-    """A track whose training frames are all of these."""
+    """Return a track with these training frames."""
     valid = torch.ones(len(parameters), dtype=torch.bool)
     return replace(
         plain, parameters=parameters, valid=valid, info=replace(plain.info, actor_frames=len(parameters), fps=str(fps))
@@ -48,7 +48,7 @@ def trained_on(plain: Track, parameters: FaceParameters, fps: int = 25) -> Track
 
 
 def turning(plain: Track, frames: int = 401) -> Track:
-    """Nothing happens but that the head turns from -10 to 10 degrees, with all else as in ``still``."""
+    """Return a track whose head turns from -10 to 10 degrees while all else stands still."""
     yaw = torch.linspace(-10, 10, frames)
     return trained_on(plain, still(frames).replace(rotation=posed(torch.stack([yaw, 0 * yaw, 0 * yaw], 1))))
 
@@ -59,36 +59,36 @@ def only(report: GuardReport) -> str:
 
 
 def test_a_head_that_turns_too_far(plain: Track) -> None:
-    """0.5 % of the way is rare at either end, and 2 degrees are allowed: 11.9. All other channels have their margin alone."""
+    """0.5 % at either end is rare, and the margin is 2 degrees: the limit is 11.9. Other channels have their margin only."""
     target = turning(plain)
     degrees = torch.zeros(20, 3)
     degrees[5:8] = torch.tensor([30.0, 1.0, -1.5])
     degrees[12] = torch.tensor([-20.0, 0.0, 0.0])
     driven = still(20).replace(rotation=posed(degrees))
-    made, report = guard(driven, target)
-    assert made is driven
+    limited, report = guard(driven, target)
+    assert limited is driven
     assert only(report) == "yaw"
     excess = report.excesses[0]
     assert (excess.frames, excess.spans, excess.worst_frame, excess.unit) == (4, ((5, 8), (12, 13)), 5, "deg")
     assert (excess.low, excess.high, excess.worst) == pytest.approx((-11.9, 11.9, 30.0), abs=1e-3)
     assert excess.beyond == pytest.approx((3 * 18.1 + 8.1) / 20 / 2, abs=1e-3)
 
-    made, _ = guard(driven, target, "clamp")
-    angles = matrix_to_euler(axis_angle_to_matrix(made.rotation.double())).rad2deg()
+    limited, _ = guard(driven, target, "clamp")
+    angles = matrix_to_euler(axis_angle_to_matrix(limited.rotation.double())).rad2deg()
     torch.testing.assert_close(angles[6], torch.tensor([11.9, 1.0, -1.5], dtype=torch.float64), rtol=0, atol=1e-3)
     torch.testing.assert_close(angles[12], torch.tensor([-11.9, 0.0, 0.0], dtype=torch.float64), rtol=0, atol=1e-3)
     inside = (degrees[:, 0] == 0).nonzero()[:, 0]
-    assert torch.equal(made.rotation[inside], driven.rotation[inside])
+    assert torch.equal(limited.rotation[inside], driven.rotation[inside])
     for name in ("translation", "expression", "gaze", "illumination", "identity"):
-        assert torch.equal(getattr(made, name), getattr(driven, name)), name
+        assert torch.equal(getattr(limited, name), getattr(driven, name)), name
 
-    made, _ = guard(driven, target, "soft")
-    yaw = matrix_to_euler(axis_angle_to_matrix(made.rotation.double()))[6, 0].rad2deg()
+    limited, _ = guard(driven, target, "soft")
+    yaw = matrix_to_euler(axis_angle_to_matrix(limited.rotation.double()))[6, 0].rad2deg()
     assert 11.9 + 0.9 * REACH * 23.8 < yaw < 11.9 + REACH * 23.8
 
 
-def test_turns_count_from_the_usual_pose(plain: Track) -> None:
-    """Who always sits turned by 40 degrees may turn to 51, and not look straight ahead."""
+def test_turns_count_from_the_mean_pose(plain: Track) -> None:
+    """A person who always sits turned by 40 degrees may turn to 51, but not look straight ahead."""
     yaw = 40 + torch.linspace(-10, 10, 401)
     target = trained_on(plain, still(401).replace(rotation=posed(torch.stack([yaw, 0 * yaw, 0 * yaw], 1))))
     driven = still(2).replace(rotation=posed(torch.tensor([[51.0, 0.0, 0.0], [0.0, 0.0, 0.0]])))
@@ -116,26 +116,26 @@ def test_each_channel_is_named_and_limited(plain: Track, name: str, field: str, 
     values = getattr(driven, field).clone()
     values[2:4, column] += amount
     driven = driven.replace(**{field: values})
-    made, report = guard(driven, target, "clamp")
+    limited, report = guard(driven, target, "clamp")
     assert name in {excess.channel for excess in report.excesses}
     assert {excess.channel for excess in report.excesses} <= {name, COMBINATION}
-    assert not guard(made, target)[1].excesses
+    assert not guard(limited, target)[1].excesses
     others = [f for f in ("rotation", "translation", "expression", "gaze", "illumination") if f != field]
-    assert all(torch.equal(getattr(made, f), getattr(driven, f)) for f in others)
-    assert torch.equal(getattr(made, field)[[0, 1, 4, 5]], getattr(driven, field)[[0, 1, 4, 5]])
+    assert all(torch.equal(getattr(limited, f), getattr(driven, f)) for f in others)
+    assert torch.equal(getattr(limited, field)[[0, 1, 4, 5]], getattr(driven, field)[[0, 1, 4, 5]])
 
 
 def test_light_keeps_its_colour(plain: Track) -> None:
     target, driven = turning(plain), still(2)
     light = driven.illumination.clone()
     light[:, :3] += torch.tensor([1.0, 1.5, 2.0])
-    made, _ = guard(driven.replace(illumination=light), target, "clamp")
-    torch.testing.assert_close(made.illumination[:, 1:3] - made.illumination[:, :1], light[:, 1:3] - light[:, :1])
-    assert made.illumination[0, :3].mean() == pytest.approx(float(driven.illumination[0, :3].mean()) + 0.1, abs=1e-5)
+    limited, _ = guard(driven.replace(illumination=light), target, "clamp")
+    torch.testing.assert_close(limited.illumination[:, 1:3] - limited.illumination[:, :1], light[:, 1:3] - light[:, :1])
+    assert limited.illumination[0, :3].mean() == pytest.approx(float(driven.illumination[0, :3].mean()) + 0.1, abs=1e-5)
 
 
-def test_a_slip_of_the_tracker_is_no_training(plain: Track) -> None:
-    """One frame in a thousand; but a blink of six counts."""
+def test_a_single_tracking_error_does_not_widen_the_range(plain: Track) -> None:
+    """One frame in a thousand is too rare, but six frames count."""
     parameters = still(1000)
     expression = parameters.expression.clone()
     expression[:, [JAW, SMILE]] = 0
@@ -146,8 +146,8 @@ def test_a_slip_of_the_tracker_is_no_training(plain: Track) -> None:
     assert high["mouthSmileLeft"] == pytest.approx(1.05, abs=0.01)
 
 
-def test_what_was_never_seen_together(plain: Track) -> None:
-    """A mouth that opens, and a head that turns, but never at once."""
+def test_a_combination_that_was_never_seen_is_reported(plain: Track) -> None:
+    """In training a mouth opens and a head turns, but never at once."""
     phase = torch.arange(1000) * 0.02
     yaw, jaw = 12 * phase.sin(), 0.8 * phase.cos().square()
     expression = still(1000).expression.clone()
@@ -200,17 +200,17 @@ def test_limited_motion_is_within_reach(plain: Track, seed: int, mode: GuardMode
     seen = SeenRange.of(target)
     driven = make_parameters(MODEL, 60, seed)
     driven = driven.replace(rotation=1.5 * driven.rotation, translation=driven.translation + 30, gaze=2 * driven.gaze)
-    made, report = guard(driven, target, mode)
+    limited, report = guard(driven, target, mode)
     assert report.excesses
-    values, reach = measured(made, seen.usual), (REACH if mode == "soft" else 0) * (seen.high - seen.low) + 1e-3
+    values, reach = channel_values(limited, seen.mean_pose), (REACH if mode == "soft" else 0) * (seen.high - seen.low) + 1e-3
     assert ((values <= seen.high + reach) & (values >= seen.low - reach)).all()
-    before = measured(driven, seen.usual)
+    before = channel_values(driven, seen.mean_pose)
     inside = (before <= seen.high) & (before >= seen.low)
     torch.testing.assert_close(values[inside], before[inside], rtol=0, atol=1e-3)
-    matrices = axis_angle_to_matrix(made.rotation)
+    matrices = axis_angle_to_matrix(limited.rotation)
     torch.testing.assert_close(matrices @ matrices.transpose(1, 2), torch.eye(3).expand(60, 3, 3), rtol=0, atol=1e-5)
 
 
-def test_the_usual_pose_is_that_of_the_training_frames(plain: Track) -> None:
+def test_the_mean_pose_is_that_of_the_training_frames(plain: Track) -> None:
     target = turning(plain)
-    torch.testing.assert_close(SeenRange.of(target).usual, mean_rotation(target.parameters.rotation))
+    torch.testing.assert_close(SeenRange.of(target).mean_pose, mean_rotation(target.parameters.rotation))
