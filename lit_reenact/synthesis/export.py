@@ -2,64 +2,69 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.export import Dim, ExportedProgram
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import atomic_output
 from lit_reenact.networks.generator import Generator
 from lit_reenact.provenance import Model, code_version
-from lit_reenact.synthesis.onnx_generator import INPUT, METADATA, OUTPUT, ExportedGenerator, OnnxGenerator
+from lit_reenact.synthesis.exported_generator import ExportedGenerator
+from lit_reenact.synthesis.onnx_generator import INPUT, METADATA, OUTPUT, OnnxGenerator
 from lit_reenact.training.checkpoint import load_networks, read_checkpoint
 
 PT2_METADATA = "lit_reenact.json"
 """Name of the description among the extra files of a .pt2."""
 
 TOLERANCE = 1e-3
-"""Largest difference to the checkpoint's frames, which lie in [-1, 1]: an eighth of a level of 255."""
+"""Largest allowed difference to the checkpoint's frames, which lie in [-1, 1]: an eighth of a level of 255."""
+
+Network = Callable[[Tensor], Tensor]
 
 
 def export(checkpoint: Path, output: Path) -> float:
-    """Write a checkpoint's generator, with its averaged weights where it has them, as ``.onnx`` or ``.pt2``.
+    """Write a checkpoint's generator, with averaged weights where the checkpoint has them, as ``.onnx`` or ``.pt2``.
 
     The file takes any number of windows at once and holds its own description (``ExportedGenerator``). It gets its name only
-    when it gives the checkpoint's frames.
+    if it reproduces the checkpoint's frames.
+
+    Args:
+        checkpoint: file written by ``lit-reenact fit``.
+        output: the .onnx or .pt2 file to write.
 
     Returns:
         The largest difference to the checkpoint's frames, in their range of [-1, 1], over windows of noise.
 
     Raises:
-        ReenactError: the checkpoint cannot be read, the name has another ending, what ONNX needs is not installed, or the
-            file does not give the checkpoint's frames.
+        ReenactError: the checkpoint cannot be read, ``output`` has another ending, what ONNX needs is not installed, or the
+            file does not reproduce the checkpoint's frames.
+
+    Example:
+        >>> export(Path("outputs/anna/seed-0/checkpoints/best.ckpt"), Path("anna.onnx"))
     """
-    if output.suffix not in (".onnx", ".pt2"):
+    if output.suffix not in FORMATS:
         raise ReenactError(f"{output}: the name of an exported generator ends in .onnx or .pt2")
     state = read_checkpoint(checkpoint)
     generator = load_networks(checkpoint, state).generator.eval()
     description = _describe(generator, checkpoint, state.get("TrackDataModule", {}))
     windows = 2 * torch.rand(3, description.channels, generator.image_size, generator.image_size) - 1
-    write = write_onnx if output.suffix == ".onnx" else write_pt2
-    temporary = output.with_name(f".{output.stem}.{os.getpid()}{output.suffix}")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        write(generator, description, temporary)
-        difference = largest_difference(generator, read_back(temporary), windows)
+    with atomic_output(output) as partial:
+        FORMATS[output.suffix].write(generator, description, partial)
+        difference = largest_difference(generator, FORMATS[output.suffix].read(partial), windows)
         if not difference <= TOLERANCE:
             raise ReenactError(f"{output} was not written: its frames differ by up to {difference:.2g} from the checkpoint's")
-        temporary.replace(output)
-    finally:
-        temporary.unlink(missing_ok=True)
     return difference
 
 
 def write_onnx(generator: Generator, description: ExportedGenerator, output: Path) -> None:
-    """Write ONNX with the weights inside, the description in its metadata.
+    """Write ONNX with the weights inside and the description in its metadata.
 
     Raises:
         ReenactError: what writes ONNX is not installed.
@@ -78,32 +83,41 @@ def write_onnx(generator: Generator, description: ExportedGenerator, output: Pat
 
 
 def write_pt2(generator: Generator, description: ExportedGenerator, output: Path) -> None:
-    """Write the archive of ``torch.export.save``, the description among its extra files."""
+    """Write the archive of ``torch.export.save``, with the description among its extra files."""
     archive = BytesIO()
     with warnings.catch_warnings(action="ignore"):
         torch.export.save(trace(generator, description), archive, extra_files={PT2_METADATA: description.to_json()})
     output.write_bytes(archive.getvalue())
 
 
+def read_pt2(file: Path) -> Network:
+    """Load the network of a .pt2 that this process has just written; any other could run code, for its weights are pickled."""
+    network: Network = torch.export.load(BytesIO(file.read_bytes())).module()
+    return network
+
+
+class Format(NamedTuple):
+    """A file format of exported generators: the function that writes a file, and the one that loads it."""
+
+    write: Callable[[Generator, ExportedGenerator, Path], None]
+    read: Callable[[Path], Network]
+
+
+FORMATS = {".onnx": Format(write_onnx, OnnxGenerator), ".pt2": Format(write_pt2, read_pt2)}
+"""File formats by the ending of the file's name."""
+
+
 @torch.no_grad()
 def trace(generator: Generator, description: ExportedGenerator) -> ExportedProgram:
-    """The graph of a generator in evaluation mode, for any number of windows."""
+    """Return the graph of a generator in evaluation mode, for any number of windows."""
     example = torch.zeros(2, description.channels, generator.image_size, generator.image_size)
     return torch.export.export(generator, (example,), dynamic_shapes=({0: Dim("batch", min=1)},))
 
 
-def read_back(file: Path) -> Callable[[Tensor], Tensor]:
-    """What an exported file computes. Of a .pt2 only one that was just written here: its weights are pickled."""
-    if file.suffix == ".onnx":
-        return OnnxGenerator(file)
-    loaded: Callable[[Tensor], Tensor] = torch.export.load(BytesIO(file.read_bytes())).module()
-    return loaded
-
-
 @torch.no_grad()
-def largest_difference(generator: Generator, other: Callable[[Tensor], Tensor], windows: Tensor) -> float:
-    """The largest absolute difference between what two networks make of windows (B, C, H, W)."""
-    return float((generator(windows) - other(windows)).abs().max())
+def largest_difference(one: Network, other: Network, windows: Tensor) -> float:
+    """Return the largest absolute difference between the frames of two networks for windows (B, C, H, W)."""
+    return float((one(windows) - other(windows)).abs().max())
 
 
 def _describe(generator: Generator, checkpoint: Path, trained_on: dict[str, list[str]]) -> ExportedGenerator:

@@ -1,9 +1,7 @@
-"""A generator in an exchange format: what is written beside its weights, and how it runs without the code that trained it."""
+"""A generator that was exported to ONNX, run by ONNX Runtime."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, get_args
@@ -12,75 +10,27 @@ import torch
 from torch import Tensor, nn
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.core.schema import ConditioningImage, checked_conditioning, conditioning_channels
 from lit_reenact.networks.generator import Generator, Head
-from lit_reenact.networks.windows import Placement, WindowShape
+from lit_reenact.networks.windows import WindowShape
+from lit_reenact.synthesis.exported_generator import ExportedGenerator
 
 METADATA = "lit_reenact"
-"""Under this name the description stands in the metadata of an ONNX file."""
+"""Name of the description in the metadata of an ONNX file."""
 
 INPUT, OUTPUT = "conditioning", "frames"
-
-
-@dataclass(frozen=True)
-class ExportedGenerator:
-    """What must be known of an exported generator to make its input. Its base frame, if it has one, is among the weights.
-
-    The input is float32 (B, 3 * images * window, size, size) in [-1, 1], for any B; the output float32 (B, 3, size, size).
-
-    Attributes:
-        image_size: side of the square images in pixels.
-        window: number of frames in a window.
-        placement, stride: which frames those are (``WindowShape``).
-        conditioning: names of the images of each frame.
-        head: what makes the frame of the last maps.
-        source: names of the videos that it was trained on.
-        clip_sha256: of their working clips.
-        checkpoint: name of the checkpoint that it was exported from.
-        checkpoint_sha256: of its file.
-        code_version: of lit_reenact.
-    """
-
-    image_size: int
-    window: int
-    placement: Placement
-    stride: int
-    conditioning: tuple[ConditioningImage, ...]
-    head: Head
-    source: tuple[str, ...]
-    clip_sha256: tuple[str, ...]
-    checkpoint: str
-    checkpoint_sha256: str
-    code_version: str
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True)
-
-    @classmethod
-    def from_json(cls, text: str) -> ExportedGenerator:
-        """Raises an error of some kind if the text is not what ``to_json`` gives."""
-        settings: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(text).items()
-        }
-        checked_conditioning(settings["conditioning"])
-        return cls(**settings)
-
-    @property
-    def channels(self) -> int:
-        """Of a window."""
-        return conditioning_channels(self.conditioning) * self.window
+"""Names of the network's input and output in an ONNX file."""
 
 
 class OnnxGenerator(Generator):
     """A generator whose forward pass ONNX Runtime computes, on the processor, in float32.
 
-    What it is to torch are no layers, only the SHA-256 of its file, which tells it from others as weights do.
+    For torch it has no layers, only a parameter with the SHA-256 of its file, which tells two generators apart as weights do.
 
     Args:
-        file: written by ``lit-reenact export``. No code is run from it.
+        file: ``.onnx`` file written by ``lit-reenact export``. No code is run from it.
 
     Raises:
-        ReenactError: ONNX Runtime is not installed, or the file is damaged or not one of ours.
+        ReenactError: ONNX Runtime is not installed, or the file is missing, damaged, or not written by ``lit-reenact export``.
     """
 
     def __init__(self, file: Path) -> None:
@@ -89,12 +39,12 @@ class OnnxGenerator(Generator):
         content = _content(file)
         options = runtime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
-        options.log_severity_level = 4  # what it has to say stands in the exception
+        options.log_severity_level = 4  # the exception says it all
         try:
             self._session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
             self.description = ExportedGenerator.from_json(self._session.get_modelmeta().custom_metadata_map[METADATA])
             fits = [one.name for one in self._session.get_inputs()] == [INPUT] and self.description.head in get_args(Head)
-        except Exception as error:  # ONNX Runtime raises many kinds, all of which mean the same to the user
+        except Exception as error:  # ONNX Runtime raises many kinds; to the user all mean the same
             raise ReenactError(
                 f"{file} is damaged or was not written by `lit-reenact export`: export the checkpoint again"
             ) from error
@@ -108,7 +58,11 @@ class OnnxGenerator(Generator):
         self.digest = nn.Parameter(digest, requires_grad=False)
 
     def forward(self, conditioning: Tensor, base: Tensor | None = None) -> Tensor:
-        """As ``Generator.forward``, without another base: the file has its own."""
+        """Generate frames, float32 (B, 3, H, W) in [-1, 1], from windows (B, C, H, W) in [-1, 1].
+
+        Raises:
+            ValueError: ``base`` is given; an exported generator has its own base frame.
+        """
         if base is not None:
             raise ValueError("an exported generator starts from its own base frame")
         frames = self._session.run([OUTPUT], {INPUT: conditioning.float().contiguous().numpy()})[0]

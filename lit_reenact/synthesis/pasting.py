@@ -1,4 +1,4 @@
-"""A synthesised crop back into the full frame that it was cut from: feathered, its colours matched, nothing else touched."""
+"""Pasting a generated crop back into the full frame that it was cut from: feathered, colours matched, nothing else touched."""
 
 from __future__ import annotations
 
@@ -12,30 +12,34 @@ from lit_reenact.video import Frame
 Image = npt.NDArray[np.float32]
 
 FEATHER = 1 / 16
-"""Width of the band along the border in which one picture passes into the other, as a part of the crop's side."""
+"""Width of the band along the border in which one picture passes into the other, as a fraction of the crop's side."""
 
 REACH = 3.0
-"""How many such bands inwards the colours are still corrected, less and less: no edge, and the face keeps its own."""
+"""Depth to which colours are corrected, less and less inwards, in widths of that band: no edge shows, the face keeps its own."""
 
 GRID = 64
-"""Side of the small pictures that colours are compared in; a difference of colour that matters is seen in them."""
+"""Side of the small pictures in which colours are compared; every colour difference that matters is visible in them."""
 
 
 class Paster:
     """Pastes crops into frames of one size.
 
-    The synthesised picture comes in over a band inside the crop's border. What differs there on a large scale (a little more
-    light, another tint) would still be seen as a frame: the difference of the two pictures in the band, blurred, is added to
-    the synthesised one, fully at the border and less and less inwards. Sides on which the crop ends with the frame have no
-    other picture beyond them, and are left alone.
+    The generated picture fades in over a band inside the crop's border. A large-scale difference there (a little more light,
+    another tint) would still be visible as an edge: the blurred difference of the two pictures in the band is added to the
+    generated one, fully at the border and less and less inwards. Where the crop ends with the frame, no other picture lies
+    beyond, and that side is left alone.
 
     Args:
-        crop: where in the frame the crop lies.
-        width: of the frame, pixels.
-        height: of the frame, pixels.
+        crop: position of the crop in the frame.
+        width: width of the frame in pixels.
+        height: height of the frame in pixels.
 
     Raises:
         ValueError: the crop reaches out of the frame.
+
+    Example:
+        >>> paster = Paster(CropBox(x=40, y=30, side=120), width=240, height=200)
+        >>> pasted = paster(frame, generated_crop)
     """
 
     def __init__(self, crop: CropBox, width: int, height: int) -> None:
@@ -46,60 +50,63 @@ class Paster:
         self.size = (width, height)
         self._columns, self._rows = (crop.x > 0, right > 0), (crop.y > 0, below > 0)
         self.seamless = not any(self._columns + self._rows)
-        self._share = _ease(self._distances(crop.side) / FEATHER).prod(0)[..., None]  # (side, side, 1) of the synthesised picture
-        near = self._distances(GRID).min(0)
-        self._band = (near < FEATHER).astype(np.float32)[..., None]
-        self._corrected = 1 - _ease(near / (REACH * FEATHER))[..., None]
+        self._opacity = _ease(self._distances(crop.side) / FEATHER).prod(0)[..., None]  # (side, side, 1) of the generated picture
+        nearest = self._distances(GRID).min(0)
+        self._band = (nearest < FEATHER).astype(np.float32)[..., None]
+        self._correction_weight = 1 - _ease(nearest / (REACH * FEATHER))[..., None]
 
-    def __call__(self, frame: Frame, made: Frame) -> Frame:
-        """The frame with the synthesised picture in it.
+    def __call__(self, frame: Frame, crop: Frame) -> Frame:
+        """Return a copy of the frame with the generated picture in it.
 
         Args:
-            frame: uint8 (height, width, 3); not changed.
-            made: uint8 (S, S, 3), what shall stand in the crop; enlarged or reduced to its size.
+            frame: uint8 (height, width, 3).
+            crop: generated picture, uint8 (S, S, 3); scaled to the crop's side.
+
+        Raises:
+            ValueError: the frame has another size than the paster was made for.
         """
         if frame.shape[1::-1] != self.size:
             raise ValueError(f"a frame of {frame.shape[1::-1]} where {self.size} was expected")
         area = np.s_[self.crop.y : self.crop.y + self.crop.side, self.crop.x : self.crop.x + self.crop.side]
         pasted = frame.copy()
-        picture = _resized(made, self.crop.side)
+        picture = _resize(crop, self.crop.side)
         if self.seamless:
             pasted[area] = picture
             return pasted
-        matched = picture + self._correction(frame[area], made)
-        blend = frame[area] + self._share * (matched - frame[area])
+        matched = picture + self._correction(frame[area], crop)
+        blend = frame[area] + self._opacity * (matched - frame[area])
         pasted[area] = np.rint(blend).clip(0, 255).astype(np.uint8)
         return pasted
 
-    def _correction(self, real: Frame, made: Frame) -> Image:
-        """What is added to the synthesised picture, (side, side, 3)."""
-        difference = _resized(real, GRID).astype(np.float32) - _resized(made, GRID)
-        blurred, weight = (_blurred(image) for image in (self._band * difference, self._band[..., 0]))
-        smooth = self._corrected * blurred / np.maximum(weight, 1e-6)[..., None]
+    def _correction(self, real: Frame, crop: Frame) -> Image:
+        """Return the colours to be added to the generated picture, (side, side, 3)."""
+        difference = _resize(real, GRID).astype(np.float32) - _resize(crop, GRID)
+        blurred, weight = (_blur(image) for image in (self._band * difference, self._band[..., 0]))
+        smooth = self._correction_weight * blurred / np.maximum(weight, 1e-6)[..., None]
         return np.asarray(cv2.resize(smooth, (self.crop.side,) * 2, interpolation=cv2.INTER_LINEAR), dtype=np.float32)
 
     def _distances(self, side: int) -> Image:
-        """How far pixels of the crop are from each of its sides, (4, side, side) in sides; infinite from the frame's own."""
-        place = (np.arange(side, dtype=np.float32) + 0.5) / side
-        columns = [np.broadcast_to(d, (side, side)) for d in _from_ends(place, self._columns)]
-        rows = [np.broadcast_to(d[:, None], (side, side)) for d in _from_ends(place, self._rows)]
+        """Return the distances of pixels to the crop's four sides, (4, side, side) in sides; infinite where the frame ends."""
+        centres = (np.arange(side, dtype=np.float32) + 0.5) / side
+        columns = [np.broadcast_to(d, (side, side)) for d in _distances_to_ends(centres, self._columns)]
+        rows = [np.broadcast_to(d[:, None], (side, side)) for d in _distances_to_ends(centres, self._rows)]
         return np.stack(columns + rows)
 
 
-def _from_ends(place: Image, inner: tuple[bool, bool]) -> list[Image]:
-    return [d if counts else np.full_like(d, np.inf) for d, counts in zip((place, 1 - place), inner, strict=True)]
+def _distances_to_ends(centres: Image, inside_frame: tuple[bool, bool]) -> list[Image]:
+    return [d if inside else np.full_like(d, np.inf) for d, inside in zip((centres, 1 - centres), inside_frame, strict=True)]
 
 
 def _ease(position: Image) -> Image:
-    """From 0 at 0 to 1 at 1, with no slope at either."""
+    """Smoothstep: from 0 at 0 to 1 at 1, level at both ends."""
     inside = position.clip(0, 1)
     return np.asarray(inside * inside * (3 - 2 * inside), dtype=np.float32)
 
 
-def _resized(image: Frame, side: int) -> Frame:
-    how = cv2.INTER_AREA if image.shape[0] > side else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(image, (side, side), interpolation=how), dtype=np.uint8)
+def _resize(image: Frame, side: int) -> Frame:
+    interpolation = cv2.INTER_AREA if image.shape[0] > side else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, (side, side), interpolation=interpolation), dtype=np.uint8)
 
 
-def _blurred(image: Image) -> Image:
+def _blur(image: Image) -> Image:
     return np.asarray(cv2.GaussianBlur(image, (0, 0), GRID * FEATHER, borderType=cv2.BORDER_CONSTANT), dtype=np.float32)

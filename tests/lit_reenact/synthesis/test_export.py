@@ -20,7 +20,7 @@ from lit_reenact.face import load_face_model
 from lit_reenact.networks.generator import Head
 from lit_reenact.networks.windows import WindowMemory, stack_windows
 from lit_reenact.rendering.conditioning import ConditioningRenderer
-from lit_reenact.synthesis.export import TOLERANCE, largest_difference, read_back
+from lit_reenact.synthesis.export import FORMATS, TOLERANCE, largest_difference
 from lit_reenact.synthesis.inference import load_generator, render_frames
 from lit_reenact.synthesis.onnx_generator import OnnxGenerator
 from lit_reenact.training.module import ReenactModule
@@ -91,7 +91,7 @@ def windows(renderer: ConditioningRenderer) -> Tensor:
 def test_frames_are_the_checkpoints(ending: str, head: Head, windows: Tensor, exported: Callable[[Head, str], Path]) -> None:
     file = exported(head, ending)
     assert not list(file.parent.glob(".*"))
-    eager, other = load_generator(file.parent.with_name("last.ckpt")), read_back(file)
+    eager, other = load_generator(file.parent.with_name("last.ckpt")), FORMATS[file.suffix].read(file)
     with torch.no_grad():
         assert eager(windows).std() > 0.1
     for batch in (1, 2, 7):
