@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.core.schema import CONDITIONING, ConditioningImage, FaceParameters, Runs, Track, Window, checked_conditioning
+from lit_reenact.core.schema import CONDITIONING, ConditioningImage, FaceParameters, Runs, Track, Window, parse_conditioning
 from lit_reenact.core.split import Split
 from lit_reenact.datamodules.augmentation import UNCHANGED, Augmentation
 from lit_reenact.datamodules.balance import frame_weights
@@ -100,7 +100,7 @@ class TrackDataModule(LightningDataModule):
         self.save_hyperparameters(logger=False, ignore=["augmentation", "variations"])  # a checkpoint holds plain values only
         self.image_size = image_size
         self.shape = WindowShape(window, placement, stride)
-        self.conditioning = checked_conditioning(conditioning)
+        self.conditioning = parse_conditioning(conditioning)
         self.batch_size = batch_size
         self.run_length = run_length
         self.workers = workers

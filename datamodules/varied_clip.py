@@ -92,7 +92,7 @@ class VariedClip:
             apply_edit(self.variations.edit(self.length, fps, generator), own, self.model, fps, neck, track.actor)
             for _ in range(self.variations.copies)
         ]
-        return FaceParameters.concatenated(copies)
+        return FaceParameters.concatenate(copies)
 
     @cached_property
     def track(self) -> Track:
@@ -136,7 +136,7 @@ class VariedClip:
     def _images(self, own: ReadImages) -> ReadImages:
         if isinstance(own, CachedImages):
             return AppendedImages(own, CachedImages(self.conditioning_file), self.length)
-        both = FaceParameters.concatenated([self.subject.track.parameters[: self.length], self.parameters])
+        both = FaceParameters.concatenate([self.subject.track.parameters[: self.length], self.parameters])
         return DrawnImages(own.renderer, both) if isinstance(own, DrawnImages) else both.__getitem__
 
     def ensure_frames(self, progress: bool = True) -> None:

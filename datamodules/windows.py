@@ -136,5 +136,5 @@ def _concatenate(images: Sequence[Tensor | FaceParameters]) -> Tensor | FacePara
     if len(images) == 1:
         return first
     if isinstance(first, FaceParameters):
-        return FaceParameters.concatenated([part for part in images if isinstance(part, FaceParameters)])
+        return FaceParameters.concatenate([part for part in images if isinstance(part, FaceParameters)])
     return torch.cat([part for part in images if isinstance(part, Tensor)])

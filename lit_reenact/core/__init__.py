@@ -1,1 +1,1 @@
-"""Types that are handed over between stages, conventions, and what every room needs: errors, files, paths, devices."""
+"""Hand-over types of the stages, their conventions, and tools for all rooms: errors, files, paths, threads, devices."""

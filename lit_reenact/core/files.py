@@ -20,10 +20,10 @@ def atomic_output(path: Path) -> Iterator[Path]:
     A reader never sees half a file, and a failure leaves an earlier file at ``path`` as it was.
 
     Args:
-        path: final name of the file; missing parent folders are made.
+        path: final name of the file; missing parent folders are created.
 
     Raises:
-        OSError: the folder cannot be made or the file cannot be renamed.
+        OSError: the folder cannot be created or the file cannot be renamed.
 
     Example:
         >>> with atomic_output(Path("table.csv")) as partial:

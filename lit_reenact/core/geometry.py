@@ -1,4 +1,4 @@
-"""Rotations, projection and flow. Axes and signs: see ``schema``."""
+"""Rotations, projection, alignment and optical flow, with the axes and signs of ``schema``."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from lit_reenact.core.schema import Camera
 
 
 def flip(like: Tensor) -> Tensor:
-    """The diagonal (3,) that takes rotated head axes to camera axes: x stays, y and z change sign."""
+    """Return the diagonal (3,) that takes rotated head axes to camera axes: x stays, y and z change sign."""
     return like.new_tensor([1.0, -1.0, -1.0])
 
 
 def axis_angle_to_matrix(rotation: Tensor) -> Tensor:
-    """Axis-angle (..., 3) to rotation matrices (..., 3, 3) by Rodrigues' formula, smooth at 0."""
+    """Convert axis-angle (..., 3), radians, to rotation matrices (..., 3, 3) by Rodrigues' formula, smooth at 0."""
     angle2 = (rotation * rotation).sum(-1, keepdim=True)[..., None]
     small = angle2 < 1e-8
     angle = torch.where(small, torch.ones_like(angle2), angle2).sqrt()
@@ -29,7 +29,7 @@ def axis_angle_to_matrix(rotation: Tensor) -> Tensor:
 
 
 def matrix_to_axis_angle(matrix: Tensor) -> Tensor:
-    """Rotation matrices (..., 3, 3) to axis-angle (..., 3), angle in [0, pi], by way of the quaternion."""
+    """Convert rotation matrices (..., 3, 3) to axis-angle (..., 3) with angles in [0, pi], by way of the quaternion."""
     m = matrix
     trace = m.diagonal(dim1=-2, dim2=-1).sum(-1)
     # Four forms of the same quaternion (times 4q): the one with the largest pivot is the best conditioned (Shepperd 1978).
@@ -49,7 +49,7 @@ def matrix_to_axis_angle(matrix: Tensor) -> Tensor:
 
 
 def euler_to_matrix(yaw_pitch_roll: Tensor) -> Tensor:
-    """Yaw, pitch, roll (..., 3) in radians to matrices: ``R = R_y(yaw) R_x(-pitch) R_z(-roll)`` in head axes."""
+    """Convert yaw, pitch, roll (..., 3), radians, to matrices (..., 3, 3): ``R_y(yaw) R_x(-pitch) R_z(-roll)`` in head axes."""
     yaw, pitch, roll = yaw_pitch_roll.unbind(-1)
     zero = torch.zeros_like(yaw)
     turn = axis_angle_to_matrix(torch.stack([zero, yaw, zero], -1))
@@ -59,7 +59,7 @@ def euler_to_matrix(yaw_pitch_roll: Tensor) -> Tensor:
 
 
 def matrix_to_euler(matrix: Tensor) -> Tensor:
-    """Inverse of ``euler_to_matrix`` for |pitch| < 90 degrees: (..., 3, 3) to (..., 3) yaw, pitch, roll in radians."""
+    """Convert matrices (..., 3, 3) to yaw, pitch, roll (..., 3), radians: inverse of ``euler_to_matrix`` for |pitch| < pi / 2."""
     yaw = torch.atan2(matrix[..., 0, 2], matrix[..., 2, 2])
     pitch = torch.asin(matrix[..., 1, 2].clamp(-1, 1))
     roll = -torch.atan2(matrix[..., 1, 0], matrix[..., 1, 1])
@@ -67,34 +67,40 @@ def matrix_to_euler(matrix: Tensor) -> Tensor:
 
 
 def gaze_direction(gaze: Tensor) -> Tensor:
-    """Yaw and pitch (..., 2) of an eye to unit vectors (..., 3) in head axes; (0, 0) looks along +z."""
+    """Convert yaw and pitch (..., 2) of an eye, radians, to unit vectors (..., 3) in head axes; (0, 0) looks along +z."""
     yaw, pitch = gaze.unbind(-1)
     return torch.stack([yaw.sin() * pitch.cos(), pitch.sin(), yaw.cos() * pitch.cos()], -1)
 
 
 def head_to_camera(points: Tensor, rotation: Tensor, translation: Tensor) -> Tensor:
-    """Head points (T, V, 3) or (V, 3) under poses (T, 3), (T, 3) to camera points (T, V, 3), mm."""
+    """Move head points (T, V, 3) or (V, 3), mm, by the poses of T frames to camera points (T, V, 3), mm.
+
+    Args:
+        points: points in head axes, mm.
+        rotation: (T, 3) axis-angle.
+        translation: (T, 3) position of the head in camera axes, mm.
+    """
     rotated = points @ axis_angle_to_matrix(rotation).transpose(-1, -2)
     return rotated * flip(points) + translation[:, None]
 
 
 def project(points: Tensor, camera: Camera) -> Tensor:
-    """Camera points (..., 3) in mm to (..., 3): x and y in pixels, and the depth z in mm unchanged."""
+    """Project camera points (..., 3), mm, to (..., 3): x and y in pixels, and the depth z in mm unchanged."""
     centre = points.new_tensor([camera.width / 2, camera.height / 2])
     pixels = points[..., :2] * (camera.focal / points[..., 2:]) + centre
     return torch.cat([pixels, points[..., 2:]], -1)
 
 
 def rigid_alignment(points: Tensor, reference: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
-    """The similarity ``points = scale R reference + offset`` by least squares (Umeyama 1991).
+    """Fit the similarity ``points = scale R reference + offset`` by least squares (Umeyama 1991).
 
     Args:
-        points: (..., L, 3).
-        reference: (L, 3) or (..., L, 3).
-        weight: (L,) say of each point; equal without it.
+        points: (..., L, 3) points to reach.
+        reference: (L, 3) or (..., L, 3) points to move.
+        weight: (L,) weight of each point; all equal if None.
 
     Returns:
-        R (..., 3, 3), scale (...), offset (..., 3).
+        Rotation R (..., 3, 3), scale (...), offset (..., 3).
     """
     weight = points.new_ones(points.shape[-2]) if weight is None else weight
     share = (weight / weight.sum())[:, None]

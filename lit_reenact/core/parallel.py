@@ -1,4 +1,4 @@
-"""Work for more than one core: what comes next is fetched ahead, and pieces of work are done side by side."""
+"""Work on several cores: fetch items ahead of their use, and map a function over items in threads."""
 
 from __future__ import annotations
 
@@ -14,50 +14,55 @@ import torch
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-MOST = 4
-"""Pieces of work at a time at most, so that memory does not grow with the number of cores."""
+MAX_THREADS = 4
+"""Largest number of threads of ``map_in_threads``, so that memory does not grow with the number of cores."""
 
-_allowed: ContextVar[int] = ContextVar("threads that torch might use", default=0)
+_available: ContextVar[int] = ContextVar("threads that torch might use", default=0)
 
 
 @contextmanager
-def undivided() -> Iterator[int]:
-    """Meanwhile torch divides no operation among threads; gives the number of threads that it might have used.
+def single_threaded() -> Iterator[int]:
+    """Keep torch from dividing an operation among threads; yield the number of threads that it might have used.
 
-    With small tensors it loses more than it gains by that, above all beside other processes. And results do not depend on the
-    number of threads.
+    With small tensors the division costs more than it gains, above all beside other processes. Without it, results do not
+    depend on the number of threads.
+
+    Example:
+        >>> with single_threaded() as threads:
+        ...     torch.get_num_threads()
+        1
     """
-    outer = _allowed.get()
+    outer = _available.get()
     threads = outer or torch.get_num_threads()
-    token = _allowed.set(threads)
+    token = _available.set(threads)
     torch.set_num_threads(1)
     try:
         yield threads
     finally:
-        _allowed.reset(token)
+        _available.reset(token)
         torch.set_num_threads(1 if outer else threads)
 
 
-def ahead(items: Iterator[Item], count: int = 2) -> Generator[Item, None, None]:
-    """The same items in the same order, up to ``count`` of which are fetched in another thread before they are asked for."""
+def prefetch(items: Iterator[Item], count: int = 2) -> Generator[Item, None, None]:
+    """Yield the items in their order, while another thread fetches up to ``count`` of them in advance."""
     end = object()
     with ThreadPoolExecutor(1) as pool:
-        coming = deque(pool.submit(next, items, end) for _ in range(count))
-        while (item := coming.popleft().result()) is not end:
-            coming.append(pool.submit(next, items, end))
+        pending = deque(pool.submit(next, items, end) for _ in range(count))
+        while (item := pending.popleft().result()) is not end:
+            pending.append(pool.submit(next, items, end))
             yield cast(Item, item)
 
 
-def side_by_side(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """What ``function`` makes of each item, in their order: in as many threads as torch may use, but ``undivided`` in each.
+def map_in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """Return ``function(item)`` for each item, in their order, from as many threads as torch may use, each ``single_threaded``.
 
     Items are taken one by one, in the caller's thread, while those before are worked on: few are in memory at a time.
     """
     results: list[Result] = []
-    with undivided() as threads, ThreadPoolExecutor(min(threads, MOST)) as pool:
-        coming: deque[Future[Result]] = deque()
+    with single_threaded() as threads, ThreadPoolExecutor(min(threads, MAX_THREADS)) as pool:
+        pending: deque[Future[Result]] = deque()
         for item in items:
-            coming.append(pool.submit(function, item))
-            if len(coming) > min(threads, MOST):
-                results.append(coming.popleft().result())
-        return results + [future.result() for future in coming]
+            pending.append(pool.submit(function, item))
+            if len(pending) > min(threads, MAX_THREADS):
+                results.append(pending.popleft().result())
+        return results + [future.result() for future in pending]

@@ -1,4 +1,4 @@
-"""Where the files that come with the package lie, in a clone and in an installed wheel; and lists of users' own files."""
+"""Paths of the shipped configurations, in a clone and in an installed wheel, and text files with one entry a line."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def config_path(name: str) -> Path:
-    """The path of a shipped configuration.
+    """Return the path of a shipped configuration.
 
     Args:
         name: file name in ``configs/`` with or without ``.yaml``, such as "demo".
 
     Raises:
-        ReenactError: there is no such configuration; the message lists those there are.
+        ReenactError: there is no such configuration; the message lists the shipped ones.
     """
     folder = _PACKAGE / "configs"
     path = folder / f"{name.removesuffix('.yaml')}.yaml"
@@ -28,14 +28,14 @@ def config_path(name: str) -> Path:
 
 
 def listed_lines(path: Path, what: str) -> Iterator[tuple[int, str]]:
-    """The lines of a user's text file with their numbers from 1, without the empty ones and those that begin with #.
+    """Yield the lines of a user's text file with their numbers from 1, without empty lines and those that begin with #.
 
     Args:
-        path: of the file.
-        what: stands one a line in it; for the message.
+        path: the text file.
+        what: name of an entry, such as "a path", for the message.
 
     Raises:
-        ReenactError: it cannot be read as text.
+        ReenactError: the file cannot be read, or is not UTF-8 text.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

@@ -1,4 +1,4 @@
-"""The types that travel between the stages, and the conventions that all of them share.
+"""Hand-over types of the stages, and the conventions that all of them share.
 
     video -> frames -> Landmarks -> Track (FaceParameters + Actor + Camera) -> conditioning images -> Window -> frame
 
@@ -27,22 +27,22 @@ from torch import Tensor
 from lit_reenact.core.errors import ReenactError
 
 SCHEMA_VERSION = 2
-"""Version of the track file; a reader refuses every other one in words."""
+"""Version of the track file; a reader refuses every other one with a message."""
 
 LANDMARK_COUNT = 478
-"""MediaPipe FaceMesh with irises: 468 face points, then 5 points of the subject's right and 5 of the left iris."""
+"""Number of FaceMesh points with irises: 468 of the face, then 5 of the subject's right and 5 of the left iris."""
 
 ConditioningImage = Literal["diffuse", "correspondence", "eyes", "landmarks", "normals", "depth"]
-"""What a conditioning image may show; each has 3 channels."""
+"""Names of the conditioning images; each has 3 channels."""
 
 CONDITIONING: tuple[ConditioningImage, ...] = ("diffuse", "correspondence", "eyes")
-"""The conditioning images of a frame, in this order, unless a network says otherwise: those of Deep Video Portraits."""
+"""Default conditioning images of a frame, in this order: those of Deep Video Portraits (Kim et al. 2018)."""
 
 CONDITIONING_CHANNELS = 9
-"""Of these three together."""
+"""Number of channels of the default conditioning images."""
 
 EMPTY, FACE, EYES, MOUTH = 0, 1, 2, 3
-"""Labels of a region image: no face; face; in the face the eyes with their lids, and the mouth with its lips."""
+"""Labels of a region image: no face; face without eyes and mouth; eyes with their lids; mouth with its lips."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Landmarks:
     Attributes:
         points: float32 (T, 478, 3), x and y in pixels of the image they belong to, z in the same unit (smaller is nearer,
             about 25 % too deep as MediaPipe gives it); NaN where no face was found.
-        found: bool (T,), whether a face was seen in the frame.
+        found: bool (T,), True where a face was seen in the frame.
     """
 
     points: Tensor
@@ -64,7 +64,7 @@ class Landmarks:
 
 @dataclass(frozen=True)
 class Camera:
-    """A pinhole with its principal point at the centre of the image, fixed over a video.
+    """A pinhole camera with its principal point at the centre of the image, fixed over a video.
 
     Attributes:
         focal: focal length in pixels of this image.
@@ -76,8 +76,12 @@ class Camera:
     width: int
     height: int
 
-    def resized(self, size: int) -> Camera:
-        """The same view on a square image of ``size`` pixels; the image must be square already."""
+    def resize(self, size: int) -> Camera:
+        """Return the camera of the same view on a square image of ``size`` pixels a side.
+
+        Raises:
+            ReenactError: the image is not square.
+        """
         if self.width != self.height:
             raise ReenactError(f"a camera of {self.width}x{self.height} cannot be resized to a square of {size}")
         return Camera(focal=self.focal * size / self.width, width=size, height=size)
@@ -85,15 +89,21 @@ class Camera:
 
 @dataclass(frozen=True)
 class FaceParameters:
-    """What may change from frame to frame; the only thing that transfer and editing touch.
+    """Parameters of T frames: everything that changes from frame to frame, and all that transfer and editing change.
 
     Attributes:
-        rotation: (T, 3) axis-angle of the head.
+        rotation: (T, 3) axis-angle of the head, radians.
         translation: (T, 3) position of the head's origin in camera axes, mm.
-        identity: (T, K_identity) coefficients of the face model's identity basis (as tracked: the Actor's, repeated).
+        identity: (T, K_identity) coefficients of the face model's identity basis; a tracker repeats those of the ``Actor``.
         expression: (T, K_expression) blendshape coefficients, within the face model's bounds.
         illumination: (T, 27) nine spherical harmonics x RGB, band by band: (T, 9, 3) flattened.
         gaze: (T, 4) yaw and pitch of the left eye, yaw and pitch of the right eye, relative to the head, radians.
+
+    Raises:
+        ValueError: the parameters differ in their number of frames.
+
+    Example:
+        >>> looking_ahead = parameters[10:20].replace(gaze=torch.zeros(10, 4))
     """
 
     rotation: Tensor
@@ -112,35 +122,37 @@ class FaceParameters:
         return len(self.rotation)
 
     def __getitem__(self, frames: slice | Tensor) -> FaceParameters:
-        """The parameters of some frames (a slice, an index tensor or a mask; the frame axis always stays)."""
+        """Return the parameters of some frames, by a slice, an index tensor or a mask; the frame axis always stays."""
         return FaceParameters(**{f.name: getattr(self, f.name)[frames] for f in fields(self)})
 
     def to(self, device: torch.device | str) -> FaceParameters:
+        """Return the parameters on a device."""
         return FaceParameters(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
     @classmethod
-    def concatenated(cls, parts: Sequence[FaceParameters]) -> FaceParameters:
-        """The frames of all parts, those of one after those of the other."""
+    def concatenate(cls, parts: Sequence[FaceParameters]) -> FaceParameters:
+        """Join the frames of all parts, in their order."""
         return cls(**{f.name: torch.cat([getattr(part, f.name) for part in parts]) for f in fields(cls)})
 
     def replace(self, **channels: Tensor) -> FaceParameters:
-        """A copy in which the named channels are exchanged."""
+        """Return a copy with other values, (T, ...), in the named channels."""
         return replace(self, **channels)
 
 
 @dataclass(frozen=True)
 class Actor:
-    """What does not change over a video of one person.
+    """A person: everything that does not change over a video of them.
 
     Attributes:
         neutral: (V, 3) the person's neutral mesh in head axes, mm.
-        identity: (K_identity,) the coefficients nearest to ``neutral`` in the face model's identity basis. The mesh of a
+        identity: (K_identity,) coefficients that come nearest to ``neutral`` in the face model's identity basis. The mesh of a
             frame with identity ``a`` starts from ``neutral + basis (a - identity)``, so no detail of the person is lost.
         reflectance: (3, S, S) albedo in [0, 1] over the face model's UV square, row 0 at v = 0.
         eyeballs: (2, 3) centres of the left and the right eyeball in head axes, mm.
-        gaze_offset: (4,) what was added to the measured gaze so that looking ahead is 0; same order as ``gaze``.
-        correctives: (M, 468, 3) modes of this person alone, displacements of the landmarks in mm; M may be 0. They measure what
-            named expressions cannot say. Nothing is rendered with them, for no other actor could supply them.
+        gaze_offset: (4,) radians that were added to the measured gaze so that looking ahead is 0; in the order of
+            ``FaceParameters.gaze``.
+        correctives: (M, 468, 3) modes of this person alone, displacements of the landmarks in head axes, mm; M may be 0. They
+            measure what named expressions cannot express. No rendering uses them, for no other actor could supply them.
     """
 
     neutral: Tensor
@@ -151,12 +163,19 @@ class Actor:
     correctives: Tensor
 
     def to(self, device: torch.device | str) -> Actor:
+        """Return the actor on a device."""
         return Actor(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
 
 @dataclass(frozen=True)
 class CropBox:
-    """The square of the upright source frame that became the working clip: corner and side in source pixels."""
+    """The square of the upright source frame that became the working clip.
+
+    Attributes:
+        x: left edge in source pixels.
+        y: top edge in source pixels.
+        side: side in source pixels.
+    """
 
     x: int
     y: int
@@ -165,19 +184,19 @@ class CropBox:
 
 @dataclass(frozen=True)
 class TrackInfo:
-    """Where a track comes from; written as JSON into its file.
+    """Origin of a track; written as JSON into its file.
 
     Attributes:
         source: file name of the source video, without its folder.
-        source_sha256: of the source video.
-        clip_sha256: of the working clip that lies beside the track.
-        fps: frames per second of the working clip, as a fraction "30000/1001".
+        source_sha256: SHA-256 of the source video, 64 hexadecimal digits.
+        clip_sha256: SHA-256 of the working clip that lies beside the track, 64 hexadecimal digits.
+        fps: frames per second of the working clip, written as a fraction such as "30000/1001".
         crop: the part of the source frame that the working clip shows.
         face_model: name of the face model.
-        face_model_hash: of its arrays.
+        face_model_hash: hash of the face model's arrays (``FaceModel.hash``).
         actor_frames: frames [0, actor_frames) were used to learn the Actor; the rest of the clip is held out.
         settings: the tracker's settings as plain values.
-        notes: sentences for the user (several faces seen, frames without a face, ...).
+        notes: warnings for the user, one sentence each (several faces seen, frames without a face, ...).
         cuts: the first frame after every hard cut; nothing is smoothed, and no window reaches, over one.
     """
 
@@ -199,18 +218,19 @@ class Track:
     """A tracked working clip.
 
     Attributes:
-        parameters: of every frame of the clip, T in all (interpolated where no face was seen).
+        parameters: parameters of the T frames of the clip, interpolated where no face was seen.
         actor: the person.
-        camera: of the working clip.
+        camera: camera of the working clip.
         valid: bool (T,), frames fit for training: a face was seen, or the gap was short enough to interpolate.
         error: float32 (T,), mean landmark error in % of the outer-eye distance; NaN where no face was seen.
         corrective: (T, M) coefficients of the actor's corrective modes.
-        corrected_error: float32 (T,), as ``error``, with the corrective modes.
+        corrected_error: float32 (T,), mean landmark error with the corrective modes, in % of the outer-eye distance; NaN where
+            no face was seen.
         photometric_error: float32 (T, 2), mean absolute difference on visible skin between diffuse colour and frame, in levels of
-            255: first with pose and expression from landmarks alone, then as they stand here; NaN where not measured, above
-            all in frames that the person was learned from.
-        landmarks: of the working clip, in its pixels.
-        info: where all this comes from.
+            255: first with pose and expression from landmarks alone, then with those of ``parameters``; NaN where not measured,
+            above all in frames that the person was learned from.
+        landmarks: FaceMesh points of the T frames, in pixels of the working clip.
+        info: origin of the track.
     """
 
     parameters: FaceParameters
@@ -229,12 +249,12 @@ class Track:
 
 
 def conditioning_channels(images: Sequence[str]) -> int:
-    """Channels of the conditioning images of one frame."""
+    """Return the number of channels of a frame's conditioning images."""
     return 3 * len(images)
 
 
-def checked_conditioning(images: Sequence[str]) -> tuple[ConditioningImage, ...]:
-    """The names of a frame's conditioning images.
+def parse_conditioning(images: Sequence[str]) -> tuple[ConditioningImage, ...]:
+    """Return the names of a frame's conditioning images, in their order.
 
     Raises:
         ReenactError: there are none, or one is unknown or named twice.
@@ -251,16 +271,16 @@ def checked_conditioning(images: Sequence[str]) -> tuple[ConditioningImage, ...]
 
 
 class Runs(NamedTuple):
-    """A batch of training samples as the loader hands it over: each conditioning image once, however many windows show it.
+    """A batch of B training samples as the data loader returns it: each conditioning image once, however many windows share it.
 
     Attributes:
-        images: uint8 (U, 3 K + 1, H, W) the K conditioning images, and the region image, of all frames that the windows show; or
-            the parameters of these frames, to be drawn on the training device.
-        shown: int64 (B, N_w) which of them each window shows, oldest first.
-        frame: uint8 (B, 3, H, W) the real frame that belongs to the current one of them.
-        number: int64 (B,) of that frame in its clip.
-        actor: int64 (B,) whose clip that is, counted from 0.
-        flow: as in ``Window``.
+        images: uint8 (U, 3 K + 1, H, W), the K conditioning images and the region image of each of the U frames that the windows
+            contain; or the parameters of these frames, which are rendered on the training device.
+        shown: int64 (B, N_w) indices into ``images`` of the frames of each window, oldest first.
+        frame: uint8 (B, 3, H, W) real frame that belongs to the current frame of each window.
+        number: int64 (B,) number of the current frame in its clip.
+        actor: int64 (B,) index of the clip among the clips that are trained on.
+        flow: float16 (B, 2, H, W) pixels from each real frame to the one before it in its clip, by the rules of ``Window``.
     """
 
     images: Tensor | FaceParameters
@@ -272,19 +292,19 @@ class Runs(NamedTuple):
 
 
 class Window(NamedTuple):
-    """A batch of training samples, as the networks, losses and metrics take it; the data module makes it of ``Runs``.
+    """A batch of B training samples as networks, losses and metrics take it; the data module builds it from ``Runs``.
 
     Attributes:
         conditioning: float32 (B, N_w * 3 K, H, W) in [-1, 1], the K conditioning images of each frame of the window, oldest
             first; the current frame is the last, or in the middle of a centred window.
-        frame: float32 (B, 3, H, W) in [-1, 1], the real frame that belongs to the current one.
-        region: uint8 (B, H, W) what that frame shows where: ``EMPTY``, ``FACE``, ``EYES``, ``MOUTH``. For losses and metrics;
-            the network does not see it.
-        number: int64 (B,) of that frame in its clip.
-        actor: int64 (B,) whose clip that is, counted from 0.
-        base: float32 (B, 3, H, W) in [-1, 1], the mean training frame of that clip.
-        flow: float16 (B, 2, H, W) in pixels, right and down, where each pixel of the real frame was in the one before it; NaN
-            where the sample before it in the batch is another. (B, 0, H, W) if nobody asked for it.
+        frame: float32 (B, 3, H, W) in [-1, 1], real frame that belongs to the current frame.
+        region: uint8 (B, H, W) labels ``EMPTY``, ``FACE``, ``EYES``, ``MOUTH`` of the real frame's pixels, for losses and
+            metrics; the network does not see them.
+        number: int64 (B,) number of the current frame in its clip.
+        actor: int64 (B,) index of the clip among the clips that are trained on.
+        base: float32 (B, 3, H, W) in [-1, 1], mean training frame of the clip.
+        flow: float16 (B, 2, H, W) pixels, right and down, from each pixel of the real frame to its place in the frame before; NaN
+            where the sample before it in the batch is not that frame. (B, 0, H, W) if no flow was asked for.
     """
 
     conditioning: Tensor
@@ -296,5 +316,5 @@ class Window(NamedTuple):
     flow: Tensor
 
     def split(self, parts: int) -> list[Window]:
-        """The batch in so many parts, or as many as it has samples; the last may be smaller."""
+        """Divide the batch into ``parts`` parts, or as many as it has samples; the last may be smaller."""
         return [Window(*tensors) for tensors in zip(*(tensor.chunk(parts) for tensor in self), strict=True)]

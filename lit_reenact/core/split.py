@@ -1,4 +1,4 @@
-"""The temporal split of a clip: contiguous parts with a gap between them, so that nothing held out was seen."""
+"""Temporal split of a clip: contiguous parts with a gap between them, so that held-out frames resemble no training frame."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from lit_reenact.core.errors import ReenactError
 
 @dataclass(frozen=True)
 class Split:
-    """Frame ranges [start, stop) of a clip; between two of them one second is left out."""
+    """Frame ranges of a clip; between two of them one second is left out.
+
+    Attributes:
+        train: frames to learn from.
+        validation: held-out frames to choose settings and checkpoints by.
+        test: held-out frames to report results on.
+    """
 
     train: range
     validation: range
@@ -17,7 +23,7 @@ class Split:
 
 
 def training_frames(frame_count: int, fraction: float = 0.7) -> int:
-    """How many frames at the start of a clip may be learned from."""
+    """Return the number of frames at the start of a clip that may be learned from, by their share in [0, 1]."""
     return round(frame_count * fraction)
 
 
@@ -28,11 +34,16 @@ def temporal_split(
     window: int = 11,
     limit: int | None = None,
 ) -> Split:
-    """Split ``frame_count`` frames into train | validation | test by the first two fractions, the rest is for testing.
+    """Split the frames of a clip into train | validation | test.
 
     One second is dropped at each border, from the later part, so that neighbouring frames never stand on both sides.
 
-    With a ``limit`` the training part holds its first so many frames only; the other parts stay what they are.
+    Args:
+        frame_count: frames of the clip.
+        fps: frames per second, which makes the gap one second long.
+        fractions: shares of the training and the validation part, before the gaps; the rest is for testing.
+        window: frames of a network's window, the least that a part may hold.
+        limit: if given, the training part holds only its first ``limit`` frames; the other parts stay the same.
 
     Raises:
         ReenactError: a part would hold fewer frames than one window, or the training part fewer than the limit.

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import write_json, write_text
-from lit_reenact.core.parallel import undivided
+from lit_reenact.core.parallel import single_threaded
 from lit_reenact.core.split import Split, temporal_split
 from lit_reenact.evaluation.edit_fidelity import EditFidelity, bent_edits, network_edits
 from lit_reenact.evaluation.fidelity import measure_motion
@@ -187,7 +187,7 @@ def _pictures(target: TrackedClip, split: Split, folder: Path) -> Tensor:
     return read_frame_folder(folder, len(split.test), target.track.camera.width, what)
 
 
-@undivided()
+@single_threaded()
 def evaluate(
     target: TrackedClip,
     candidate: Candidate,

@@ -9,7 +9,7 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from lit_reenact.core.parallel import side_by_side
+from lit_reenact.core.parallel import map_in_threads
 from lit_reenact.core.schema import EMPTY, EYES, MOUTH
 from lit_reenact.losses.reconstruction import Lpips
 from lit_reenact.metrics.frames import MS_SSIM_SIDE, error_map, l1, ms_ssim, psnr, ssim_map
@@ -46,7 +46,7 @@ def measure(
         return {m: frame_metrics(unit(x), unit(real), region, lpips) for m, x in zip(outputs, made, strict=True)}
 
     values: dict[str, dict[str, list[Tensor]]] = {method: defaultdict(list) for method in outputs}
-    for measured in side_by_side(of_batch, _batches(zip(target, regions, *outputs.values(), strict=True))):
+    for measured in map_in_threads(of_batch, _batches(zip(target, regions, *outputs.values(), strict=True))):
         for method, metrics in measured.items():
             for name, series in metrics.items():
                 values[method][name].append(series)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor
 
-from lit_reenact.core.parallel import side_by_side
+from lit_reenact.core.parallel import map_in_threads
 from lit_reenact.evaluation.heldout import Values, unit
 from lit_reenact.metrics.temporal import flicker, still_pixels, warped_error
 from lit_reenact.video.optical_flow import optical_flow
@@ -40,7 +40,7 @@ def measure_steadiness(outputs: Mapping[str, Tensor], target: Tensor, follows: T
             measured[method] = warped_error(made, real, flow)[inner], pair[inner]
         return measured
 
-    chunks = side_by_side(of_chunk, _overlapping(len(target)))
+    chunks = map_in_threads(of_chunk, _overlapping(len(target)))
     names = ("warped_error", "flicker")
     return {
         method: {name: torch.cat([chunk[method][number] for chunk in chunks]) for number, name in enumerate(names)}

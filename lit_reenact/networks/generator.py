@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from lit_reenact.core.schema import CONDITIONING, ConditioningImage, checked_conditioning, conditioning_channels
+from lit_reenact.core.schema import CONDITIONING, ConditioningImage, conditioning_channels, parse_conditioning
 from lit_reenact.networks.blocks import DownStep, Norm, Refinement, UpConvolution, initialize
 from lit_reenact.networks.windows import Placement, WindowShape
 
@@ -65,7 +65,7 @@ class Generator(nn.Module):
         if head not in get_args(Head):
             raise ValueError(f"head is {head!r}, but must be one of {get_args(Head)}")
         self.shape = WindowShape(window, placement, stride)
-        self.conditioning = checked_conditioning(conditioning)
+        self.conditioning = parse_conditioning(conditioning)
         self.image_size = image_size
         self.head = head
         widths = [min(channels * 2**level, max_channels) for level in range(levels)]  # of the encoder, finest first

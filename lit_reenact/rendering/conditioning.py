@@ -41,7 +41,7 @@ class ConditioningRenderer:
     def __init__(self, model: FaceModel, actor: Actor, camera: Camera, size: int | None = None) -> None:
         self.model = model
         self.actor = actor
-        self.camera = camera if size is None else camera.resized(size)
+        self.camera = camera if size is None else camera.resize(size)
         self.fine = Camera(self.camera.focal * SAMPLES, self.camera.width * SAMPLES, self.camera.height * SAMPLES)
         on_skin = (model.region == SKIN) | (model.region == HEAD)  # lids and lips must not be shaded like the fills beside them
         self.normals = VertexNormals(torch.cat([model.faces[on_skin], model.inner_faces]), len(model.vertices))

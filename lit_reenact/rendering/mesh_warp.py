@@ -36,7 +36,7 @@ class MeshWarp:
     def __call__(self, frames: Tensor, found: FaceParameters, wanted: FaceParameters) -> Tensor:
         """Frames uint8 (N, H, W, 3) that show ``found``, made to show ``wanted``."""
         height, width = frames.shape[1:3]
-        camera = self.camera.resized(width)
+        camera = self.camera.resize(width)
         old, new = self._places(found, camera), self._places(wanted, camera)
         fragments = rasterizer.rasterize(new, self.model.faces, height, width)
         back = rasterizer.interpolate(fragments, (old - new)[..., :2].contiguous(), self.model.faces)  # (N, 2, H, W)

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from lit_reenact.core.schema import ConditioningImage, checked_conditioning, conditioning_channels
+from lit_reenact.core.schema import ConditioningImage, conditioning_channels, parse_conditioning
 from lit_reenact.networks.generator import Head
 from lit_reenact.networks.windows import Placement
 
@@ -53,7 +53,7 @@ class ExportedGenerator:
         settings: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(text).items()
         }
-        checked_conditioning(settings["conditioning"])
+        parse_conditioning(settings["conditioning"])
         return cls(**settings)
 
     @property

@@ -11,7 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from lit_reenact.core.geometry import matrix_to_axis_angle
-from lit_reenact.core.parallel import ahead, side_by_side
+from lit_reenact.core.parallel import map_in_threads, prefetch
 from lit_reenact.core.schema import Camera
 from lit_reenact.face import FaceModel
 from lit_reenact.rendering.shading import irradiance
@@ -73,7 +73,7 @@ class TrackedSkin:
 
     def sample(self, points: SkinPoints, numbers: Tensor) -> Samples:
         """What the frames int64 (T',) show at N skin points."""
-        parts = side_by_side(lambda chunk: self._sample(points, chunk), read_in_chunks(self.reader, numbers))
+        parts = map_in_threads(lambda chunk: self._sample(points, chunk), read_in_chunks(self.reader, numbers))
         return Samples(*(torch.cat([getattr(part, name) for part in parts]) for name in ("colour", "normal", "weight")))
 
     def _sample(self, points: SkinPoints, chunk: Chunk) -> Samples:
@@ -153,7 +153,7 @@ def learn_reflectance(skin: TrackedSkin, light: Tensor, colour: Normal, timing: 
     numbers = training_spread(timing, settings.texture_frames)
     feature = features(skin.model, points)
     samples, runs = skin.sample(points, numbers), [slice(k, k + _TEXELS) for k in range(0, len(feature), _TEXELS)]
-    learned = side_by_side(lambda run: believed_albedo(samples[run], light[numbers], colour, feature[run]), runs)
+    learned = map_in_threads(lambda run: believed_albedo(samples[run], light[numbers], colour, feature[run]), runs)
     albedo, reliable, share = (torch.cat(parts) for parts in zip(*learned, strict=True))
     share = share * reliable
     bare = (share > LITTLE * share.median()) & ~feature
@@ -229,7 +229,7 @@ def held_frames(reader: FrameReader, difference: float) -> Tensor:
         difference: mean over the pixels in grey levels of 255 that still counts as none.
     """
     steps, last = [], None
-    for chunk in ahead(read_in_chunks(reader, torch.arange(len(reader)))):
+    for chunk in prefetch(read_in_chunks(reader, torch.arange(len(reader)))):
         grey = chunk.frames[:, ::2, ::2].float().mean(-1)
         run = grey if last is None else torch.cat([last, grey])
         steps.append((run[1:] - run[:-1]).abs().mean((1, 2)))

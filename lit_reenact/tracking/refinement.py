@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lit_reenact.core.facemesh import FACE_POINTS
-from lit_reenact.core.parallel import side_by_side
+from lit_reenact.core.parallel import map_in_threads
 from lit_reenact.core.schema import Camera
 from lit_reenact.face import FaceModel
 from lit_reenact.tracking.appearance import Chunk, TrackedSkin, learn_complexion, read_in_chunks, sparse_skin, training_spread
@@ -79,7 +79,7 @@ def refine(
         state, last = refine_frames(fit.problem, skin, picture, points[chunk.numbers, :FACE_POINTS, :2], state, REFINE)
         return state, last.quadratic.slope[:, POSE:].clone(), last.light
 
-    states, pulls, lights = zip(*side_by_side(refine_chunk, read_in_chunks(reader, seen, progress)), strict=True)
+    states, pulls, lights = zip(*map_in_threads(refine_chunk, read_in_chunks(reader, seen, progress)), strict=True)
     light = points.new_zeros(len(points), 27).index_copy(0, seen, torch.cat(lights))
     return Refined(replace(fit, state=concatenate(states), pull=torch.cat(pulls)), light, colour)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from lit_reenact.core.geometry import axis_angle_to_matrix
-from lit_reenact.core.parallel import side_by_side
+from lit_reenact.core.parallel import map_in_threads
 from lit_reenact.tracking.bounded_solver import BoundedMinimum, bounded_minimum
 from lit_reenact.tracking.landmark_term import POSE, Quadratic, normal_equations
 from lit_reenact.tracking.problem import Problem
@@ -51,7 +51,7 @@ def solve(
         >>> state = solve(problem, landmarks[..., :2], initial_state(problem, landmarks), (Stage(3, robust_scale=8.0),))
     """
     runs = [slice(start, start + chunk) for start in range(0, len(observed), chunk)]
-    parts = side_by_side(
+    parts = map_in_threads(
         lambda run: solve_chunk(problem, observed[run], state[run], stages, None if pull is None else pull[run]), runs
     )
     return concatenate(parts) if parts else state

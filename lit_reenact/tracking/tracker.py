@@ -10,7 +10,7 @@ import torch
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import sha256_of
 from lit_reenact.core.geometry import matrix_to_axis_angle
-from lit_reenact.core.parallel import undivided
+from lit_reenact.core.parallel import single_threaded
 from lit_reenact.core.schema import Actor, Camera, FaceParameters, Track, TrackInfo
 from lit_reenact.core.split import training_frames
 from lit_reenact.face import load_face_model
@@ -108,7 +108,7 @@ def track(prepared: Prepared, settings: TrackerSettings, progress: bool = True) 
     )
 
 
-@undivided()
+@single_threaded()
 def track_video(
     source: Path, folder: Path, settings: TrackerSettings | None = None, size: int = CLIP_SIZE, progress: bool = True
 ) -> Track:

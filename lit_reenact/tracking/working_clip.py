@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import sha256_of
-from lit_reenact.core.parallel import ahead
+from lit_reenact.core.parallel import prefetch
 from lit_reenact.core.schema import LANDMARK_COUNT, CropBox, Landmarks
 from lit_reenact.landmarks.detection import BLOCK, LEAD, Points, detector_facts, fill_gaps, find_faces, follow
 from lit_reenact.landmarks.occlusion import covered_mouths, lip_colour
@@ -244,4 +244,4 @@ def _usual_maximum(counts: list[int], fps: Fraction) -> int:
 
 
 def _with_progress(frames: Iterator[Frame], total: int, label: str, progress: bool, first: int = 0) -> Iterator[Frame]:
-    yield from tqdm(ahead(frames), desc=label, total=total, initial=first, unit=" frames", disable=not progress)
+    yield from tqdm(prefetch(frames), desc=label, total=total, initial=first, unit=" frames", disable=not progress)

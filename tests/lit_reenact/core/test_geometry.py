@@ -121,7 +121,7 @@ def test_projection_by_hand() -> None:
 def test_a_resized_camera_sees_the_same_scene() -> None:
     camera = Camera(focal=450.0, width=100, height=100)
     points = torch.tensor([[30.0, -20, 600], [-40, 10, 700]])
-    torch.testing.assert_close(project(points, camera.resized(256))[:, :2], project(points, camera)[:, :2] * 2.56)
+    torch.testing.assert_close(project(points, camera.resize(256))[:, :2], project(points, camera)[:, :2] * 2.56)
 
 
 def test_rigid_alignment_of_known_similarity() -> None:

@@ -19,8 +19,8 @@ from lit_reenact.core.schema import (
     Landmarks,
     Track,
     TrackInfo,
-    checked_conditioning,
     conditioning_channels,
+    parse_conditioning,
 )
 
 WIDTHS = {"rotation": 3, "translation": 3, "identity": 5, "expression": 4, "illumination": 27, "gaze": 4}
@@ -74,12 +74,12 @@ def test_everything_moves_to_the_device() -> None:
 
 
 def test_a_resized_camera_keeps_its_field_of_view() -> None:
-    assert Camera(focal=450.0, width=100, height=100).resized(250) == Camera(focal=1125.0, width=250, height=250)
+    assert Camera(focal=450.0, width=100, height=100).resize(250) == Camera(focal=1125.0, width=250, height=250)
 
 
 def test_a_camera_that_is_not_square_is_not_resized() -> None:
     with pytest.raises(ReenactError, match="100x80"):
-        Camera(focal=450.0, width=100, height=80).resized(64)
+        Camera(focal=450.0, width=100, height=80).resize(64)
 
 
 def test_lengths_are_counted_in_frames() -> None:
@@ -109,6 +109,6 @@ def test_conditioning_images_have_three_channels_each() -> None:
     ],
 )
 def test_impossible_conditioning_is_refused(images: list[str], sentence: str) -> None:
-    assert checked_conditioning(["landmarks", "eyes"]) == ("landmarks", "eyes")
+    assert parse_conditioning(["landmarks", "eyes"]) == ("landmarks", "eyes")
     with pytest.raises(ReenactError, match=sentence):
-        checked_conditioning(images)
+        parse_conditioning(images)

@@ -25,7 +25,7 @@ FRAMES = 40
 
 def made(folder: Path, versions: list[FaceParameters], lost: tuple[int, ...] = ()) -> Track:
     """A track that found these versions of a part, one after the other, and no face in some of the frames."""
-    parameters = FaceParameters.concatenated(versions)
+    parameters = FaceParameters.concatenate(versions)
     found = torch.ones(len(parameters), dtype=torch.bool)
     found[list(lost)] = False
     landmarks = Landmarks(torch.zeros(len(parameters), 478, 3), found)
