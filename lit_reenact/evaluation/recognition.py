@@ -9,7 +9,7 @@ from torch import Tensor
 from torchmetrics.image.fid import FrechetInceptionDistance
 
 from lit_reenact.metrics.backbones import OnnxBackbone
-from lit_reenact.metrics.identity import aligned_faces, identity_similarity
+from lit_reenact.metrics.identity import align_faces, identity_similarity
 
 _BATCH = 16
 
@@ -42,7 +42,7 @@ def measure_identity(outputs: Mapping[str, Tensor], real: Tensor, landmarks: Ten
 def _features(frames: Tensor, landmarks: Tensor, seen: Tensor, network: OnnxBackbone) -> Tensor:
     """Of the faces in the frames that show one, (M, F)."""
     batches = zip(torch.split(frames[seen], _BATCH), torch.split(landmarks[seen], _BATCH), strict=True)
-    return torch.cat([network(aligned_faces(*batch)) for batch in batches])
+    return torch.cat([network(align_faces(*batch)) for batch in batches])
 
 
 @torch.inference_mode()

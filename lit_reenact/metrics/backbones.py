@@ -1,4 +1,4 @@
-"""Networks of the user's own that turn pictures into features. None is shipped: their weights are not ours to give."""
+"""Feature networks that the user provides. None is shipped, because of the licences of their weights."""
 
 from __future__ import annotations
 
@@ -13,16 +13,21 @@ from lit_reenact.core.errors import ReenactError
 
 
 class OnnxBackbone(nn.Module):
-    """An ONNX file (which holds no code of Python) with one input, pictures, and as its first output one row a picture.
+    """Feature network in an ONNX file, which holds no Python code.
 
-    The pictures are given as float32 (N, 3, H, W), RGB in [-1, 1], of the size that the file names: what the usual exports of
-    ArcFace (112) and of the Inception network of the Frechet distance (299) take.
+    The network has one input, pictures float32 (N, 3, H, W), RGB in [-1, 1], of a fixed square size; its first output has one row
+    of features a picture. The usual exports of ArcFace (112 pixels) and of the Frechet distance's Inception network (299) fit.
 
     Args:
-        path: of the file.
+        path: ONNX file.
 
     Raises:
-        ReenactError: onnxruntime is missing, the file is no such network, or its input is no square RGB picture of a fixed size.
+        ReenactError: onnxruntime is missing, the file is missing or no ONNX network, or its input is no square RGB picture of a
+            fixed size.
+
+    Example:
+        >>> backbone = OnnxBackbone(Path("arcface.onnx"))
+        >>> features = backbone(images)  # (N, F)
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,7 +40,7 @@ class OnnxBackbone(nn.Module):
             raise ReenactError(f"{path}: there is no such file; give an ONNX file, or leave its metric out")
         try:
             self.session = InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime has no common class for what can be wrong with a file
+        except Exception as error:  # onnxruntime has no common class for errors in a file
             raise ReenactError(f"{path} is no ONNX network that onnxruntime can run ({str(error).splitlines()[0]})") from error
         self.path = path
         first, *others = self.session.get_inputs()
@@ -47,7 +52,7 @@ class OnnxBackbone(nn.Module):
         self.num_features = int(self._run(np.zeros((1, 3, self.size, self.size), np.float32)).shape[-1])
 
     def forward(self, images: Tensor) -> Tensor:
-        """Features float32 (N, F) of pictures (N, 3, H, W): float in [-1, 1], or uint8; resized if they have another size."""
+        """Return features float32 (N, F) of pictures (N, 3, H, W), float in [-1, 1] or uint8; other sizes are resized."""
         pictures = images.float() / 127.5 - 1 if images.dtype == torch.uint8 else images
         if pictures.shape[-2:] != (self.size, self.size):
             size = (self.size, self.size)

@@ -1,4 +1,4 @@
-"""Whether a clip blinks when it should. A blink is a short dip of the eyes' opening."""
+"""Blinks of a clip, compared with those of the driving clip. A blink is a short dip of the eyes' opening."""
 
 from __future__ import annotations
 
@@ -6,19 +6,26 @@ import torch
 from torch import Tensor
 
 CLOSED = 0.5
-"""Share of its median below which an eye's opening counts as closed."""
+"""Share of the median opening below which an eye counts as closed."""
 
 LONGEST = 0.5
-"""Seconds: eyes that stay closed for longer do not blink (a blink takes 0.1 to 0.4 s)."""
+"""Longest blink, seconds (blinks take 0.1 to 0.4 s); eyes that stay closed for longer do not blink."""
 
 TOLERANCE = 0.1
-"""Seconds by which two blinks may differ and still be the same one."""
+"""Largest time between two blinks, seconds, that count as the same one."""
 
 
 def find_blinks(opening: Tensor, fps: float) -> Tensor:
-    """Frames in which blinks are deepest, int64 (N,) ascending, of the opening of the eyes (T,); NaN where that is not known.
+    """Find the frames in which blinks are deepest.
 
     A blink is an unbroken run of frames with less than ``CLOSED`` of the median opening, no longer than ``LONGEST``.
+
+    Args:
+        opening: (T,) opening of the eyes; NaN where it is unknown.
+        fps: frames per second.
+
+    Returns:
+        Frame numbers int64 (N,), ascending.
     """
     closed = opening < CLOSED * opening.nanmedian()  # false for NaN
     change = torch.diff(closed.int(), prepend=torch.zeros(1, dtype=torch.int32), append=torch.zeros(1, dtype=torch.int32))
@@ -32,20 +39,25 @@ def find_blinks(opening: Tensor, fps: float) -> Tensor:
 
 
 def blink_events(driving: Tensor, output: Tensor, fps: float) -> Tensor:
-    """Which frames hold a blink of the driving clip, one of the output, and one that both have: (T, 3) of 0 and 1.
+    """Return the frames with a blink of the driving clip, with one of the output, and with one that both have.
+
+    Blinks that are at most ``TOLERANCE`` apart match, in order of time, each at most once. Both of a pair count at the driving
+    blink, so that no resampling of frames separates them.
 
     Args:
-        driving: opening of the eyes (T,).
-        output: the same; its blinks are matched with the driving ones in order of time, each at most once, where they are
-            at most ``TOLERANCE`` apart. Both of a pair stand at the driving blink, so that no sample of frames parts them.
+        driving: (T,) opening of the driving eyes.
+        output: (T,) opening of the generated eyes.
         fps: frames per second.
+
+    Returns:
+        float64 (T, 3) of 0 and 1.
     """
     events = torch.zeros(len(driving), 3, dtype=torch.float64)
-    wanted, found = find_blinks(driving, fps), find_blinks(output, fps)
-    events[wanted, 0] = 1
-    events[found, 1] = 1
-    left = found.tolist()
-    for blink in wanted.tolist():
+    expected, detected = find_blinks(driving, fps), find_blinks(output, fps)
+    events[expected, 0] = 1
+    events[detected, 1] = 1
+    left = detected.tolist()
+    for blink in expected.tolist():
         near = next((other for other in left if abs(other - blink) <= TOLERANCE * fps), None)
         if near is not None:
             left = [other for other in left if other > near]
@@ -55,8 +67,10 @@ def blink_events(driving: Tensor, output: Tensor, fps: float) -> Tensor:
 
 
 def blink_f1(events: Tensor) -> Tensor:
-    """F1 of blinks, 2 both / (driving + output), of sums or means (..., 3) of ``blink_events``: in [0, 1], 1 when each blink
-    has its partner, NaN when nobody blinks.
+    """Return the F1 score of blinks, 2 both / (driving + output); in [0, 1], 1 if every blink has a match, NaN without blinks.
+
+    Args:
+        events: (..., 3) sums or means of ``blink_events`` over frames.
     """
     driving, output, both = events.unbind(-1)
     return 2 * both / (driving + output)

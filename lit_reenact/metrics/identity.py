@@ -1,4 +1,4 @@
-"""Whether the made frames show the same person as the real ones, by a face recognition network (ArcFace, Deng et al. 2019)."""
+"""Identity of the person in generated and real frames, by a face recognition network (ArcFace, Deng et al. 2019)."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from lit_reenact.core.facemesh import (
 )
 
 SIZE = 112
-"""Side of the pictures that face recognition is trained on, pixels."""
+"""Side of the pictures that face recognition networks take, pixels."""
 
 EYE_LEFT_CORNERS, EYE_RIGHT_CORNERS = (LEFT_OUTER_EYE, LEFT_INNER_EYE), (RIGHT_OUTER_EYE, RIGHT_INNER_EYE)
-"""Points whose middle is an eye."""
+"""Corners of each eye; their middle is the eye's place."""
 
 PLACES = ((38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493, 92.3655), (70.7299, 92.2041))
-"""Where the five points come to lie: right eye, left eye, nose, right and left corner of the mouth; pixel centres at integers."""
+"""Places of the five aligned points: right eye, left eye, nose, right and left mouth corner; pixel centres at integers."""
 
 
 def five_points(landmarks: Tensor) -> Tensor:
-    """Of FaceMesh landmarks (T, 478, 3) the five points in the order of ``PLACES``, (T, 5, 2)."""
+    """Return the five points (T, 5, 2), in the order of ``PLACES``, of FaceMesh landmarks (T, 478, 3)."""
     flat = landmarks[..., :2]
     eyes = [flat[:, list(corners)].mean(1) for corners in (EYE_RIGHT_CORNERS, EYE_LEFT_CORNERS)]
     return torch.stack([*eyes, flat[:, NOSE_TIP], flat[:, RIGHT_MOUTH_CORNER], flat[:, LEFT_MOUTH_CORNER]], 1)
 
 
 def similarity_transform(points: Tensor, places: Tensor) -> Tensor:
-    """The rotation, scale and shift (T, 2, 3) that bring points (T, N, 2) nearest to places (N, 2) (Umeyama 1991)."""
+    """Return the rotation, scale and shift (T, 2, 3) that bring points (T, N, 2) nearest to places (N, 2) (Umeyama 1991)."""
     a, b = (torch.view_as_complex(x.double().contiguous()) for x in (points, places.expand_as(points)))
     from_a, from_b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
     turn = (from_a.conj() * from_b).sum(1) / from_a.abs().square().sum(1)
@@ -44,12 +44,12 @@ def similarity_transform(points: Tensor, places: Tensor) -> Tensor:
     return rows.view(-1, 2, 3).to(points.dtype)
 
 
-def aligned_faces(frames: Tensor, landmarks: Tensor) -> Tensor:
-    """The faces of frames as recognition networks want them.
+def align_faces(frames: Tensor, landmarks: Tensor) -> Tensor:
+    """Cut out and align faces for a face recognition network.
 
     Args:
         frames: uint8 (T, H, W, 3).
-        landmarks: (T, 478, 3) in pixels of the frames, whose centres lie at half-integers.
+        landmarks: (T, 478, 3) in pixels of the frames, with pixel centres at half-integers.
 
     Returns:
         float32 (T, 3, 112, 112) in [-1, 1].
@@ -61,5 +61,5 @@ def aligned_faces(frames: Tensor, landmarks: Tensor) -> Tensor:
 
 
 def identity_similarity(features: Tensor, real: Tensor) -> Tensor:
-    """Cosine of the angle between features (T, F) of made and of real faces: (T,) in [-1, 1], 1 for the same person."""
+    """Return the cosine (T,) between features (T, F) of generated and of real faces; in [-1, 1], 1 for the same person."""
     return cosine_similarity(features, real, dim=-1)

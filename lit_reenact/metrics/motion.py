@@ -1,6 +1,6 @@
-"""How well the motion that is found in a clip follows the motion that was wanted: (T, ...) against (T, ...), frame by frame.
+"""Comparison of the motion of a generated clip with the driving motion, frame by frame.
 
-The distances after Ren et al. 2021 (PIRenderer), who measure those of a face model's coefficients; here they have units.
+The distances follow Ren et al. 2021 (PIRenderer), who compare coefficients of a face model; here they have units.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from lit_reenact.landmarks.measures import outer_eye_distance
 
 
 def pearson_r(driving: Tensor, output: Tensor) -> Tensor:
-    """Pearson's correlation of two series (T,); in [-1, 1], 1 when one follows the other up to scale and offset, NaN for a
-    constant series.
+    """Return Pearson's correlation of two series (T,); in [-1, 1], 1 if they differ by scale and offset only.
+
+    It is NaN for a constant series.
     """
     a = driving.double() - driving.double().mean()
     b = output.double() - output.double().mean()
@@ -24,26 +25,26 @@ def pearson_r(driving: Tensor, output: Tensor) -> Tensor:
 
 
 def slope(driving: Tensor, output: Tensor) -> Tensor:
-    """Slope of the least-squares line of the output's over the driving series (T,); 1 when the motion has its full size."""
+    """Return the slope of the least-squares line of the output over the driving series (T,); 1 for motion of full size."""
     a = driving.double() - driving.double().mean()
     steepness: Tensor = (a @ output.double()) / (a @ a)
     return steepness
 
 
 def mouth_opening(landmarks: Tensor) -> Tensor:
-    """Inner-lip gap over the distance of the outer eye corners: landmarks (T, 478, 3) in one unit to (T,), 0 when closed.
+    """Return the inner-lip gap over the outer-eye distance, (T,), of landmarks (T, 478, 3); 0 for a closed mouth.
 
-    The gap is the one that is seen: pressed lips lie at unlike depths, and MediaPipe's depth is a guess. The distance of the
-    eyes is measured in three dimensions, so that turning the head changes it little.
+    The gap is measured in the picture, because pressed lips lie at different depths and MediaPipe's depth is a guess. The
+    distance of the eyes is measured in three dimensions, so that a turn of the head changes it little.
     """
     gap: Tensor = (landmarks[:, UPPER_LIP_MIDDLE, :2] - landmarks[:, LOWER_LIP_MIDDLE, :2]).norm(dim=-1)
     return gap / outer_eye_distance(landmarks)
 
 
 def pose_distance(driving: Tensor, output: Tensor) -> Tensor:
-    """Angle of the rotation from one head to the other, (T,) degrees in [0, 180], of axis-angles (T, 3): 0 when turned alike.
+    """Return the angle (T,) between two head rotations, axis-angle (T, 3); degrees in [0, 180].
 
-    2 asin(|A - B| / sqrt(8)) of the two matrices, the geodesic distance of rotations (Huynh 2009); over a clip its mean is
+    It is 2 asin(|A - B| / sqrt(8)) of the two matrices, the geodesic distance of rotations (Huynh 2009). Its mean over a clip is
     the average pose distance.
     """
     a, b = axis_angle_to_matrix(driving), axis_angle_to_matrix(output)
@@ -52,26 +53,25 @@ def pose_distance(driving: Tensor, output: Tensor) -> Tensor:
 
 
 def expression_distance(driving: Tensor, output: Tensor) -> Tensor:
-    """Euclidean distance (T,) of named blendshape coefficients (T, K), which lie in [0, 1] or [-1, 1]: 0 when equal; no
-    unit. Over a clip its mean is the average expression distance.
+    """Return the Euclidean distance (T,) of blendshape coefficients (T, K), which lie in [0, 1] or [-1, 1].
+
+    Its mean over a clip is the average expression distance.
     """
     distance: Tensor = (driving - output).norm(dim=-1)
     return distance
 
 
 def landmark_distance(driving: Tensor, output: Tensor) -> Tensor:
-    """Mean distance in the picture of landmarks (T, 478, 3), (T,) in % of the driving face's outer-eye distance; 0 when equal.
+    """Return the mean distance (T,) in the picture of landmarks (T, 478, 3), in % of the driving face's outer-eye distance.
 
-    The irises are left out, for gaze is measured by itself.
+    The irises do not count, because gaze has a metric of its own.
     """
     distance: Tensor = (driving[:, :FACE_POINTS, :2] - output[:, :FACE_POINTS, :2]).norm(dim=-1).mean(-1)
     return 100 * distance / outer_eye_distance(driving)
 
 
 def gaze_error(driving: Tensor, output: Tensor) -> Tensor:
-    """Angle between two directions of gaze relative to the head, the mean of both eyes: gaze (T, 4) as in ``FaceParameters`` to
-    (T,) degrees in [0, 180].
-    """
+    """Return the angle (T,) between two gaze directions (T, 4) relative to the head, mean of both eyes; degrees in [0, 180]."""
     a, b = (gaze_direction(gaze.reshape(-1, 2, 2)) for gaze in (driving, output))  # (T, 2, 3)
     angle: Tensor = torch.atan2(torch.linalg.cross(a, b).norm(dim=-1), (a * b).sum(-1))
     return angle.mean(-1).rad2deg()

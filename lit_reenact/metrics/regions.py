@@ -1,6 +1,6 @@
-"""How far a part of an image, such as the face, is from the real one, and means of that over many images.
+"""Distances and similarities in a region of an image, such as the face, and their means over many images.
 
-Images are (B, 3, H, W) in [0, 1], a region is a bool (B, H, W) mask. An image whose region is empty has no value: NaN.
+Images are (B, 3, H, W) in [0, 1]; a region is a bool mask (B, H, W). The value of an empty region is NaN.
 """
 
 from __future__ import annotations
@@ -15,36 +15,38 @@ from lit_reenact.metrics.frames import LEVELS, ssim_map
 
 
 def region_mean(values: Tensor, region: Tensor) -> Tensor:
-    """Mean of the values (B, H, W) of the pixels in the region of each image, (B,)."""
+    """Return the mean (B,) of values (B, H, W) over the pixels of each region."""
     return (values * region).sum((1, 2)) / region.sum((1, 2))
 
 
 def region_l1(prediction: Tensor, target: Tensor, region: Tensor) -> Tensor:
-    """Mean absolute difference in the region, (B,) in levels of 255: 0 when equal, at most 255."""
+    """Return the mean absolute difference (B,) in the region, in levels of 255; 0 for equal images, at most 255."""
     return region_mean((prediction - target).abs().mean(1) * LEVELS, region)
 
 
 def region_psnr(prediction: Tensor, target: Tensor, region: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio of the region, (B,): 10 log10(1 / mean squared difference in it) dB; larger is better, infinite
-    when equal.
-    """
+    """Return the peak signal-to-noise ratio (B,) of the region, 10 log10(1 / mean squared difference) dB; infinite if equal."""
     return -10 * region_mean((prediction - target).square().mean(1), region).log10()
 
 
 def region_ssim(prediction: Tensor, target: Tensor, region: Tensor) -> Tensor:
-    """Mean over the region of the map of structural similarity (Wang et al. 2004), (B,) in [-1, 1], 1 when equal.
+    """Return the mean structural similarity (B,) over the region (Wang et al. 2004); in [-1, 1], 1 for equal images.
 
-    Each pixel's window of 11x11 also sees what lies about the region.
+    The window of 11x11 pixels around each pixel also covers the surroundings of the region.
     """
     return region_mean(ssim_map(prediction, target), region)
 
 
 class RegionMean(Metric):
-    """One of the measures above, averaged over all images with that region, of all batches and processes; NaN while there was
-    none.
+    """Mean of a region metric over all images that show the region, of all batches and processes; NaN without any.
 
     Args:
-        measure: (prediction, target, region) to (B,).
+        measure: function from (prediction, target, region) to (B,).
+
+    Example:
+        >>> mean = RegionMean(region_psnr)
+        >>> mean.update(generated, real, region)
+        >>> mean.compute()
     """
 
     full_state_update = False
@@ -58,18 +60,18 @@ class RegionMean(Metric):
         self.add_state("count", default=torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, prediction: Tensor, target: Tensor, region: Tensor) -> None:
-        """Images (B, 3, H, W) in [0, 1] and their regions, bool (B, H, W)."""
+        """Add images (B, 3, H, W) in [0, 1] and their regions, bool (B, H, W)."""
         shown = region.any(-1).any(-1)
         self.total += self.measure(prediction, target, region)[shown].sum()
         self.count += shown.sum()
 
     def compute(self) -> Tensor:
-        """The average so far."""
+        """Return the mean of all images so far."""
         return self.total / self.count
 
 
 class FaceL1(RegionMean):
-    """``region_l1`` of faces, in levels of 255."""
+    """Mean ``region_l1`` of faces, in levels of 255."""
 
     higher_is_better = False
 

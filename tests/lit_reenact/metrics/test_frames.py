@@ -1,4 +1,4 @@
-"""Structural similarity in its parts and scales, regions and error maps against scikit-image and values by hand."""
+"""Structural similarity, regions and error maps, compared with scikit-image, TorchMetrics and values by hand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lit_reenact.metrics.regions import RegionMean, region_l1, region_mean, regi
 
 
 def pair(height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Two photographs and the same with noise."""
+    """Return two photographs with noise, and the photographs."""
     photograph = torch.from_numpy(astronaut()).permute(2, 0, 1).float() / 255
     target = torch.stack([photograph[:, :height, :width], photograph[:, -height:, -width:]])
     noise = torch.randn(target.shape, generator=torch.Generator().manual_seed(0)) * torch.tensor([0.03, 0.2]).view(2, 1, 1, 1)
@@ -25,31 +25,31 @@ def pair(height: int, width: int) -> tuple[Tensor, Tensor]:
 
 
 def box(height: int, width: int) -> Tensor:
-    """A region of each image, away from the border, where implementations mirror differently."""
+    """Return a region of each image, away from the border, where implementations differ in mirroring."""
     region = torch.zeros(2, height, width, dtype=torch.bool)
     region[0, 20:50, 30:70] = True
     region[1, 12:-12, 25:40] = True
     return region
 
 
-def test_ssim_of_each_image_as_in_torchmetrics_whatever_its_shape() -> None:
-    made, real = pair(90, 128)
-    expected = structural_similarity_index_measure(made, real, reduction="none", data_range=1.0)
-    assert ssim(made, real).tolist() == pytest.approx(expected.tolist(), abs=1e-5)
+def test_ssim_equals_that_of_torchmetrics_for_other_shapes() -> None:
+    generated, real = pair(90, 128)
+    expected = structural_similarity_index_measure(generated, real, reduction="none", data_range=1.0)
+    assert ssim(generated, real).tolist() == pytest.approx(expected.tolist(), abs=1e-5)
 
 
-def test_the_map_of_ssim_as_in_scikit_image() -> None:
-    made, real = (images.double() for images in pair(96, 96))
-    for a, b, mine in zip(made.numpy(), real.numpy(), ssim_map(made, real), strict=True):
+def test_ssim_map_equals_that_of_scikit_image() -> None:
+    generated, real = (images.double() for images in pair(96, 96))
+    for a, b, mine in zip(generated.numpy(), real.numpy(), ssim_map(generated, real), strict=True):
         options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1.0, "full": True}
         _, expected = structural_similarity(a, b, channel_axis=0, **options)
         assert abs(mine[8:-8, 8:-8] - expected.mean(0)[8:-8, 8:-8]).max() < 1e-4
 
 
-def test_ms_ssim_as_in_torchmetrics() -> None:
-    made, real = pair(MS_SSIM_SIDE, 203)
-    expected = multiscale_structural_similarity_index_measure(made, real, reduction="none", data_range=1.0)
-    assert ms_ssim(made, real).tolist() == pytest.approx(expected.tolist(), abs=1e-5)
+def test_ms_ssim_equals_that_of_torchmetrics() -> None:
+    generated, real = pair(MS_SSIM_SIDE, 203)
+    expected = multiscale_structural_similarity_index_measure(generated, real, reduction="none", data_range=1.0)
+    assert ms_ssim(generated, real).tolist() == pytest.approx(expected.tolist(), abs=1e-5)
 
 
 def test_ms_ssim_of_equal_inverted_and_small_images() -> None:
@@ -68,16 +68,18 @@ def test_l1_and_error_map_by_hand() -> None:
     assert l1(prediction, target).tolist() == pytest.approx([110 / 12])
 
 
-def test_regions_as_in_scikit_image() -> None:
-    made, real = pair(96, 96)
+def test_region_metrics_equal_those_of_scikit_image() -> None:
+    generated, real = pair(96, 96)
     region = box(96, 96)
     for k in range(2):
         inside = region[k].numpy()
-        a, b = made[k].numpy()[:, inside], real[k].numpy()[:, inside]
-        assert region_psnr(made, real, region)[k].item() == pytest.approx(peak_signal_noise_ratio(b, a, data_range=1.0), abs=1e-3)
-        assert region_l1(made, real, region)[k].item() == pytest.approx(abs(a - b).mean() * 255, rel=1e-4)
+        a, b = generated[k].numpy()[:, inside], real[k].numpy()[:, inside]
+        assert region_psnr(generated, real, region)[k].item() == pytest.approx(
+            peak_signal_noise_ratio(b, a, data_range=1.0), abs=1e-3
+        )
+        assert region_l1(generated, real, region)[k].item() == pytest.approx(abs(a - b).mean() * 255, rel=1e-4)
         _, full = structural_similarity(
-            made[k].numpy(),
+            generated[k].numpy(),
             real[k].numpy(),
             channel_axis=0,
             data_range=1.0,
@@ -86,28 +88,28 @@ def test_regions_as_in_scikit_image() -> None:
             use_sample_covariance=False,
             full=True,
         )
-        assert region_ssim(made, real, region)[k].item() == pytest.approx(full.mean(0)[inside].mean(), abs=1e-4)
+        assert region_ssim(generated, real, region)[k].item() == pytest.approx(full.mean(0)[inside].mean(), abs=1e-4)
 
 
-def test_an_image_without_the_region_has_no_value_and_counts_nowhere() -> None:
-    made, real = pair(96, 96)
+def test_an_image_without_the_region_has_no_value_and_does_not_count() -> None:
+    generated, real = pair(96, 96)
     region = box(96, 96)
     region[1] = False
-    assert region_ssim(made, real, region).isnan().tolist() == [False, True]
+    assert region_ssim(generated, real, region).isnan().tolist() == [False, True]
     mean = RegionMean(region_ssim)
-    mean.update(made, real, region)
-    assert mean.compute().item() == pytest.approx(region_ssim(made, real, region)[0].item())
+    mean.update(generated, real, region)
+    assert mean.compute().item() == pytest.approx(region_ssim(generated, real, region)[0].item())
 
 
 def test_means_over_regions_add_up_over_processes() -> None:
-    """What DDP does, without processes: the states of two ranks of unequal size are summed."""
-    made, real = pair(96, 96)
+    """The states of two ranks of unequal size are summed, as in DDP."""
+    generated, real = pair(96, 96)
     region = box(96, 96)
     ranks = [RegionMean(region_psnr), RegionMean(region_psnr)]
-    ranks[0].update(made[[0]], real[[0]], region[[0]])
-    ranks[1].update(made[[1, 1]], real[[1, 1]], region[[1, 1]])
+    ranks[0].update(generated[[0]], real[[0]], region[[0]])
+    ranks[1].update(generated[[1, 1]], real[[1, 1]], region[[1, 1]])
     ranks[0].merge_state(ranks[1])
-    each = region_psnr(made, real, region)
+    each = region_psnr(generated, real, region)
     assert ranks[0].compute().item() == pytest.approx((each[0] + 2 * each[1]).item() / 3)
 
 

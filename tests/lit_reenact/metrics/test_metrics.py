@@ -1,4 +1,4 @@
-"""Metrics against values worked by hand, scikit-image and numpy."""
+"""Metrics, compared with scikit-image, NumPy and values by hand."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def pair() -> tuple[torch.Tensor, torch.Tensor]:
     return (target + noise).clamp(0, 1), target
 
 
-def test_psnr_of_each_image_as_in_scikit_image(pair: tuple[torch.Tensor, torch.Tensor]) -> None:
+def test_psnr_equals_that_of_scikit_image(pair: tuple[torch.Tensor, torch.Tensor]) -> None:
     expected = [peak_signal_noise_ratio(b.numpy(), a.numpy(), data_range=1.0) for a, b in zip(*pair, strict=True)]
     assert metrics.psnr(*pair).tolist() == pytest.approx(expected, abs=1e-3)
 
@@ -30,7 +30,7 @@ def test_psnr_by_hand() -> None:
     assert metrics.psnr(half_off, half_off).isposinf().all()
 
 
-def test_ssim_of_each_image_as_in_scikit_image(pair: tuple[torch.Tensor, torch.Tensor]) -> None:
+def test_ssim_equals_that_of_scikit_image(pair: tuple[torch.Tensor, torch.Tensor]) -> None:
     expected = [
         structural_similarity(
             a.numpy(), b.numpy(), channel_axis=0, data_range=1.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
@@ -41,13 +41,13 @@ def test_ssim_of_each_image_as_in_scikit_image(pair: tuple[torch.Tensor, torch.T
     assert metrics.ssim(pair[1], pair[1]).tolist() == pytest.approx([1, 1, 1])
 
 
-def test_ssim_of_one_image_is_still_one_value() -> None:
+def test_ssim_of_one_image_has_one_value() -> None:
     image = torch.rand(1, 3, 32, 32)
     assert metrics.ssim(image, image).shape == (1,)
 
 
 def _faces() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Three images that differ by 10, 30 and 50 levels inside a mask of 1, 4 and 0 pixels, and by 255 outside of it."""
+    """Return three images that differ by 10, 30 and 50 levels inside a mask of 1, 4 and 0 pixels, and by 255 outside."""
     target, mask = torch.zeros(3, 3, 4, 4), torch.zeros(3, 4, 4, dtype=torch.bool)
     mask[0, 0, 0] = True
     mask[1, :2, :2] = True
@@ -71,7 +71,7 @@ def test_face_l1_accumulates_over_the_images_that_show_a_face() -> None:
     assert metric.compute().item() == pytest.approx(20)
 
 
-def test_face_l1_does_not_hide_a_generator_that_diverged() -> None:
+def test_face_l1_of_a_diverged_generator_is_not_finite() -> None:
     metric = metrics.FaceL1()
     prediction, target, mask = _faces()
     metric.update(prediction.index_fill(0, torch.tensor([1]), torch.nan), target, mask)
@@ -79,12 +79,12 @@ def test_face_l1_does_not_hide_a_generator_that_diverged() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:The ``compute`` method")
-def test_face_l1_of_nothing_is_not_a_number() -> None:
+def test_face_l1_without_images_is_nan() -> None:
     assert metrics.FaceL1().compute().isnan()
 
 
 def test_face_l1_adds_up_over_processes() -> None:
-    """What DDP does, without processes: the states of two ranks of unequal size are summed."""
+    """The states of two ranks of unequal size are summed, as in DDP."""
     prediction, target, mask = _faces()
     ranks = [metrics.FaceL1(), metrics.FaceL1()]
     ranks[0].update(prediction[[0]], target[[0]], mask[[0]])
@@ -93,7 +93,7 @@ def test_face_l1_adds_up_over_processes() -> None:
     assert ranks[0].compute().item() == pytest.approx((10 + 30 + 30 + 30) / 4)
 
 
-def test_correlation_and_slope_as_in_numpy() -> None:
+def test_correlation_and_slope_equal_those_of_numpy() -> None:
     generator = np.random.default_rng(0)
     driving = generator.normal(size=50)
     output = 0.7 * driving + 3 + generator.normal(size=50) * 0.2

@@ -1,4 +1,4 @@
-"""Distances of two motions against SciPy and values by hand."""
+"""Distances between two motions, compared with SciPy and values by hand."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_expression_distance_by_hand() -> None:
     assert expression_distance(torch.zeros(1, 3), torch.tensor([[0.2, 0.3, 0.6]])).item() == pytest.approx(0.7)
 
 
-def test_landmark_distance_is_in_percent_of_the_eyes_distance_and_leaves_the_irises_out() -> None:
+def test_landmark_distance_is_in_percent_of_the_outer_eye_distance_without_the_irises() -> None:
     driving = torch.zeros(1, 478, 3)
     driving[0, 33], driving[0, 263] = torch.tensor([-30.0, 0.0, 0.0]), torch.tensor([30.0, 0.0, 80.0])  # 100 apart
     output = driving + torch.tensor([3.0, 4.0, 50.0])
@@ -42,7 +42,7 @@ def test_landmark_distance_is_in_percent_of_the_eyes_distance_and_leaves_the_iri
 
 
 def test_gaze_error_by_hand() -> None:
-    """10 degrees up in one eye, and 60 degrees of yaw at 60 of pitch, where meridians lie close, in the other."""
+    """One eye is 10 degrees higher; the other turns 60 degrees in yaw at 60 of pitch, where meridians lie close."""
     driving, output = torch.zeros(1, 4), torch.zeros(1, 4)
     output[0, 1] = 10
     driving[0, 3], output[0, 2], output[0, 3] = 60, 60, 60
@@ -51,7 +51,7 @@ def test_gaze_error_by_hand() -> None:
 
 
 def eyes(*blinks: int, frames: int = 300) -> Tensor:
-    """Opening of eyes that twitch a little and blink, three frames to either side, at some frames."""
+    """Return the opening of eyes that twitch a little and blink at some frames, three frames to either side."""
     opening = 0.3 + 0.02 * torch.sin(torch.arange(frames) / 5.0)
     for blink in blinks:
         depth = (1 - (torch.arange(frames) - blink).abs() / 4).clamp_min(0)
@@ -59,13 +59,13 @@ def eyes(*blinks: int, frames: int = 300) -> Tensor:
     return opening
 
 
-def test_blinks_are_the_dips_that_scipy_finds() -> None:
+def test_blinks_equal_the_dips_that_scipy_finds() -> None:
     opening = eyes(20, 100, 115, 280)
     expected, _ = find_peaks(-opening.numpy(), prominence=0.15)
     assert find_blinks(opening, FPS).tolist() == expected.tolist() == [20, 100, 115, 280]
 
 
-def test_eyes_that_stay_closed_or_are_unseen_do_not_blink() -> None:
+def test_eyes_that_stay_closed_or_are_hidden_do_not_blink() -> None:
     opening = eyes(20)
     opening[100:130] = 0.02
     opening[200:210] = torch.nan
@@ -81,7 +81,7 @@ def test_blinks_match_once_within_the_tolerance() -> None:
     assert blink_f1(events.mean(0)).item() == pytest.approx(0.5)
 
 
-def test_one_blink_is_no_partner_of_two() -> None:
+def test_one_blink_matches_at_most_one_other() -> None:
     events = torch.zeros(1, 3)
     assert blink_f1(events.sum(0)).isnan()
     two = blink_events(eyes(100, 110), eyes(105), fps=60.0)  # within reach of both

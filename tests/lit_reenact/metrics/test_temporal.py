@@ -1,4 +1,4 @@
-"""Steadiness in time on clips whose motion is known, and against the loss that minimises the same thing."""
+"""Temporal steadiness of clips with known motion, compared with the temporal loss and values by hand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
 
 
 def sliding(frames: int, step: int) -> tuple[Tensor, Tensor]:
-    """A texture that slides to the right, and its flow: a pixel was ``step`` pixels to the left."""
+    """Return a texture that slides to the right, and its flow: a pixel was ``step`` pixels to the left."""
     texture = noise(3, 20, 40)
     clip = torch.stack([texture.roll(step * t, -1)[..., 10:30] for t in range(frames)])
     flow = torch.zeros(frames, 2, 20, 20)
@@ -24,21 +24,21 @@ def sliding(frames: int, step: int) -> tuple[Tensor, Tensor]:
     return clip, flow
 
 
-def test_what_moves_as_the_real_clip_does_has_no_warped_error() -> None:
+def test_a_clip_that_moves_like_the_real_one_has_no_warped_error() -> None:
     real, flow = sliding(4, 1)
-    made = 0.5 * real + 0.1
-    error = warped_error(made, real, flow)
+    generated = 0.5 * real + 0.1
+    error = warped_error(generated, real, flow)
     assert error[0].isnan()
-    assert error[1:].max() < 3  # the column that slid in has no frame before it; its say is small, not 0
-    assert warped_error(made[:1].expand_as(made), real, flow)[1:].min() > 20  # what stands still while it should move
+    assert error[1:].max() < 3  # the column that slid in has no frame before it; its weight is small, not 0
+    assert warped_error(generated[:1].expand_as(generated), real, flow)[1:].min() > 20  # it stands still but should move
 
 
 def test_warped_error_agrees_with_the_temporal_loss() -> None:
     """The loss compares images in [-1, 1], so half of it is in [0, 1]."""
-    made, real = noise(2, 3, 24, 32, seed=1), noise(2, 3, 24, 32, seed=2) * 0.1
+    generated, real = noise(2, 3, 24, 32, seed=1), noise(2, 3, 24, 32, seed=2) * 0.1
     flow = noise(2, 2, 24, 32, seed=3) * 6 - 3
-    expected = temporal(made * 2 - 1, real * 2 - 1, flow) / 2 * 255
-    assert warped_error(made, real, flow)[1].item() == pytest.approx(expected.item(), rel=1e-4)
+    expected = temporal(generated * 2 - 1, real * 2 - 1, flow) / 2 * 255
+    assert warped_error(generated, real, flow)[1].item() == pytest.approx(expected.item(), rel=1e-4)
 
 
 def test_a_cut_has_no_frame_before_it() -> None:
@@ -56,12 +56,12 @@ def test_flicker_by_hand() -> None:
     assert flicker(clip, still)[1:4].tolist() == pytest.approx([5, 5, 0])
     still[2] = False
     still[1, 0, 1], still[1, 1] = False, False
-    measured = flicker(clip, still)
-    assert measured.isnan().tolist() == [True, False, True, False, True]
-    assert measured[1].item() == pytest.approx(20)
+    values = flicker(clip, still)
+    assert values.isnan().tolist() == [True, False, True, False, True]
+    assert values[1].item() == pytest.approx(20)
 
 
-def test_still_is_what_moves_neither_before_nor_after() -> None:
+def test_still_pixels_move_neither_before_nor_after() -> None:
     flow = torch.zeros(4, 2, 1, 3)
     flow[0] = torch.nan
     flow[2, 0, 0, 1] = 2.0
@@ -70,5 +70,5 @@ def test_still_is_what_moves_neither_before_nor_after() -> None:
 
 
 def test_flicker_difference_by_hand() -> None:
-    made, real = torch.tensor([2.0, 1.0, 0.0, 6.0]), torch.full((4,), 2.0)
-    assert flicker_difference(made, real).tolist() == [0, 0.5, 1, 2]
+    generated, real = torch.tensor([2.0, 1.0, 0.0, 6.0]), torch.full((4,), 2.0)
+    assert flicker_difference(generated, real).tolist() == [0, 0.5, 1, 2]
