@@ -1,4 +1,9 @@
-"""Edits of a tracked video: sliders with keyframes, applied to ``FaceParameters`` and to nothing else."""
+"""Edits of a tracked video: sliders with keyframes, applied to ``FaceParameters`` and nothing else.
+
+Example:
+    >>> edit = Edit({"head_yaw": SliderTrack(((0.0, 0.0), (2.0, 10.0)))})
+    >>> edited = apply_edit(edit, track.parameters, model, fps=Fraction(25))
+"""
 
 from __future__ import annotations
 

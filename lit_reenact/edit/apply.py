@@ -1,4 +1,4 @@
-"""Sliders applied to ``FaceParameters``. A slider that stands at its default changes not a bit."""
+"""Application of sliders to ``FaceParameters``. A slider at its default changes no bit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lit_reenact.core.geometry import axis_angle_to_matrix, euler_to_matrix, flip, matrix_to_axis_angle, matrix_to_euler
 from lit_reenact.core.schema import Actor, FaceParameters, Track
-from lit_reenact.edit.light import SCALES, lit
+from lit_reenact.edit.light import SCALES, change_light
 from lit_reenact.edit.proportions import FIELDS, proportions
 from lit_reenact.edit.sliders import IDENTITY, sliders_of
 from lit_reenact.edit.tracks import Edit
@@ -19,10 +19,10 @@ from lit_reenact.face.eyelids import BLINKS, shut_at
 from lit_reenact.transfer import mean_rotation, neck
 
 OPENING = ("eyeWide", "eyeSquint")
-"""What a shut eye has none of."""
+"""Expressions that a shut eye does not show."""
 
-Moved = Mapping[str, Tensor]
-"""The sliders that are not at their default, by name: float32 (T,)."""
+SliderValues = Mapping[str, Tensor]
+"""Values of sliders by name, float32 (T,)."""
 
 
 def apply_edit(
@@ -33,21 +33,21 @@ def apply_edit(
     neck: Tensor | None = None,
     actor: Actor | None = None,
 ) -> FaceParameters:
-    """Edit a clip.
+    """Edit the parameters of a clip.
 
     Args:
-        edit: what to do and when.
-        parameters: of all frames of the clip, T in all.
+        edit: sliders and their keyframes.
+        parameters: parameters of all T frames of the clip.
         model: face model of the parameters.
         fps: frames per second.
-        neck: (3, 3), see ``neck_of``: a head that is turned also moves on it. Without it, it turns on the spot.
-        actor: whose face it is: a closed eye is one whose lids meet (``shut_at``). Without it, one under a full blink.
+        neck: (3, 3) from ``neck_of``, mm per radian: turning the head also moves it. Without it the head turns in place.
+        actor: actor of the track, for whom a closed eye is one whose lids meet (``shut_at``). Without it, it is a full blink.
 
     Returns:
-        The parameters of as many frames. Channels that no slider touches are the same tensors.
+        The edited parameters of T frames. Channels that no slider changes are the same tensors.
 
     Raises:
-        ReenactError: as ``Edit.values``.
+        ReenactError: a keyframe lies outside the clip.
     """
     return apply_sliders(edit.values(len(parameters), fps), parameters, model, neck, actor)
 
@@ -59,40 +59,46 @@ def apply_sliders(
     neck: Tensor | None = None,
     actor: Actor | None = None,
 ) -> FaceParameters:
-    """``apply_edit`` with the sliders' values at hand, each frame by itself.
+    """Edit parameters by given slider values, each frame on its own.
 
     Args:
-        values: by the names of ``sliders_of``, (T,) each.
-        parameters, model, neck, actor: see ``apply_edit``.
+        values: slider values (T,) by the names of ``sliders_of``.
+        parameters: parameters of T frames.
+        model: face model of the parameters.
+        neck: (3, 3) from ``neck_of``, mm per radian; without it the head turns in place.
+        actor: actor of the track, whose lids meet in a closed eye; without it, a closed eye is a full blink.
+
+    Returns:
+        The edited parameters of T frames. Channels that no slider changes are the same tensors.
     """
     table = sliders_of(model)
     moved = {name: value for name, value in values.items() if bool((value != table[name].default).any())}
     parameters = _shape(_turn(parameters, moved, neck), moved, model)
     parameters = _move(parameters, moved)
     return parameters.replace(
-        expression=_shut_eyes(_express(parameters.expression, moved, model), moved, model, actor),
+        expression=_close_eyes(_express(parameters.expression, moved, model), moved, model, actor),
         gaze=_look(parameters.gaze, moved),
         illumination=_light(parameters.illumination, moved),
     )
 
 
 def neck_of(track: Track) -> Tensor:
-    """How a head moves across the picture as it turns: (3, 3) mm per radian (``transfer.neck``) of its training."""
+    """Return the motion of a head as it turns, (3, 3) in mm per radian (``transfer.neck``), from its training frames."""
     seen = track.parameters[: track.info.actor_frames][track.valid[: track.info.actor_frames]]
     turns = matrix_to_axis_angle(axis_angle_to_matrix(seen.rotation.double()) @ mean_rotation(seen.rotation).T)
     return neck(turns - turns.mean(0), (seen.translation - seen.translation.mean(0)).double())
 
 
-def _columns(moved: Moved, *names: str) -> Tensor | None:
-    """The sliders of these names side by side, (T, N), those at their default as 0; None if all are."""
+def _columns(moved: SliderValues, *names: str) -> Tensor | None:
+    """Stack the values of N sliders, (T, N), with 0 for those at their default; None if all are."""
     if not any(name in moved for name in names):
         return None
     still = torch.zeros_like(next(iter(moved.values())))
     return torch.stack([moved.get(name, still) for name in names], -1)
 
 
-def _turn(parameters: FaceParameters, moved: Moved, neck: Tensor | None) -> FaceParameters:
-    """Yaw, pitch and roll are added to those of the head, as the tracker measures them: none changes another."""
+def _turn(parameters: FaceParameters, moved: SliderValues, neck: Tensor | None) -> FaceParameters:
+    """Add yaw, pitch and roll to the head's own angles, as the tracker measures them, so that none changes another."""
     degrees = _columns(moved, "head_yaw", "head_pitch", "head_roll")
     if degrees is None:
         return parameters
@@ -104,7 +110,7 @@ def _turn(parameters: FaceParameters, moved: Moved, neck: Tensor | None) -> Face
     return parameters.replace(rotation=matrix_to_axis_angle(after).to(parameters.rotation.dtype), translation=place)
 
 
-def _shape(parameters: FaceParameters, moved: Moved, model: FaceModel) -> FaceParameters:
+def _shape(parameters: FaceParameters, moved: SliderValues, model: FaceModel) -> FaceParameters:
     identity, place = parameters.identity, parameters.translation
     for name, value in moved.items():
         if name in FIELDS:
@@ -118,28 +124,30 @@ def _shape(parameters: FaceParameters, moved: Moved, model: FaceModel) -> FacePa
     return parameters.replace(identity=identity, translation=place)
 
 
-def _move(parameters: FaceParameters, moved: Moved) -> FaceParameters:
+def _move(parameters: FaceParameters, moved: SliderValues) -> FaceParameters:
     place = parameters.translation
     millimetres = _columns(moved, "position_x", "position_y")
     if millimetres is not None:
         place = place + torch.nn.functional.pad(millimetres * millimetres.new_tensor([1, -1]), (0, 1))
-    if "position_nearer" in moved:  # along the ray on which the head lies: it stays where it is in the picture
+    if "position_nearer" in moved:  # along the ray to the head, so that it keeps its place in the picture
         place = place / (1 + moved["position_nearer"][:, None] / 100)
     return parameters.replace(translation=place)
 
 
-def _express(expression: Tensor, moved: Moved, model: FaceModel) -> Tensor:
+def _express(expression: Tensor, moved: SliderValues, model: FaceModel) -> Tensor:
     shapes = _columns(moved, *model.expression_names)
     if shapes is None and "expression_gain" not in moved:
         return expression
     if "expression_gain" in moved:
-        strengthened = torch.tensor([name not in BLINKS for name in model.expression_names])  # half-open eyes would fall shut
+        strengthened = torch.tensor(
+            [name not in BLINKS for name in model.expression_names]
+        )  # a gain on blinks would shut half-open eyes
         expression = torch.where(strengthened, expression * moved["expression_gain"][:, None], expression)
     low, high = model.expression_bounds.unbind(-1)
     return (expression if shapes is None else expression + shapes).clamp(low, high)
 
 
-def _shut_eyes(expression: Tensor, moved: Moved, model: FaceModel, actor: Actor | None) -> Tensor:
+def _close_eyes(expression: Tensor, moved: SliderValues, model: FaceModel, actor: Actor | None) -> Tensor:
     names = model.expression_names
     closing = [side for side in ("Left", "Right") if f"close_{side.lower()}_eye" in moved]
     if not closing or not set(BLINKS) <= set(names):
@@ -147,22 +155,22 @@ def _shut_eyes(expression: Tensor, moved: Moved, model: FaceModel, actor: Actor 
     expression = expression.clone()
     shut = torch.ones(2) if actor is None else shut_at(model, model.landmarks(actor.neutral))
     for side in closing:
-        closed = moved[f"close_{side.lower()}_eye"]
+        share = moved[f"close_{side.lower()}_eye"]
         blink = names.index(f"eyeBlink{side}")
-        wanted = float(torch.minimum(shut[BLINKS.index(names[blink])], model.expression_bounds[blink, 1]))
-        # An eye that is shut tighter stays so.
-        expression[:, blink] += closed * (wanted - expression[:, blink]).clamp_min(0)
+        target = float(torch.minimum(shut[BLINKS.index(names[blink])], model.expression_bounds[blink, 1]))
+        # An eye that is already shut tighter keeps its value.
+        expression[:, blink] += share * (target - expression[:, blink]).clamp_min(0)
         for name in (f"{opening}{side}" for opening in OPENING):
             if name in names:
-                expression[:, names.index(name)] *= 1 - closed
+                expression[:, names.index(name)] *= 1 - share
     return expression
 
 
-def _look(gaze: Tensor, moved: Moved) -> Tensor:
+def _look(gaze: Tensor, moved: SliderValues) -> Tensor:
     degrees = _columns(moved, "gaze_yaw", "gaze_pitch")
     return gaze if degrees is None else gaze + degrees.deg2rad().repeat(1, 2)
 
 
-def _light(illumination: Tensor, moved: Moved) -> Tensor:
+def _light(illumination: Tensor, moved: SliderValues) -> Tensor:
     sliders = _columns(moved, *SCALES)
-    return illumination if sliders is None else lit(illumination, sliders / 100)
+    return illumination if sliders is None else change_light(illumination, sliders / 100)

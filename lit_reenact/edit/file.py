@@ -1,11 +1,11 @@
-"""Edit files, JSON or YAML.
+"""Reading and writing of edit files, JSON or YAML.
 
-For example::
+Example::
 
 time: seconds            # or frames
 remove_hair: false
 sliders:
-  head_yaw: 10           # all the time
+  head_yaw: 10           # in every frame
   close_left_eye: {interpolation: linear, keys: [[0, 0], [0.5, 1], [1, 0]]}
 """
 
@@ -14,7 +14,6 @@ from __future__ import annotations
 import difflib
 import json
 import math
-import os
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Any, get_args
 import yaml
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import write_text
 from lit_reenact.edit.sliders import Slider, sliders_of
 from lit_reenact.edit.tracks import Edit, Interpolation, SliderTrack, TimeUnit
 from lit_reenact.face import FaceModel
@@ -31,48 +31,42 @@ JSON_SUFFIX = ".json"
 
 
 def read_edit(path: Path, model: FaceModel) -> Edit:
-    """The edit that a file describes.
+    """Read an edit from a file.
 
     Args:
-        path: JSON where its name ends so, otherwise YAML.
-        model: the face model of the track that it is for: its shapes are sliders.
+        path: edit file; JSON if its name ends in ``.json``, otherwise YAML.
+        model: face model of the track to edit; its shapes are sliders.
 
     Raises:
-        ReenactError: no such file, neither JSON nor YAML, or as ``parse_edit``.
+        ReenactError: the file is missing, is neither JSON nor YAML, or holds no valid edit.
     """
     try:
         text = path.read_text(encoding="utf-8")
         data = json.loads(text) if path.suffix.lower() == JSON_SUFFIX else yaml.safe_load(text)
     except FileNotFoundError as error:
         raise ReenactError(f"{path}: no such edit file") from error
-    except (ValueError, yaml.YAMLError) as error:  # ValueError: bad JSON, or no text at all
+    except (ValueError, yaml.YAMLError) as error:  # ValueError: invalid JSON, or bytes that are no text
         raise ReenactError(f"{path} is no edit file: it is neither JSON nor YAML ({' '.join(str(error).split())})") from error
     return parse_edit(data, model, str(path))
 
 
 def write_edit(edit: Edit, path: Path) -> None:
-    """Write an edit so that ``read_edit`` gives the same one again; JSON where the name ends so, otherwise YAML."""
+    """Write an edit that ``read_edit`` reads back; JSON if the name ends in ``.json``, otherwise YAML."""
     data = edit.as_dict()
     text = json.dumps(data, indent=2) + "\n" if path.suffix.lower() == JSON_SUFFIX else yaml.safe_dump(data, sort_keys=False)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_text(path, text)
 
 
 def parse_edit(data: object, model: FaceModel, where: str = "the edit") -> Edit:
-    """The edit that plain values describe.
+    """Convert plain values, as in an edit file, to an edit.
 
     Args:
-        data: what an edit file holds.
-        model: see ``read_edit``.
-        where: what an error is to name.
+        data: content of an edit file.
+        model: face model of the track to edit; its shapes are sliders.
+        where: name of the data in error messages.
 
     Raises:
-        ReenactError: an unknown name, a value out of range, keys out of order, or anything else that is no edit.
+        ReenactError: an unknown name, a value out of range, keys out of order, or data of another kind.
     """
     table = sliders_of(model)
     parts = _mapping(data, where, ("time", "remove_hair", "sliders"))
@@ -87,21 +81,21 @@ def parse_edit(data: object, model: FaceModel, where: str = "the edit") -> Edit:
 
 def _track(value: object, slider: Slider, where: str) -> SliderTrack:
     if not isinstance(value, Mapping):
-        return SliderTrack(((0.0, _checked(value, slider, where)),))
+        return SliderTrack(((0.0, _in_range(value, slider, where)),))
     parts = _mapping(value, where, ("interpolation", "keys"))
     interpolation = parts.get("interpolation", "smooth")
     _one_of(interpolation, get_args(Interpolation), f"{where}: interpolation")
     listed = parts.get("keys")
     if not isinstance(listed, list) or not listed or not all(isinstance(key, list) and len(key) == 2 for key in listed):
         raise ReenactError(f"{where}: keys must be a list of [time, value], not {listed!r}")
-    keys = tuple((_number(key[0], f"{where}: a time"), _checked(key[1], slider, where)) for key in listed)
+    keys = tuple((_number(key[0], f"{where}: a time"), _in_range(key[1], slider, where)) for key in listed)
     for (before, _), (after, _) in pairwise(keys):
         if after <= before:
             raise ReenactError(f"{where}: its key at {after:g} comes after the one at {before:g}: put times in ascending order")
     return SliderTrack(keys, interpolation)
 
 
-def _checked(value: object, slider: Slider, where: str) -> float:
+def _in_range(value: object, slider: Slider, where: str) -> float:
     number = _number(value, where)
     if not slider.low <= number <= slider.high:
         unit = f" {slider.unit}" if slider.unit else ""
@@ -121,7 +115,7 @@ def _one_of(value: object, known: tuple[str, ...], where: str) -> None:
 
 
 def _mapping(value: object, where: str, known: Iterable[str]) -> dict[str, Any]:
-    """A mapping with no other than known names; nothing at all counts as an empty one."""
+    """Check that a value is a mapping with known names only; None counts as an empty one."""
     if value is None:
         return {}
     if not isinstance(value, Mapping):

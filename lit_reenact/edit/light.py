@@ -1,4 +1,4 @@
-"""The light of an edit: what its sliders do, and how far a network that saw one light follows them."""
+"""Light sliders of an edit: their effect, and limits near the light that a network was trained on."""
 
 from __future__ import annotations
 
@@ -11,31 +11,33 @@ from lit_reenact.core.schema import FaceParameters, Track
 from lit_reenact.rendering.shading import HARMONICS, LAMBERT
 
 Y, X = 1, 3
-"""Numbers of the harmonics that are brighter below (the camera's y points down) and to the right of the picture."""
+"""Indices of the harmonics for light from below (the camera's y points down) and from the right of the picture."""
 
 EVEN = (HARMONICS[0] * LAMBERT[0]) / (HARMONICS[X] * LAMBERT[X])
-"""A harmonic of one side that is so many times the even part: what faces the light gets twice what it would of the even part
-alone, and its back nothing."""
+"""Ratio of a side harmonic to the even light at which surfaces that face the light are twice as bright as in even light, and
+surfaces that face away are black."""
 
 RARE = 0.005
-"""Part of the training frames, on either side, that is too rare to count as seen."""
+"""Share of the training frames, at either end, that is too rare to count."""
 
 Scale = tuple[float, Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]
+"""Distance beyond the training range up to which a measure may go, function from a slider's share to its change of the measure,
+and the inverse of that function."""
 
-_AS_IT_IS: Scale = (0.2, torch.Tensor.clone, torch.Tensor.clone)
+_LINEAR: Scale = (0.2, torch.Tensor.clone, torch.Tensor.clone)
 
 SCALES: Mapping[str, Scale] = {
     "brightness": (0.1, torch.log1p, torch.expm1),
-    "light_left": _AS_IT_IS,
-    "light_above": _AS_IT_IS,
+    "light_left": _LINEAR,
+    "light_above": _LINEAR,
     "warmth": (0.1, torch.atanh, torch.tanh),
 }
-"""By slider, in the order of ``light_measures``: how far beyond the training the measure may go, what a slider adds to it (1 is
-100 %), and the slider that adds so much. Networks that never saw the light change draw well so far; farther, faces get spots."""
+"""Scale of each slider, in the order of ``light_measures``. Networks that never saw the light change draw well up to these
+distances; beyond them faces get spots."""
 
 
-def lit(illumination: Tensor, sliders: Tensor) -> Tensor:
-    """Light (T, 27) under the sliders of ``SCALES``, (T, 4), 1 is 100 %."""
+def change_light(illumination: Tensor, sliders: Tensor) -> Tensor:
+    """Apply the sliders of ``SCALES``, (T, 4) with 1 for 100 %, to light (T, 27)."""
     brightness, left, above, warmth = sliders.unbind(-1)
     light = illumination.view(-1, 9, 3).clone()
     step = light[:, 0] * EVEN  # (T, 3)
@@ -46,8 +48,10 @@ def lit(illumination: Tensor, sliders: Tensor) -> Tensor:
 
 
 def light_measures(illumination: Tensor) -> Tensor:
-    """What the sliders of ``SCALES`` add to in light (T, 27): log brightness, share from the left and from above, half the log of
-    red over blue; float64 (T, 4).
+    """Return the quantities of light (T, 27) that the sliders of ``SCALES`` change.
+
+    Returns:
+        float64 (T, 4): log brightness, share from the left, share from above, half the log of red over blue.
     """
     light = illumination.double().view(-1, 9, 3).mean(-1)
     red, _, blue = illumination.double().view(-1, 9, 3)[:, 0].clamp_min(1e-6).unbind(-1)
@@ -58,33 +62,33 @@ def light_measures(illumination: Tensor) -> Tensor:
 def hold_light(
     values: Mapping[str, Tensor], parameters: FaceParameters, track: Track
 ) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """Hold the sliders of the light near what the training showed: a network cannot draw a light that it never saw.
+    """Limit the light sliders to the light of the training frames, because a network cannot draw light that it never saw.
 
     Args:
-        values: of the sliders that are moved, (T,) each, by name.
-        parameters: what they are added to.
-        track: of the clip that the network was trained on.
+        values: values (T,) of the sliders that are moved, by name.
+        parameters: parameters of T frames, before the edit.
+        track: track of the clip that the network was trained on.
 
     Returns:
-        All values, and a sentence for each slider that was held.
+        The values of all sliders, and a sentence for each slider that was limited.
     """
-    held, told = dict(values), []
+    limited, messages = dict(values), []
     if not values.keys() & SCALES.keys():
-        return held, ()
+        return limited, ()
     training = track.parameters[: track.info.actor_frames][track.valid[: track.info.actor_frames]]
     seen, now = light_measures(training.illumination), light_measures(parameters.illumination)
-    for number, (name, (beyond, adds, slider)) in enumerate(SCALES.items()):
+    for number, (name, (beyond, change_of, slider_of)) in enumerate(SCALES.items()):
         if name not in values:
             continue
         low, high = (seen[:, number].quantile(part) for part in (RARE, 1 - RARE))
-        asked = adds(values[name].double() / 100)
-        # Light that lies outside by itself is no reason to push it.
+        asked = change_of(values[name].double() / 100)
+        # Light that is outside already before the edit is not pushed back.
         least, most = (low - beyond - now[:, number]).clamp_max(0), (high + beyond - now[:, number]).clamp_min(0)
         allowed = asked.clamp(least, most)
         changed = allowed != asked
         if not bool(changed.any()):
             continue
-        held[name] = torch.where(changed, 100 * slider(allowed), values[name].double()).to(values[name])
-        before, after = (float(series[series.abs().argmax()]) for series in (values[name], held[name]))
-        told.append(f"{name}: {before:+.0f} % was asked for, {after:+.0f} % is shown, for the training saw little other light")
-    return held, tuple(told)
+        limited[name] = torch.where(changed, 100 * slider_of(allowed), values[name].double()).to(values[name])
+        before, after = (float(series[series.abs().argmax()]) for series in (values[name], limited[name]))
+        messages.append(f"{name}: {before:+.0f} % was asked for, {after:+.0f} % is shown: training had little other light")
+    return limited, tuple(messages)

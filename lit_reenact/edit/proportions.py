@@ -1,8 +1,8 @@
-"""Proportions of a face under plain names, as directions among the identities of whatever face model there is.
+"""Proportions of a face under plain names, as directions in the identity space of any face model.
 
-Each is a simple displacement of the landmarks (wider: all of them go outward in proportion); the identity that comes nearest to
-it, by least squares, is taken. Where a whole face lies is no part of an identity: what remains of the displacement as a shift
-of the whole head goes to its position, so that a longer face grows from the eyes and does not drag them along.
+Each is a simple displacement of the landmarks (wider: all of them move outward in proportion), approximated by the nearest
+identity in the least-squares sense. An identity has no position: the shift of the whole head that is part of a displacement goes
+to the head's position, so that a longer face grows from the eyes without moving them.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from lit_reenact.face import FaceModel
 from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, around
 
 UNLIKELY = 0.1
-"""What a direction pays for leaving the usual identities: mm of error on each landmark for one standard deviation."""
+"""Penalty of unusual identities: error of each landmark, mm, that counts as much as one standard deviation."""
 
 NOSE, NOSE_REACH = (1, 4, 5, 195, 48, 278), 13.0
 EYE_REACH = 14.0
-"""FaceMesh points about which a nose lies, and the millimetres over which nose and eyes give way to the face around them."""
+"""FaceMesh points around a nose, and the distance, mm, over which the changes of nose and eyes fade out."""
 
 LOWER_LIP, JAW_RAMP = 17, 8.0
-"""A jaw begins at the lower lip, within some millimetres."""
+"""FaceMesh point where the jaw begins, and the distance, mm, over which its change fades in."""
 
 
 @dataclass(frozen=True)
 class Proportion:
-    """A direction of change; 1 would make the named length twice what it is on the mean face.
+    """Direction of change; an extent of 1 doubles the named length of the mean face.
 
     Attributes:
         identity: (K,) change of the identity coefficients.
         shift: (3,) mm in head axes, change of the head's position.
-        expressed: share of the displacement's squared length that identities can express, up to 1.
+        expressed: share of the displacement's squared length that identities can express, at most 1.
     """
 
     identity: Tensor
@@ -45,7 +45,7 @@ class Proportion:
 
 
 Field = Callable[[Tensor], Tensor]
-"""Displacement (468, 3) of landmarks (468, 3) in mm, for an extent of 1."""
+"""Function from landmarks (468, 3) to their displacement (468, 3) for an extent of 1, mm."""
 
 
 def _wider(points: Tensor) -> Tensor:
@@ -57,7 +57,7 @@ def _longer(points: Tensor) -> Tensor:
 
 
 def _nose(points: Tensor) -> Tensor:
-    return _enlarged(points, points[list(NOSE)].mean(0) * points.new_tensor([0, 1, 0.5]), NOSE_REACH)
+    return _enlarge(points, points[list(NOSE)].mean(0) * points.new_tensor([0, 1, 0.5]), NOSE_REACH)
 
 
 def _jaw(points: Tensor) -> Tensor:
@@ -67,10 +67,10 @@ def _jaw(points: Tensor) -> Tensor:
 
 def _eye_size(points: Tensor) -> Tensor:
     middles = (points[around(eye)].mean(0) for eye in (EYE_LEFT, EYE_RIGHT))
-    return torch.stack([_enlarged(points, middle, EYE_REACH) for middle in middles]).sum(0) * points.new_tensor([1, 1, 0])
+    return torch.stack([_enlarge(points, middle, EYE_REACH) for middle in middles]).sum(0) * points.new_tensor([1, 1, 0])
 
 
-def _enlarged(points: Tensor, middle: Tensor, reach: float) -> Tensor:
+def _enlarge(points: Tensor, middle: Tensor, reach: float) -> Tensor:
     near = torch.exp(-((points - middle).square().sum(-1, keepdim=True)) / (2 * reach**2))
     return near * (points - middle)
 
@@ -82,30 +82,32 @@ FIELDS: dict[str, tuple[Field, tuple[tuple[int, int], ...]]] = {
     "jaw": (_jaw, ((172, 397),)),
     "eye_size": (_eye_size, ((RIGHT_OUTER_EYE, RIGHT_INNER_EYE), (LEFT_OUTER_EYE, LEFT_INNER_EYE))),
 }
-"""The displacement of each proportion, and the FaceMesh points between which the length that it names is measured."""
+"""Displacement of each proportion, and the pairs of FaceMesh points whose distance it changes."""
 
 
 @lru_cache(maxsize=4)
 def proportions(model: FaceModel) -> dict[str, Proportion]:
-    """All of ``FIELDS`` for a face model."""
+    """Return all proportions of ``FIELDS`` for a face model."""
     points = model.landmarks(model.vertices).double()
     moves = model.at_landmarks(model.identity_basis).double()  # (K, 468, 3)
     return {name: _nearest(field(points), lengths, points, moves, model) for name, (field, lengths) in FIELDS.items()}
 
 
-def _nearest(wanted: Tensor, lengths: tuple[tuple[int, int], ...], points: Tensor, moves: Tensor, model: FaceModel) -> Proportion:
-    middle = wanted.mean(0)
+def _nearest(
+    displacement: Tensor, lengths: tuple[tuple[int, int], ...], points: Tensor, moves: Tensor, model: FaceModel
+) -> Proportion:
+    middle = displacement.mean(0)
     columns = (moves - moves.mean(1, keepdim=True)).flatten(1).T  # (1404, K), each about its own mean
-    target = (wanted - middle).flatten()
+    target = (displacement - middle).flatten()
     penalty = torch.diag(UNLIKELY**2 * len(points) / model.identity_scale.double().square())
     identity = torch.linalg.solve(columns.T @ columns + penalty, columns.T @ target)
-    found = columns @ identity
+    achieved = columns @ identity
     ends = torch.tensor(lengths).T
-    made = (points[ends[0]] - points[ends[1]]) + (found.view(-1, 3)[ends[0]] - found.view(-1, 3)[ends[1]])
+    after = (points[ends[0]] - points[ends[1]]) + (achieved.view(-1, 3)[ends[0]] - achieved.view(-1, 3)[ends[1]])
     before = (points[ends[0]] - points[ends[1]]).norm(dim=-1)
-    growth = ((made.norm(dim=-1) - before) / before).mean()
+    growth = ((after.norm(dim=-1) - before) / before).mean()
     return Proportion(
         identity=(identity / growth).float(),
         shift=((middle - torch.tensordot(identity, moves.mean(1), dims=1)) / growth).float(),
-        expressed=float(1 - (found - target).square().sum() / target.square().sum()),
+        expressed=float(1 - (achieved - target).square().sum() / target.square().sum()),
     )

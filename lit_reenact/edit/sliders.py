@@ -1,4 +1,4 @@
-"""The table of all sliders: what they are called, where they belong, how far they go."""
+"""Table of all sliders: names, groups, units and ranges."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from lit_reenact.edit.proportions import FIELDS
 from lit_reenact.face import FaceModel
 
 GROUPS = ("head", "position", "expression", "eyes", "brows", "mouth", "face shape", "light")
-"""Where a person looks for a slider, in this order."""
+"""Groups of sliders, in the order in which they are shown."""
 
 IDENTITY = "identity_"
-"""Before the number of an identity component, counted from 1."""
+"""Prefix of a slider's name before the number of its identity component, counted from 1."""
 
 IDENTITY_REACH = 3.0
-"""Standard deviations."""
+"""Range of an identity component to either side, standard deviations."""
 
 
 @dataclass(frozen=True)
 class Slider:
-    """One row of the table.
+    """Slider of an edit.
 
     Attributes:
-        name: in edit files and on the command line.
-        label: for people.
+        name: name in edit files and on the command line.
+        label: name on the editor's page.
         group: one of ``GROUPS``.
-        unit: "deg", "mm", "%", "sd" (standard deviations), "x" (a factor), or "" (a share: 1 is all of it).
-        low, high: the range of its values.
-        default: the value that changes nothing.
-        help: one line.
+        unit: "deg", "mm", "%", "sd" (standard deviations), "x" (a factor), or "" (a share, 1 for all of it).
+        low: smallest value.
+        high: largest value.
+        default: value that changes nothing.
+        help: one line of help.
     """
 
     name: str
@@ -49,22 +50,20 @@ _FIXED = (
     Slider("position_x", "sideways", "position", "mm", -80, 80, 0, "move the head to the right of the picture, its own left"),
     Slider("position_y", "up", "position", "mm", -80, 80, 0, "move the head up"),
     Slider("position_nearer", "nearer", "position", "%", -30, 50, 0, "make the head larger, as if it came nearer"),
-    Slider("expression_gain", "strength", "expression", "x", 0, 3, 1, "times every expression but blinks; 0 is a neutral face"),
+    Slider("expression_gain", "strength", "expression", "x", 0, 3, 1, "multiply all expressions but blinks; 0 is a neutral face"),
     Slider("gaze_yaw", "look sideways", "eyes", "deg", -30, 30, 0, "turn both eyes to the head's left"),
     Slider("gaze_pitch", "look up", "eyes", "deg", -20, 20, 0, "turn both eyes up"),
-    Slider("close_left_eye", "close the left eye", "eyes", "", 0, 1, 0, "blend the left eye to shut; 1 is shut in every frame"),
-    Slider(
-        "close_right_eye", "close the right eye", "eyes", "", 0, 1, 0, "blend the right eye to shut; 1 is shut in every frame"
-    ),
-    Slider("brightness", "brightness", "light", "%", -80, 100, 0, "more or less of all light"),
+    Slider("close_left_eye", "close the left eye", "eyes", "", 0, 1, 0, "close the left eye; 1 is shut"),
+    Slider("close_right_eye", "close the right eye", "eyes", "", 0, 1, 0, "close the right eye; 1 is shut"),
+    Slider("brightness", "brightness", "light", "%", -80, 100, 0, "more or less light"),
     Slider("warmth", "warmth", "light", "%", -50, 50, 0, "more red and less blue light"),
-    Slider("light_left", "light from the left", "light", "%", -100, 100, 0, "light from the head's left, below 0 from its right"),
-    Slider("light_above", "light from above", "light", "%", -100, 100, 0, "light from above, below 0 from below"),
+    Slider("light_left", "light from the left", "light", "%", -100, 100, 0, "light from the head's left; below 0 from its right"),
+    Slider("light_above", "light from above", "light", "%", -100, 100, 0, "light from above; below 0 from below"),
 )
 
 _PROPORTIONS = {
     "wider": "the whole face across",
-    "longer": "the face from top to chin, the eyes staying where they are",
+    "longer": "the face from top to chin; the eyes stay in place",
     "nose": "the nose in all directions",
     "jaw": "the face across below the lips",
     "eye_size": "the opening of both eyes",
@@ -74,28 +73,26 @@ _SHAPE_GROUPS = {"eye": "eyes", "brow": "brows", "mouth": "mouth", "jaw": "mouth
 
 
 def sliders_of(model: FaceModel) -> dict[str, Slider]:
-    """Every slider that a face model allows, by name, in the order of ``GROUPS``."""
+    """Return all sliders of a face model, by name, in the order of ``GROUPS``."""
     shapes = [
-        _of_shape(name, largest)
+        _shape_slider(name, largest)
         for name, (_, largest) in zip(model.expression_names, model.expression_bounds.tolist(), strict=True)
     ]
     sizes = [Slider(n, n.replace("_", " "), "face shape", "%", -20, 20, 0, f"larger: {_PROPORTIONS[n]}") for n in FIELDS]
-    numbers = [_of_identity(number) for number in range(1, len(model.identity_scale) + 1)]
+    numbers = [_identity_slider(number) for number in range(1, len(model.identity_scale) + 1)]
     ordered = sorted((*_FIXED, *shapes, *sizes, *numbers), key=lambda slider: GROUPS.index(slider.group))
     return {slider.name: slider for slider in ordered}
 
 
-def _of_shape(name: str, largest: float) -> Slider:
+def _shape_slider(name: str, largest: float) -> Slider:
     words = " / ".join(re.sub(r"(?=[A-Z])", " ", part).lower() for part in name.split("-"))
     group = _SHAPE_GROUPS.get(re.split(r"(?=[A-Z])", name)[0], "expression")
-    largest = round(largest, 4)  # 1.2 is no float32
-    return Slider(
-        name, words, group, "", -largest, largest, 0, "added to this shape of the face, within its bounds; 1 is a full one"
-    )
+    largest = round(largest, 4)  # float32 cannot hold 1.2
+    return Slider(name, words, group, "", -largest, largest, 0, "add to this shape, within its bounds; 1 is the full shape")
 
 
-def _of_identity(number: int) -> Slider:
+def _identity_slider(number: int) -> Slider:
     low, high = -IDENTITY_REACH, IDENTITY_REACH
     return Slider(
-        f"{IDENTITY}{number}", f"component {number}", "face shape", "sd", low, high, 0, "added to this component of the identity"
+        f"{IDENTITY}{number}", f"component {number}", "face shape", "sd", low, high, 0, "add to this component of the identity"
     )

@@ -1,4 +1,4 @@
-"""An edit as data: the sliders that it moves, and when."""
+"""An edit as data: sliders and their keyframes."""
 
 from __future__ import annotations
 
@@ -20,36 +20,40 @@ TimeUnit = Literal["seconds", "frames"]
 
 @dataclass(frozen=True)
 class SliderTrack:
-    """What one slider does over time; before its first and after its last key it stays where it is there.
+    """Values of one slider over time; it is constant before its first and after its last key.
 
     Attributes:
-        keys: (time, value), times ascending; one key is a constant, whatever its time.
-        interpolation: "smooth" goes from key to key without overshooting, and comes to rest at the first and the last one
-            (monotone cubic, Fritsch and Carlson 1980); "linear" goes straight.
+        keys: (time, value) pairs with ascending times; a single key is a constant, whatever its time.
+        interpolation: "smooth" passes through the keys without overshooting, and is level at the first and the last one
+            (monotone cubic, Fritsch and Carlson 1980); "linear" is straight between keys.
+
+    Example:
+        >>> track = SliderTrack(((0.0, 0.0), (1.0, 10.0)), "linear")
+        >>> values = track(torch.tensor([0.0, 0.5, 1.0]))
     """
 
     keys: tuple[tuple[float, float], ...]
     interpolation: Interpolation = "smooth"
 
     def __call__(self, times: Tensor) -> Tensor:
-        """The values (T,) at times (T,), which are counted as those of the keys."""
+        """Return the values (T,) at times (T,), in the unit of the keys' times."""
         at, values = np.array(self.keys, dtype=np.float64).T
         when = times.double().numpy().clip(at[0], at[-1])
         if self.interpolation == "linear" or len(at) == 1:
             return torch.from_numpy(np.interp(when, at, values)).float()
-        # A level stretch before the first key and after the last one makes both of them flat.
+        # A level stretch before the first and after the last key makes the curve level at both.
         at, values = np.array([at[0] - 1, *at, at[-1] + 1]), np.array([values[0], *values, values[-1]])
         return torch.from_numpy(PchipInterpolator(at, values)(when)).float()
 
 
 @dataclass(frozen=True)
 class Edit:
-    """What is to be changed in a video.
+    """Edit of a video.
 
     Attributes:
-        tracks: what each slider does that is moved at all.
-        time: what the times of all keys are counted in.
-        remove_hair: whether the hair is to be taken away as well.
+        tracks: values over time of the sliders that move, by name.
+        time: unit of the times of all keys.
+        remove_hair: whether to remove the hair too.
     """
 
     tracks: Mapping[str, SliderTrack] = field(default_factory=dict)
@@ -57,7 +61,11 @@ class Edit:
     remove_hair: bool = False
 
     def values(self, frames: int, fps: Fraction) -> dict[str, Tensor]:
-        """Where each of the sliders stands in the frames of a clip, (frames,) each.
+        """Return the value (T,) of each slider in every frame of a clip.
+
+        Args:
+            frames: number T of frames.
+            fps: frames per second.
 
         Raises:
             ReenactError: a key lies outside the clip.
@@ -74,7 +82,7 @@ class Edit:
         return {name: track(times) for name, track in self.tracks.items()}
 
     def as_dict(self) -> dict[str, Any]:
-        """The edit as an edit file says it, in plain values."""
+        """Return the plain values of an edit file."""
         sliders = {
             name: track.keys[0][1]
             if len(track.keys) == 1

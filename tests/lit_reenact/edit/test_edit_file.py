@@ -1,4 +1,4 @@
-"""Edit files: what is written is read again, and what is wrong is said in one sentence."""
+"""Edit files: writing, reading, and errors in one sentence."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_table_holds_every_shape_and_component_in_a_known_group() -> None:
 
 
 @pytest.mark.parametrize("name", ["edit.yaml", "edit.json"])
-def test_what_is_written_is_read_again(tmp_path: Path, name: str) -> None:
+def test_reading_returns_what_was_written(tmp_path: Path, name: str) -> None:
     keys = ((0.0, 0.0), (0.5, 1.0), (1.0, 0.0))
     edit = Edit({"head_yaw": SliderTrack(((0.0, 10.0),)), "close_left_eye": SliderTrack(keys, "linear")}, "frames", True)
     write_edit(edit, tmp_path / "new" / name)
@@ -60,13 +60,13 @@ def test_what_is_written_is_read_again(tmp_path: Path, name: str) -> None:
         ([], "names with their values"),
     ],
 )
-def test_what_is_wrong_is_said_in_one_sentence(data: object, sentence: str) -> None:
+def test_an_invalid_edit_gives_one_sentence(data: object, sentence: str) -> None:
     with pytest.raises(ReenactError, match=sentence) as caught:
         parse_edit(data, MODEL)
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_none(tmp_path: Path) -> None:
+def test_a_missing_or_invalid_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReenactError, match="no such edit file"):
         read_edit(tmp_path / "missing.yaml", MODEL)
     for name, content in (("a.yaml", b"a: [1"), ("a.json", b"{"), ("b.yaml", b"\xff\xfe\x00")):
@@ -76,7 +76,7 @@ def test_a_file_that_is_none(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
-def test_an_empty_file_is_an_edit_that_does_nothing(tmp_path: Path) -> None:
+def test_an_empty_file_is_an_edit_without_sliders(tmp_path: Path) -> None:
     (tmp_path / "empty.yaml").write_text("")
     assert read_edit(tmp_path / "empty.yaml", MODEL) == Edit()
 
@@ -87,7 +87,7 @@ def test_linear_keys_by_hand() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(0.1, 5), st.floats(-10, 10)), min_size=2, max_size=6))
-def test_smooth_keys_are_met_never_overshot_and_flat_at_the_ends(steps: list[tuple[float, float]]) -> None:
+def test_smooth_keys_are_reached_never_overshot_and_level_at_the_ends(steps: list[tuple[float, float]]) -> None:
     times = torch.tensor([step for step, _ in steps], dtype=torch.float64).cumsum(0)
     values = [value for _, value in steps]
     track = SliderTrack(tuple(zip(times.tolist(), values, strict=True)))

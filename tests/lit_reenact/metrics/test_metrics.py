@@ -71,7 +71,7 @@ def test_face_l1_accumulates_over_the_images_that_show_a_face() -> None:
     assert metric.compute().item() == pytest.approx(20)
 
 
-def test_face_l1_of_a_diverged_generator_is_not_finite() -> None:
+def test_face_l1_of_a_diverged_generator_is_nan() -> None:
     metric = metrics.FaceL1()
     prediction, target, mask = _faces()
     metric.update(prediction.index_fill(0, torch.tensor([1]), torch.nan), target, mask)
