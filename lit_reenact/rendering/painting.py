@@ -11,9 +11,9 @@ from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, MOUTH, OPENINGS
 from lit_reenact.rendering import backend
 from lit_reenact.rendering.eyeballs import eye_colours
 from lit_reenact.rendering.openings import inside_mouth
-from lit_reenact.rendering.patches import Patches, find_patches
 from lit_reenact.rendering.rasterizer import frames_at_once, interpolate_hits
 from lit_reenact.rendering.scene import FIRST_SAMPLE, SAMPLES, Scene, Surface
+from lit_reenact.rendering.supersampling import Patches, find_patches
 
 
 def paint(surface: Surface, scene: Scene, images: Tensor) -> None:

@@ -1,6 +1,6 @@
 """A mesh rasteriser: batched, deterministic, differentiable in what is spread over the pixels.
 
-Two implementations find the same triangles by the same rules: ``spans`` in torch, and ``kernels`` for processors.
+Two implementations find the same triangles by the same rules: ``span_rasterizer`` in torch, and ``compiled`` for processors.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-from lit_reenact.rendering import backend, spans
+from lit_reenact.rendering import backend, span_rasterizer
 
 CHUNK_PIXELS = 4 * 256 * 256
 """Image pixels drawn at once: this bounds the memory, and the working set stays in a processor's cache."""
@@ -62,8 +62,8 @@ def rasterize(points: Tensor, faces: Tensor, height: int, width: int, cull_backf
         width: of the images, pixels.
         cull_backfaces: leave out triangles seen from behind.
 
-    Triangles without area, with a corner that is not finite or nearer than ``spans.NEAR`` are left out. At equal depth the lower
-    index wins. The result carries no gradient towards ``points``.
+    Triangles without area, and those with a corner that is not finite or nearer than ``span_rasterizer.NEAR``, are left out. At
+    equal depth the lower index wins. The result carries no gradient towards ``points``.
     """
     hits = find_hits(points, faces, height, width, cull_backfaces)
     shape, pixels = (len(points), height, width), len(points) * height * width
@@ -76,7 +76,7 @@ def rasterize(points: Tensor, faces: Tensor, height: int, width: int, cull_backf
 @torch.no_grad()
 def find_hits(points: Tensor, faces: Tensor, height: int, width: int, cull_backfaces: bool = True) -> Hits:
     """As ``rasterize``, for who needs the covered pixels alone."""
-    draw = (backend.kernels(points.device) or spans).find_hits
+    draw = (backend.kernels(points.device) or span_rasterizer).find_hits
     step = frames_at_once(height, width, points.device)
     chunks = [Hits(*draw(chunk, faces, height, width, cull_backfaces)) for chunk in torch.split(points.float(), step)]
     if len(chunks) == 1:

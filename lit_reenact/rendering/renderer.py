@@ -21,9 +21,9 @@ from lit_reenact.core.schema import (
 from lit_reenact.face.model import FaceModel
 from lit_reenact.face.topology import MOUTH, OPENINGS
 from lit_reenact.rendering.conditioning import ConditioningRenderer
+from lit_reenact.rendering.landmark_lines import sketch
 from lit_reenact.rendering.rasterizer import Hits, find_hits, frames_at_once, interpolate_hits
 from lit_reenact.rendering.scene import SAMPLES
-from lit_reenact.rendering.sketch import sketch
 
 NEARER, FARTHER = 100.0, 180.0
 """Millimetres before and behind the head's origin at which depth is white and black. Between them lies what is seen of a head

@@ -32,7 +32,7 @@ def place(
     if (compiled := backend.kernels(mesh.device)) is not None:
         rotation = axis_angle_to_matrix(parameters.rotation) * flip(mesh)[:, None]
         light = irradiance_polynomial(parameters.illumination)
-        seen: tuple[Tensor, Tensor] = compiled.place(
+        seen: tuple[Tensor, Tensor] = compiled.place_vertices(
             mesh, rotation, parameters.translation, camera, normals.faces, light, colours
         )
         return seen

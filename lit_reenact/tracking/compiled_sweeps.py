@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lit_reenact.rendering.compiled.numba_types import compiled
+from lit_reenact.rendering.compiled.jit import kernel
 from lit_reenact.tracking.bounded_solver import SWEEPS
 from lit_reenact.tracking.problem import Problem
 
@@ -25,7 +25,7 @@ def bounded_minimum(problem: Problem, start: Tensor, curvature: Tensor, slope: T
     return torch.from_numpy(np.stack(solved)).to(start.dtype)
 
 
-@compiled
+@kernel
 def _sweep(start: Doubles, rows: Doubles, downhill: Doubles, bounds: Doubles, ties: npt.NDArray[np.int64]) -> Any:
     """Return the coefficients (K,) of one frame.
 

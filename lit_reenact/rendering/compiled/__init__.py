@@ -1,1 +1,1 @@
-"""Compiled rasterizer for CPUs (numba), behind the functions of the torch one."""
+"""The numba backend for CPUs, behind the functions of the torch renderer; only ``rendering.backend`` imports its ``kernels``."""

@@ -1,11 +1,10 @@
-"""The inner loops of rendering compiled for processors by numba: the rules and sums of the functions in torch.
+"""Rendering on CPUs by compiled loops: same arguments and results like the torch functions of ``rendering``.
 
-Torch passes over the memory once for every operation; here a triangle, or a pixel, stays in the registers until it is done.
+Torch passes over the memory once for every operation. Here a triangle, or a pixel, stays in the registers until it is finished.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -16,109 +15,84 @@ from torch.nn.functional import pad
 
 from lit_reenact.core.schema import Camera
 from lit_reenact.face.topology import MOUTH
-from lit_reenact.rendering.compiled import painting as jit_painting
-from lit_reenact.rendering.compiled import spans as jit_spans
-from lit_reenact.rendering.compiled import vertices as jit_vertices
-from lit_reenact.rendering.compiled.numba_types import Bytes, Floats, Indices, array, indices
+from lit_reenact.rendering.compiled import painting, rasterizer, vertices
+from lit_reenact.rendering.compiled.jit import Indices, as_array, as_indices
+from lit_reenact.rendering.compiled.records import Frame, Person
 from lit_reenact.rendering.scene import SAMPLES, Scene, Surface
 
-
-@dataclass(frozen=True)
-class _Surface:
-    """``Surface`` as the kernels take it."""
-
-    faces: Indices
-    region: Bytes
-    label: Bytes
-    texture: Floats
-    inner_faces: Indices
-    inner_albedo: Floats
-    lips: Indices
-
-    @classmethod
-    def of(cls, surface: Surface) -> _Surface:
-        return cls(
-            faces=indices(surface.faces),
-            region=array(surface.region),
-            label=array(surface.label),
-            texture=array(pad(surface.reflectance[None], (0, 1, 0, 1), mode="replicate")[0].permute(1, 2, 0)),
-            inner_faces=indices(surface.inner_faces),
-            inner_albedo=array(surface.inner_albedo),
-            lips=np.unique(indices(surface.faces[surface.region == MOUTH])),
-        )
-
-
-_surfaces: WeakKeyDictionary[Surface, _Surface] = WeakKeyDictionary()
+_persons: WeakKeyDictionary[Surface, tuple[Person, Indices]] = WeakKeyDictionary()
 
 
 def find_hits(points: Tensor, faces: Tensor, height: int, width: int, cull_backfaces: bool) -> tuple[Tensor, ...]:
-    """The fields of ``rasterizer.Hits``, for its arguments."""
-    corners, images = indices(faces), array(points)
+    """Return the fields of ``rasterizer.Hits`` of (B, V, 3) points; the arguments are those of ``rasterizer.find_hits``."""
+    corners, images = as_indices(faces), as_array(points)
     nearest, drawn = np.empty((height, width), np.float32), np.empty((height, width), np.int32)
-    found: list[tuple[Any, ...]] = [jit_spans.collect(drawn[:0], np.empty((0, 3), np.float32), corners)]  # if there are no images
+    hits: list[tuple[Any, ...]] = [rasterizer.collect(drawn[:0], np.empty((0, 3), np.float32), corners)]  # if there are no images
     for number, image in enumerate(images):
-        jit_spans.draw(image, corners, (0, height, 0, width), cull_backfaces, nearest, drawn)
-        pixel, *others = jit_spans.collect(drawn, image, corners)
-        found.append((pixel + number * height * width, *others))
-    return tuple(torch.from_numpy(np.concatenate(parts)) for parts in zip(*found, strict=True))
+        rasterizer.draw(image, corners, (0, height, 0, width), cull_backfaces, nearest, drawn)
+        pixel, *others = rasterizer.collect(drawn, image, corners)
+        hits.append((pixel + number * height * width, *others))
+    return tuple(torch.from_numpy(np.concatenate(parts)) for parts in zip(*hits, strict=True))
 
 
-def place(
+def place_vertices(
     mesh: Tensor, rotation: Tensor, translation: Tensor, camera: Camera, faces: Tensor, light: Tensor, colours: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The vertices of T frames.
+    """Project and light the vertices of T frames.
 
     Args:
-        mesh: (T, V, 3) in head axes.
-        rotation: (T, 3, 3) from the head's to the camera's axes.
-        translation: (T, 3).
-        camera: that sees them.
-        faces: int64 (F, 3), those that make the normals.
-        light: (T, 9, 3) of ``shading.irradiance_polynomial``.
-        colours: (V, 5).
+        mesh: (T, V, 3), mm, head axes.
+        rotation: (T, 3, 3), from head axes to camera axes.
+        translation: (T, 3), mm, camera axes.
+        camera: camera whose pixels the points are counted in.
+        faces: int64 (F, 3), corners of the triangles that the vertex normals are computed from.
+        light: (T, 9, 3), ``shading.irradiance_polynomial``.
+        colours: (V, 5), attributes that do not depend on the frame.
 
     Returns:
-        ``Scene.points`` and ``Scene.attributes``.
+        ``Scene.points`` (T, V, 3) and ``Scene.attributes`` (T, V, 8).
     """
     points, attributes = mesh.new_empty(mesh.shape), mesh.new_empty(*mesh.shape[:2], 3 + colours.shape[1])
-    focal, centre = np.float32(camera.focal), (np.float32(camera.width / 2), np.float32(camera.height / 2))
-    frames = zip(*(array(part) for part in (mesh, rotation, translation, light, points, attributes)), strict=True)
-    corners, others = indices(faces), array(colours)
-    for vertices, turn, move, shine, seen, shown in frames:
-        jit_vertices.place(vertices, turn, move, focal, centre, corners, shine, others, seen, shown)
+    attributes[..., 3:] = colours
+    corners = as_indices(faces)
+    lens = np.float32(camera.focal), np.float32(camera.width / 2), np.float32(camera.height / 2)
+    frames = zip(*(as_array(part) for part in (mesh, rotation, translation, light, points, attributes)), strict=True)
+    for head, turn, move, shine, places, values in frames:
+        vertices.place(head, vertices.View(turn, move, *lens), corners, shine, places, values)
     return points, attributes
 
 
 def paint(surface: Surface, scene: Scene, images: Tensor) -> None:
-    """See ``painting.paint``."""
+    """Paint uint8 images (T, H, W, CONDITIONING_CHANNELS + 1) in place, like ``painting.paint``."""
     height, width = scene.camera.height, scene.camera.width
-    if (fixed := _surfaces.get(surface)) is None:
-        fixed = _surfaces[surface] = _Surface.of(surface)
+    if surface not in _persons:
+        _persons[surface] = _person(surface), np.unique(as_indices(surface.faces[surface.region == MOUTH]))
+    person, lips = _persons[surface]
     nearest, drawn = np.empty((height, width), np.float32), np.empty((height, width), np.int32)
     inside = np.full((height, width), -1, np.int32)
-    radii = (np.float32(scene.camera.focal), np.float32(surface.eye_radius), np.float32(surface.iris_radius))
+    focal = np.float32(scene.camera.focal)
     eyes = torch.cat([scene.eyeballs, scene.gaze], -1)
-    frames = zip(*(array(part) for part in (scene.points, scene.attributes, scene.openness, eyes)), images.numpy(), strict=True)
+    frames = zip(
+        *(as_array(part) for part in (scene.points, scene.attributes, scene.openness, eyes)), images.numpy(), strict=True
+    )
     for points, attributes, openness, eyes_of, image in frames:
-        window = jit_spans.bounds(points, SAMPLES, height, width)
-        jit_spans.draw(points, fixed.faces, window, True, nearest, drawn)
-        if len(fixed.inner_faces) and len(fixed.lips) and openness[2] > 0:
-            mouth = jit_spans.bounds(points[fixed.lips], 1, height, width)
-            jit_spans.draw(points, fixed.inner_faces, mouth, True, nearest, inside)
-        jit_painting.paint(
-            drawn,
-            points,
-            attributes,
-            openness,
-            eyes_of,
-            fixed.faces,
-            fixed.region,
-            fixed.label,
-            fixed.texture,
-            inside,
-            fixed.inner_faces,
-            fixed.inner_albedo,
-            radii,
-            window,
-            image,
-        )
+        window = rasterizer.bounds(points, SAMPLES, height, width)
+        rasterizer.draw(points, person.faces, window, True, nearest, drawn)
+        if len(person.inner_faces) and len(lips) and openness[2] > 0:
+            mouth = rasterizer.bounds(points[lips], 1, height, width)
+            rasterizer.draw(points, person.inner_faces, mouth, True, nearest, inside)
+        frame = Frame(points, attributes, openness, eyes_of, focal, drawn, inside)
+        painting.paint(person, frame, window, image)
+
+
+def _person(surface: Surface) -> Person:
+    return Person(
+        faces=as_indices(surface.faces),
+        region=as_array(surface.region),
+        label=as_array(surface.label),
+        texture=as_array(pad(surface.reflectance[None], (0, 1, 0, 1), mode="replicate")[0].permute(1, 2, 0)),
+        inner_faces=as_indices(surface.inner_faces),
+        inner_albedo=as_array(surface.inner_albedo),
+        eye_radius=np.float32(surface.eye_radius),
+        iris_radius=np.float32(surface.iris_radius),
+    )

@@ -13,9 +13,9 @@ from lit_reenact.core.schema import CONDITIONING_CHANNELS, Camera
 from lit_reenact.face.topology import HEAD, MOUTH, SKIN
 from lit_reenact.rendering import backend
 from lit_reenact.rendering.painting import paint, textured
-from lit_reenact.rendering.patches import Patches, find_patches
 from lit_reenact.rendering.rasterizer import find_hits, rasterize
 from lit_reenact.rendering.scene import SAMPLES, Scene, Surface
+from lit_reenact.rendering.supersampling import Patches, find_patches
 
 HEIGHT, WIDTH = 24, 36
 """Of the images, pixels."""
@@ -203,11 +203,3 @@ def test_the_compiled_kernels_are_equal_to_torch(monkeypatch: pytest.MonkeyPatch
     assert (images.int() - images_again.int()).abs()[:, :9].max() <= 1
     assert (images != images_again).double().mean() < 1e-3
     assert torch.equal(images[:, 9], images_again[:, 9])
-
-
-def test_torch_draws_where_the_kernels_are_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("numba")
-    assert backend.kernels(torch.device("cpu")) is not None
-    assert backend.kernels(torch.device("cuda")) is None
-    monkeypatch.setattr(backend, "COMPILED", False)
-    assert backend.kernels(torch.device("cpu")) is None

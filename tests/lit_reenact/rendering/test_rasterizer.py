@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lit_reenact.rendering import backend, spans
+from lit_reenact.rendering import backend, span_rasterizer
 from lit_reenact.rendering.rasterizer import Fragments, find_hits, frames_at_once, interpolate, rasterize
 
 pytestmark = pytest.mark.usefixtures("implementation")
@@ -187,7 +187,7 @@ def test_the_covered_pixels_are_those_of_the_fragments() -> None:
 
 def test_hundreds_of_images_are_drawn_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     points, faces = soup(2, triangles=10)
-    implementation = backend.kernels(points.device) or spans
+    implementation = backend.kernels(points.device) or span_rasterizer
     at_once: list[int] = []
     draw = implementation.find_hits
 

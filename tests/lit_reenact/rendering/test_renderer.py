@@ -17,8 +17,8 @@ from lit_reenact.face import FaceModel, builtin_model
 from lit_reenact.face.model import vertex_normals
 from lit_reenact.face.topology import HEAD, SKIN
 from lit_reenact.rendering.conditioning import ConditioningRenderer
+from lit_reenact.rendering.landmark_lines import IRISES, PARTS
 from lit_reenact.rendering.renderer import FARTHER, NEARER, AblationRenderer, Renderer, make_renderer
-from lit_reenact.rendering.sketch import IRISES, PARTS
 from tests.factories import make_actor, make_parameters
 
 CAMERA = Camera(focal=1400.0, width=256, height=256)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from lit_reenact.rendering.rasterizer import Hits
-from lit_reenact.rendering.spans import Nearest, find_nearest, perspective_correct, take
+from lit_reenact.rendering.span_rasterizer import Nearest, find_nearest, perspective_correct, take
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,26 @@
-"""The rasteriser of ``spans`` once more, compiled: the same rules and sums, a triangle at a time."""
+"""The rasterizer, compiled: the rules and sums of ``span_rasterizer``, a triangle at a time."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from lit_reenact.rendering.compiled.numba_types import ONE, ZERO, Floats, Indices, Ints, Numbers, compiled, inlined
-from lit_reenact.rendering.spans import NEAR
+from lit_reenact.rendering.compiled.jit import ONE, ZERO, Corner, Floats, Indices, Ints, Number, Numbers, inline, kernel
+from lit_reenact.rendering.span_rasterizer import NEAR
 
 Window = tuple[int, int, int, int]
-"""A part of an image: first row and the one after the last, first column and the one after the last."""
+"""Part of an image: first row, end row, first column, end column. The end is the one after the last."""
 
 
-@compiled
+@kernel
 def bounds(points: Floats, step: int, height: int, width: int) -> Window:
-    """What may show anything of points (N, 3) of an image, in whole blocks of ``step`` pixels; all if a point is not finite."""
+    """Return the smallest window that holds all points, in whole blocks of ``step`` pixels.
+
+    Args:
+        points: float32 (N, 3), x and y in pixels; one that is not finite makes the window the whole image.
+        step: side of a block in pixels.
+        height: height of the image in pixels.
+        width: width of the image in pixels.
+    """
     left = top = np.float64(np.inf)
     right = bottom = -np.float64(np.inf)
     for point in range(len(points)):
@@ -28,39 +33,31 @@ def bounds(points: Floats, step: int, height: int, width: int) -> Window:
     return first_row, -(-end_row // step) * step, first_column, -(-end_column // step) * step
 
 
-@compiled
+@kernel
 def draw(points: Floats, faces: Indices, window: Window, cull: bool, nearest: Floats, drawn: Numbers) -> None:
-    """Rasterise one image.
+    """Rasterize one image.
 
     Args:
-        points: (V, 3).
-        faces: (F, 3).
-        window: the part that is drawn.
-        cull: whether to leave out triangles seen from behind.
-        nearest: (H, W) scratch, 1 / depth.
-        drawn: (H, W), becomes the triangle of each pixel of the window, -1 where there is none.
+        points: float32 (V, 3), x and y in pixels, depth in mm.
+        faces: uint32 (F, 3), corners of the triangles.
+        window: part of the image that is drawn.
+        cull: leave out triangles seen from behind.
+        nearest: float32 (H, W), scratch memory for 1 / depth.
+        drawn: int32 (H, W), output within the window: index of the nearest triangle, -1 where there is none.
     """
     first_row, end_row, first_column, end_column = window
     nearest[first_row:end_row, first_column:end_column] = 0
     drawn[first_row:end_row, first_column:end_column] = -1
     for face in range(len(faces)):
         p, q, r = faces[np.uint64(face), 0], faces[np.uint64(face), 1], faces[np.uint64(face), 2]
-        x, y = np.float64(points[p, 0]), np.float64(points[p, 1])
-        x1, y1, x2, y2 = np.float64(points[q, 0]), np.float64(points[q, 1]), np.float64(points[r, 0]), np.float64(points[r, 1])
+        x, y, z0 = np.float64(points[p, 0]), np.float64(points[p, 1]), np.float64(points[p, 2])
+        x1, y1, z1 = np.float64(points[q, 0]), np.float64(points[q, 1]), np.float64(points[q, 2])
+        x2, y2, z2 = np.float64(points[r, 0]), np.float64(points[r, 1]), np.float64(points[r, 2])
         ux, uy, vx, vy = x1 - x, y1 - y, x2 - x, y2 - y
         area = ux * vy - vx * uy  # positive if clockwise, as y points down; not finite if any of the coordinates is not
-        if not (-np.inf < area < 0 or (0 < area < np.inf and not cull)):
+        if not (_faces_viewer(area, cull) and _in_front(z0) and _in_front(z1) and _in_front(z2)):
             continue
-        z0, z1, z2 = np.float64(points[p, 2]), np.float64(points[q, 2]), np.float64(points[r, 2])
-        if not (NEAR <= z0 < np.inf and NEAR <= z1 < np.inf and NEAR <= z2 < np.inf):
-            continue
-        x0, y0 = x, y
-        if y1 < y0:
-            x0, y0, x1, y1 = x1, y1, x0, y0
-        if y2 < y1:
-            x1, y1, x2, y2 = x2, y2, x1, y1
-        if y1 < y0:
-            x0, y0, x1, y1 = x1, y1, x0, y0
+        x0, y0, x1, y1, x2, y2 = _sort_by_row(x, y, x1, y1, x2, y2)
         row, turn, last = _pixel(y0, first_row, end_row), _pixel(y1, first_row, end_row), _pixel(y2, first_row, end_row)
         if row == last:
             continue
@@ -79,7 +76,7 @@ def draw(points: Floats, faces: Indices, window: Window, cull: bool, nearest: Fl
             along = ZERO
             for column in range(left, right):
                 inverse_depth = start + step * along
-                along += ONE  # a whole number here would be compiled for long rows, and most are short
+                along += ONE  # an integer here would be compiled for long rows, and most are short
                 place = np.uint64(row), np.uint64(column)
                 if inverse_depth > nearest[place]:
                     nearest[place] = inverse_depth
@@ -87,27 +84,75 @@ def draw(points: Floats, faces: Indices, window: Window, cull: bool, nearest: Fl
             row += 1
 
 
-@inlined
-def _pixel(coordinate: Any, first: int, end: int) -> int:
-    """The first pixel whose centre is not before ``coordinate``, from ``first`` to ``end``."""
+@inline
+def _faces_viewer(area: Number, cull: bool) -> Number:
+    """Decide whether a triangle of this signed area is drawn."""
+    return -np.inf < area < 0 or (0 < area < np.inf and not cull)
+
+
+@inline
+def _in_front(depth: Number) -> Number:
+    """Decide whether a corner lies far enough in front of the camera."""
+    return NEAR <= depth < np.inf
+
+
+@inline
+def _sort_by_row(x0: Number, y0: Number, x1: Number, y1: Number, x2: Number, y2: Number) -> tuple[Number, ...]:
+    """Return the corners of a triangle from the top to the bottom."""
+    if y1 < y0:
+        x0, y0, x1, y1 = x1, y1, x0, y0
+    if y2 < y1:
+        x1, y1, x2, y2 = x2, y2, x1, y1
+    if y1 < y0:
+        x0, y0, x1, y1 = x1, y1, x0, y0
+    return x0, y0, x1, y1, x2, y2
+
+
+@inline
+def _pixel(coordinate: Number, first: int, end: int) -> int:
+    """Return the first pixel whose centre is not before ``coordinate``, within [first, end]."""
     return int(min(max(np.ceil(np.float64(coordinate) - 0.5), np.float64(first)), np.float64(end)))
 
 
-@inlined
-def weights(x0: Any, y0: Any, z0: Any, x1: Any, y1: Any, z1: Any, x2: Any, y2: Any, z2: Any) -> Any:
-    """How much the corners of a triangle that is seen from its front weigh at the origin of the image.
+@inline
+def weights(p: Corner, q: Corner, r: Corner) -> tuple[Number, ...]:
+    """Weigh the corners of a triangle that is seen from its front at the origin of the image.
+
+    Args:
+        p: x and y in pixels from the origin, and depth in mm, of the first corner.
+        q: x, y and depth of the second corner.
+        r: x, y and depth of the third corner.
 
     Returns:
-        The weights in space, times some number, and twice the triangle's area in the image.
+        Perspective-correct weights of the three corners up to a common factor, and twice the triangle's area in the image.
     """
+    (x0, y0, z0), (x1, y1, z1), (x2, y2, z2) = p, q, r
     first, second, third = x2 * y1 - x1 * y2, x0 * y2 - x2 * y0, x1 * y0 - x0 * y1  # twice the areas opposite to the corners
     first, second, third = max(first, ZERO), max(second, ZERO), max(third, ZERO)  # rounding may lead a little beyond the edges
     return first * z1 * z2, second * z2 * z0, third * z0 * z1, first + second + third
 
 
-@compiled
+@inline
+def barycentric(p: Corner, q: Corner, r: Corner) -> Corner:
+    """Return ``weights`` scaled to the sum 1."""
+    a, b, c, _ = weights(p, q, r)
+    share = ONE / (a + b + c)
+    return a * share, b * share, c * share
+
+
+@kernel
 def collect(drawn: Numbers, points: Floats, faces: Indices) -> tuple[Ints, Ints, Floats, Floats]:
-    """The covered pixels of one image, with the triangles, weights and depths that they show."""
+    """Collect what the covered pixels of one image show.
+
+    Args:
+        drawn: int32 (H, W), the output of ``draw``.
+        points: float32 (V, 3), x and y in pixels, depth in mm.
+        faces: uint32 (F, 3), corners of the triangles.
+
+    Returns:
+        Of P covered pixels: flat index int64 (P,), triangle int64 (P,), weights of its corners float32 (P, 3), depth float32 (P,)
+        in mm.
+    """
     height, width = drawn.shape
     count = np.count_nonzero(drawn >= 0)
     pixels, triangles = np.empty(count, np.int64), np.empty(count, np.int64)
@@ -124,7 +169,7 @@ def collect(drawn: Numbers, points: Floats, faces: Indices) -> tuple[Ints, Ints,
             x2, y2, z2 = points[r, 0] - (column + 0.5), points[r, 1] - (row + 0.5), np.float64(points[r, 2])
             if (x1 - x0) * (y2 - y0) > (x2 - x0) * (y1 - y0):  # seen from behind
                 y0, y1, y2 = -y0, -y1, -y2
-            a, b, c, area = weights(x0, y0, z0, x1, y1, z1, x2, y2, z2)
+            a, b, c, area = weights((x0, y0, z0), (x1, y1, z1), (x2, y2, z2))
             whole = a + b + c
             pixels[hit], triangles[hit], depths[hit] = row * width + column, face, area * (z0 * z1 * z2 / whole)
             barycentric[hit, 0], barycentric[hit, 1], barycentric[hit, 2] = a / whole, b / whole, c / whole
