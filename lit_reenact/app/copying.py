@@ -19,17 +19,18 @@ PARTS: tuple[Part, ...] = get_args(Part)
 POSE = ("head_yaw", "head_pitch", "head_roll", "position_x", "position_y", "position_nearer")
 
 
-def differences(
+def match_frame(
     there: FaceParameters, here: FaceParameters, parts: Collection[Part], model: FaceModel, neck: Tensor, table: dict[str, Slider]
 ) -> dict[str, float]:
-    """Where sliders must stand for one frame to look like another; as near as they go where that is too far.
+    """Return slider values that make one frame look like another, limited to the ranges of the sliders.
 
     Args:
-        there: the frame to be like, one.
-        here: the frame that the sliders change, one.
-        parts: what shall be alike.
-        model, neck: see ``edit.apply_sliders``.
-        table: of ``edit.sliders_of`` of this model.
+        there: parameters of the one frame to match.
+        here: parameters of the one frame that the sliders change.
+        parts: parts of the face to match.
+        model: face model of both frames.
+        neck: pivot of the head, for ``edit.apply_sliders``.
+        table: name to slider, from ``edit.sliders_of`` for this model.
     """
     values: dict[str, float] = {}
     if "pose" in parts:

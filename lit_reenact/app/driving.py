@@ -1,12 +1,12 @@
-"""Another performance for the target: its own channels and those of someone who drives it."""
+"""A performance for the target that mixes its own channels with those of a source."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from lit_reenact.app.performance import UneditedPerformance
 from lit_reenact.app.runs import OpenRun
-from lit_reenact.app.session import Performance
-from lit_reenact.app.uploads import called_by_its_name, folder_for
+from lit_reenact.app.uploads import choose_track_folder, name_upload_in_errors
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import refuse_overwriting
 from lit_reenact.face.reading import model_file
@@ -20,44 +20,46 @@ PRESET_LABELS = {
     "full": "everything: head, face and eyes",
     "expression": "the face; head and eyes stay",
     "dubbing": "the mouth alone (dubbing)",
-    "gaze": "where the eyes look",
+    "gaze": "the gaze alone",
     "eye-contact": "look into the camera (needs no video)",
     "pose": "the head's pose alone",
 }
-"""Presets of ``transfer.PRESETS``, for people."""
+"""Preset of ``transfer.PRESETS`` to its label on the page."""
 
 GUARD_LABELS = {
-    "warn": "leave it, and say so",
+    "warn": "keep it, with a warning",
     "soft": "limit it softly",
     "clamp": "limit it",
 }
-"""What a guard does about motion that the target's training did not show."""
+"""Mode of ``guard``, for motion that the target's training did not show, to its label on the page."""
 
 
-def tracked(video: Path, tracks: Path, face_model: str, size: int = 256) -> TrackedClip:
-    """The track of an uploaded video, made in a folder of its name among ``tracks`` unless it is there already.
+def track_upload(video: Path, tracks: Path, face_model: str, size: int = 256) -> TrackedClip:
+    """Track an uploaded video into a folder of its name below ``tracks``, unless its track is there already.
 
     Raises:
-        ReenactError: as ``track_video``.
+        ReenactError: the video cannot be tracked, or would be overwritten.
     """
-    folder = folder_for(video, tracks)
+    folder = choose_track_folder(video, tracks)
     refuse_overwriting(written_by_tracking(folder), [video, model_file(face_model)], option="--tracks")
-    with called_by_its_name(video):
+    with name_upload_in_errors(video):
         track_video(video, folder, TrackerSettings(face_model=face_model), size=size)
     return TrackedClip.load(folder)
 
 
-def driven(run: OpenRun, source: TrackedClip | None, policy: TransferPolicy, mode: GuardMode = "warn") -> Performance:
-    """The target driven by a source, at the target's own frame rate.
+def drive_target(
+    run: OpenRun, source: TrackedClip | None, policy: TransferPolicy, mode: GuardMode = "warn"
+) -> UneditedPerformance:
+    """Drive the target by a source, at the target's own frame rate.
 
     Args:
-        run: of the target.
-        source: who drives; may be None where the policy needs nobody.
-        policy: what drives what.
-        mode: what happens to what the target's training did not show (``guard``).
+        run: run of the target.
+        source: clip that drives; may be None where the policy needs no source.
+        policy: channels of the source that drive the target.
+        mode: treatment of motion that the target's training did not show (``guard``).
 
     Raises:
-        ReenactError: as ``transfer``; or a source is missing.
+        ReenactError: the policy needs a source and there is none, or the source does not fit the target.
     """
     if not policy.needs_source:
         source = None
@@ -66,4 +68,5 @@ def driven(run: OpenRun, source: TrackedClip | None, policy: TransferPolicy, mod
     track = None if source is None else at_rate(source.track, run.target.fps)
     parameters = transfer(track, run.target.track, policy)
     parameters, report = guard(parameters, run.target.track, mode, run.target.fps)
-    return Performance(parameters, transferred_cuts(track, run.target.track, policy), source, policy, mode, report.to_text())
+    cuts = transferred_cuts(track, run.target.track, policy)
+    return UneditedPerformance(parameters, cuts, source, policy, mode, report.to_text())

@@ -1,209 +1,117 @@
-"""What happens on the editor's page when somebody does something."""
+"""Events of the editor's page: sliders, timeline, keyframes, copying."""
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import torch
 
-from lit_reenact.app.changes import Changes, begin, everything, go_on
-from lit_reenact.app.desk import Desk
-from lit_reenact.app.driving import driven, tracked
+from lit_reenact.app.changes import Changes, all_outputs, show_session, show_step
 from lit_reenact.app.editor import Editor
-from lit_reenact.app.export import export
-from lit_reenact.app.runs import OpenRun, open_run
-from lit_reenact.app.session import Session, own_performance
-from lit_reenact.app.told import told
-from lit_reenact.app.uploads import called_by_its_name, checked_video
-from lit_reenact.core.errors import ReenactError
-from lit_reenact.edit import read_edit
-from lit_reenact.face import FaceModel
-from lit_reenact.guard import GuardMode
-from lit_reenact.tracking.tracked_clip import TrackedClip
-from lit_reenact.transfer import PRESETS
+from lit_reenact.app.handlers import VIEWING, PageState, report_errors
+from lit_reenact.app.runs import OpenRun
+from lit_reenact.app.session import EditingSession
 
-LOOKING: dict[str, Any] = {"concurrency_id": "looking", "concurrency_limit": 2, "show_progress": "hidden"}
-EXPORTING: dict[str, Any] = {"concurrency_id": "exporting", "concurrency_limit": 2}
-TRACKING: dict[str, Any] = {"concurrency_id": "tracking", "concurrency_limit": 1}
-"""Which events wait for each other, of all people together. Tracks go into folders named after their videos: one at a time."""
-
-Step = Callable[..., Session]
-"""A session, and what was given on the page, to the next session."""
+Step = Callable[..., EditingSession]
+"""Function of a session, and of values on the page, that returns the next session."""
 
 
-def connect(
-    editor: Editor, page: gr.Blocks, run: OpenRun | None, model: FaceModel, tracks: Path, device: torch.device | str
-) -> None:
-    """Give every control of the page its meaning.
+def connect_session(editor: Editor, page: gr.Blocks, run: OpenRun | None) -> None:
+    """Connect everything that changes the session step by step.
 
     Args:
-        editor: the controls.
-        page: that they stand on.
-        run: that every new page begins with; None for none.
-        model: the face model that the sliders are of.
-        tracks: folder for the tracks of driving videos.
-        device: where networks run.
+        editor: controls of the page.
+        page: the page.
+        run: run that every new page begins with; None for none.
     """
 
-    def arrived() -> Changes:
+    def arrive() -> Changes:
         if run is None:
-            return {editor.desk: Desk()}
-        session = Session(run, own_performance(run))
-        return {editor.desk: Desk(session), **begin(editor, session)}
+            return {editor.state: PageState()}
+        session = EditingSession.begin(run)
+        return {editor.state: PageState(session), **show_session(editor, session)}
 
-    page.load(told(arrived), None, everything(editor), api_visibility="private", **LOOKING)
+    page.load(report_errors(arrive), None, all_outputs(editor), api_visibility="private", **VIEWING)
     _connect_sliders(editor)
+    _connect_timeline(editor)
     _connect_keyframes(editor)
-    _connect_files(editor)
-    _connect_driving(editor, tracks)
-    _connect_opening(editor, model, device)
+    _connect_buttons(editor)
+
+
+def connect_step(editor: Editor, event: Callable[..., Any], step: Step, *inputs: Any) -> None:
+    """Connect an event that takes the session one step further.
+
+    Args:
+        editor: controls of the page.
+        event: event listener of a control, such as ``button.click``.
+        step: function from the session and the values of ``inputs`` to the next session.
+        inputs: controls whose values ``step`` takes.
+    """
+
+    def handle(state: PageState, *values: Any) -> Changes:
+        return _take_step(editor, state, lambda session: step(session, *values))
+
+    event(report_errors(handle), [editor.state, *inputs], all_outputs(editor), api_visibility="private", **VIEWING)
+
+
+def _take_step(editor: Editor, state: PageState, step: Step) -> Changes:
+    with state.lock:
+        before = state.session
+        state.session = step(before)
+        return show_step(editor, before, state.session)
+
+
+def _connect_live(slider: gr.Slider, handler: Callable[..., Changes], inputs: list[Any], outputs: list[Any]) -> None:
+    """Connect a slider while it moves: of the positions that it passes while a picture is generated, only the last one counts."""
+    slider.input(report_errors(handler), inputs, outputs, trigger_mode="always_last", api_visibility="private", **VIEWING)
 
 
 def _connect_sliders(editor: Editor) -> None:
-    def moved(name: str, desk: Desk, value: float) -> Changes:
-        with desk.lock:
-            before = desk.session
-            desk.session = before.moved({name: value})
-            changes = go_on(editor, before, desk.session)
-            changes.pop(editor.positions, None)  # the slider is there already
-            return changes
+    def move(name: str, state: PageState, value: float) -> Changes:
+        changes = _take_step(editor, state, lambda session: session.move({name: value}))
+        changes.pop(editor.positions, None)  # the slider is there already
+        return changes
 
-    for name, slider in editor.sliders.items():
-        _live(slider, partial(moved, name), [editor.desk, slider], [editor.result, editor.conditioning, editor.keyframes])
-    editor.positions.change(None, editor.positions, list(editor.sliders.values()), js="([, ...values]) => values")
+    sliders, viewer = editor.sliders.sliders, editor.viewer
+    for name, slider in sliders.items():
+        _connect_live(slider, partial(move, name), [editor.state, slider], [viewer.result, viewer.conditioning, viewer.keyframes])
+    editor.positions.change(None, editor.positions, list(sliders.values()), js="([, ...values]) => values")
 
-    def looked(desk: Desk, frame: float) -> Changes:
-        with desk.lock:
-            before = desk.session
-            desk.session = before.at(round(frame))
-            changes = go_on(editor, before, desk.session)
-            changes.pop(editor.frame, None)  # likewise
-            return changes
 
-    _live(editor.frame, looked, [editor.desk, editor.frame], everything(editor))
-    _on(editor, editor.remove_hair.input, lambda session, remove: replace(session, remove_hair=remove), editor.remove_hair)
-    _on(editor, editor.any_light.input, lambda session, allowed: replace(session, any_light=allowed), editor.any_light)
-    _on(editor, editor.reset_all.click, Session.reset)
-    for group, button in editor.reset_group.items():
-        _on(editor, button.click, partial(Session.reset, group=group))
-    _on(
-        editor,
-        editor.copy.click,
-        lambda session, frame, parts: session.copied(int(frame or 0), parts),
-        editor.copy_from,
-        editor.copy_parts,
-    )
+def _connect_timeline(editor: Editor) -> None:
+    def go_to(state: PageState, frame: float) -> Changes:
+        changes = _take_step(editor, state, lambda session: session.go_to(round(frame)))
+        changes.pop(editor.viewer.frame, None)  # the timeline is there already
+        return changes
+
+    _connect_live(editor.viewer.frame, go_to, [editor.state, editor.viewer.frame], all_outputs(editor))
 
 
 def _connect_keyframes(editor: Editor) -> None:
-    def earlier(session: Session) -> Session:
-        return session.at(max((f for f in session.keyframes() if f < session.frame), default=session.frame))
+    def go_back(session: EditingSession) -> EditingSession:
+        return session.go_to(max((f for f in session.keyframes() if f < session.frame), default=session.frame))
 
-    def later(session: Session) -> Session:
-        return session.at(min((f for f in session.keyframes() if f > session.frame), default=session.frame))
+    def go_on(session: EditingSession) -> EditingSession:
+        return session.go_to(min((f for f in session.keyframes() if f > session.frame), default=session.frame))
 
-    _on(editor, editor.previous_key.click, earlier)
-    _on(editor, editor.next_key.click, later)
-    _on(editor, editor.set_key.click, Session.with_keyframe)
-    _on(editor, editor.delete_key.click, Session.without_keyframe)
-
-
-def _connect_files(editor: Editor) -> None:
-    def exported(desk: Desk, original: str | None, label: bool, progress: gr.Progress = gr.Progress()) -> Changes:  # noqa: B008
-        session = desk.session  # what is changed from now on is not in the video
-        folder = Path(tempfile.mkdtemp(prefix="export-", dir=tempfile.gettempdir()))
-        progress(0.0, desc="making frames")
-        video, edit = export(
-            session,
-            folder,
-            None if original is None else checked_video(original),
-            label,
-            lambda share: progress(share, desc="making frames"),
-        )
-        return {
-            editor.export_state: f"<p>{len(session.performance)} frames, signed.</p>",
-            editor.video: gr.Video(str(video), visible=True),
-            editor.files: gr.File([str(video), str(edit)], visible=True),
-        }
-
-    def loaded(session: Session, file: str | None) -> Session:
-        if file is None:
-            raise ReenactError("choose an edit file first")
-        with called_by_its_name(Path(file)):
-            return session.loaded(read_edit(Path(file), session.run.model))
-
-    inputs = [editor.desk, editor.original, editor.label]
-    outputs, shown_on = [editor.export_state, editor.video, editor.files], editor.export_state
-    editor.export.click(told(exported), inputs, outputs, api_visibility="private", show_progress_on=shown_on, **EXPORTING)
-    _on(editor, editor.load_edit.click, loaded, editor.edit_file)
+    connect_step(editor, editor.viewer.previous_key.click, go_back)
+    connect_step(editor, editor.viewer.next_key.click, go_on)
+    connect_step(editor, editor.viewer.set_key.click, EditingSession.set_keyframe)
+    connect_step(editor, editor.viewer.delete_key.click, EditingSession.delete_keyframe)
 
 
-def _connect_driving(editor: Editor, tracks: Path) -> None:
-    def drive(
-        desk: Desk,
-        video: str | None,
-        folder: str,
-        preset: str,
-        mode: GuardMode,
-        progress: gr.Progress = gr.Progress(track_tqdm=True),  # noqa: B008
-    ) -> Changes:
-        run, policy, source = desk.session.run, PRESETS[preset], None
-        if policy.needs_source and video is not None:
-            source = tracked(checked_video(video), tracks, run.target.track.info.face_model)
-        elif policy.needs_source and folder.strip():
-            source = TrackedClip.load(Path(folder.strip()))
-        performance = driven(run, source, policy, mode)
-        with desk.lock:
-            desk.session = desk.session.performed(performance)
-            return begin(editor, desk.session)
+def _connect_buttons(editor: Editor) -> None:
+    panel, copying = editor.sliders, editor.copying
+    connect_step(editor, panel.remove_hair.input, lambda session, on: replace(session, remove_hair=on), panel.remove_hair)
+    connect_step(editor, panel.any_light.input, lambda session, on: replace(session, any_light=on), panel.any_light)
+    connect_step(editor, panel.reset_all.click, EditingSession.reset)
+    for group, button in panel.reset_group.items():
+        connect_step(editor, button.click, partial(EditingSession.reset, group=group))
 
-    def undrive(desk: Desk) -> Changes:
-        with desk.lock:
-            desk.session = desk.session.performed(own_performance(desk.session.run))
-            return begin(editor, desk.session)
+    def copy(session: EditingSession, frame: float | None, parts: list[Any]) -> EditingSession:
+        return session.copy_from(int(frame or 0), parts)
 
-    inputs = [editor.desk, editor.drive_video, editor.drive_track, editor.drive_preset, editor.drive_guard]
-    outputs = everything(editor)
-    editor.drive.click(told(drive), inputs, outputs, api_visibility="private", show_progress_on=editor.drive_notes, **TRACKING)
-    editor.undrive.click(told(undrive), editor.desk, outputs, api_visibility="private", **LOOKING)
-
-
-def _connect_opening(editor: Editor, model: FaceModel, device: torch.device | str) -> None:
-    def opened(desk: Desk, checkpoint: str, target: str) -> Changes:
-        if not checkpoint.strip():
-            raise ReenactError("name the folder of a run, or a checkpoint")
-        run = open_run(Path(target.strip()) if target.strip() else None, Path(checkpoint.strip()), device)
-        if run.model.hash != model.hash:
-            raise ReenactError(
-                f"{run.target.track.info.source} was tracked with the face model {run.model.name}, but the sliders of this page "
-                f"are those of {model.name}: start `lit-reenact app` with this run"
-            )
-        with desk.lock:
-            desk.session = Session(run, own_performance(run))
-            return begin(editor, desk.session)
-
-    inputs = [editor.desk, editor.run_checkpoint, editor.run_target]
-    editor.open.click(told(opened), inputs, everything(editor), api_visibility="private", **LOOKING)
-
-
-def _live(slider: gr.Slider, handler: Callable[..., Changes], inputs: list[Any], outputs: list[Any]) -> None:
-    """While a slider moves: of the places that it passes as one picture is made, only the last counts."""
-    slider.input(told(handler), inputs, outputs, trigger_mode="always_last", api_visibility="private", **LOOKING)
-
-
-def _on(editor: Editor, event: Callable[..., Any], step: Step, *inputs: Any) -> None:
-    """Something that takes the session one step further."""
-
-    def happened(desk: Desk, *given: Any) -> Changes:
-        with desk.lock:
-            before = desk.session
-            desk.session = step(before, *given)
-            return go_on(editor, before, desk.session)
-
-    event(told(happened), [editor.desk, *inputs], everything(editor), api_visibility="private", **LOOKING)
+    connect_step(editor, copying.copy.click, copy, copying.frame, copying.parts)

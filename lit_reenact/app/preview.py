@@ -1,4 +1,4 @@
-"""One frame of an edited video, made as the whole video would make it."""
+"""One frame of an edited video, equal to that frame of the exported video."""
 
 from __future__ import annotations
 
@@ -6,45 +6,45 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from lit_reenact.app.session import Session
+from lit_reenact.app.session import EditingSession
 from lit_reenact.synthesis.full_frames import there_and_back
 from lit_reenact.synthesis.inference import render_frames
 from lit_reenact.transfer import held_frames
 
 
 class Preview(NamedTuple):
-    """A frame as the network makes it.
+    """A generated frame and the input of the network.
 
     Attributes:
-        frame: uint8 (S, S, 3).
-        conditioning: uint8 (3 K, S, S).
+        frame: generated frame, uint8 (S, S, 3).
+        conditioning: K conditioning images, uint8 (3 K, S, S).
     """
 
     frame: Tensor
     conditioning: Tensor
 
 
-def preview(session: Session) -> Preview:
-    """The frame that is looked at, from the window of edited frames about it: one pass of the network."""
+def make_preview(session: EditingSession) -> Preview:
+    """Generate the frame in view from the window of edited frames around it, in one pass of the network."""
     run, frame = session.run, session.frame
     shape = run.generator.shape
     first, end = session.performance.shot(frame)
     start, stop = max(first, frame - shape.before), min(end, frame + shape.after + 1)
-    edited = session.edited(start, stop)
+    edited = session.edit_frames(start, stop)
     frames, conditioning = next(render_frames(run.generator, run.renderer, edited, batch=1, first=frame - start))
     if session.remove_hair:
         frames = run.without_hair(frames, edited[frame - start : frame - start + 1])
     return Preview(frames[0], conditioning[0])
 
 
-def target_frame(session: Session) -> Tensor:
-    """The target's own frame at this place, uint8 (S, S, 3); its clip goes forwards and back under a longer performance."""
+def read_target_frame(session: EditingSession) -> Tensor:
+    """Return the target's own frame, uint8 (S, S, 3). Its clip is played forwards and backwards under a longer performance."""
     count, own = len(session.performance), len(session.run.target.track)
     return session.run.real_frame(session.run.target, there_and_back(count, own)[session.frame])
 
 
-def driving_frame(session: Session) -> Tensor | None:
-    """The frame that drives this one, uint8 (S, S, 3); None where nobody drives."""
+def read_driving_frame(session: EditingSession) -> Tensor | None:
+    """Return the source's frame that drives the frame in view, uint8 (S, S, 3); None without a source."""
     source, run = session.performance.source, session.run
     if source is None:
         return None

@@ -1,4 +1,4 @@
-"""A trained run, opened: everything that the page needs of it and nobody changes, so that many people may share it."""
+"""A trained run in memory. Nothing changes it, so all pages share it."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from lit_reenact.synthesis.inference import load_generator
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.training.run_folder import RunFolder
 
-KEPT_OPEN = 2
-"""Runs that stay in memory: a network is large."""
+RUNS_IN_MEMORY = 2
+"""Number of runs that stay in memory; a network is large."""
 
 
 @dataclass(frozen=True, eq=False)
 class OpenRun:
-    """A network with the person that it was trained on.
+    """A network with the target that it was trained on.
 
     Attributes:
-        target: the person.
+        target: clip and track of the target.
         checkpoint: file of the network.
         generator: the network, ready to run.
-        model: the face model of the target's track.
-        renderer: draws the target's conditioning images.
-        neck: see ``edit.neck_of``.
-        sliders: every edit that the face model allows.
+        model: face model of the target's track.
+        renderer: renderer of the target's conditioning images.
+        neck: pivot of the target's head, from ``edit.neck_of``.
+        sliders: name to slider, for every edit that the face model allows.
     """
 
     target: TrackedClip
@@ -49,39 +49,39 @@ class OpenRun:
     neck: Tensor
     sliders: dict[str, Slider]
     _reading: Lock = field(default_factory=Lock, repr=False)
-    """decord, and what segments a person, work for one thread at a time."""
+    """Held during decoding and segmentation, whose libraries work for one thread at a time."""
 
     @cached_property
     def _hair_remover(self) -> HairRemover:
         return HairRemover(self.model, self.target.track, self.target.frames, self.generator.image_size)
 
     def without_hair(self, frames: Tensor, parameters: FaceParameters) -> Tensor:
-        """``HairRemover``, which is made at the first time, in seconds."""
+        """Remove the hair from frames (``HairRemover``). The first call takes seconds."""
         with self._reading:
             return self._hair_remover(frames, parameters)
 
     def real_frame(self, clip: TrackedClip, number: int) -> Tensor:
-        """A frame of the target's clip, or of one that drives it, uint8 (S, S, 3), as large as those that the network makes."""
+        """Return a frame of the target's or a source's clip, uint8 (S, S, 3), at the size of the generated frames."""
         with self._reading:
             return clip.read(range(number, number + 1), self.generator.image_size)[0]
 
 
 def open_run(target: Path | None, checkpoint: Path, device: torch.device | str = "cpu") -> OpenRun:
-    """Open a run, or give the same one again to the next who asks for it.
+    """Open a run, or return it from memory if it is open.
 
     Args:
-        target: folder of the track that the network was trained on, or its file; None where ``checkpoint`` is the run's folder,
-            whose configuration names it.
-        checkpoint: of ``lit-reenact fit``, or its run folder, of which the best one is taken.
-        device: where the network shall run.
+        target: folder or file of the track that the network was trained on; None if ``checkpoint`` is a run folder, whose
+            configuration names the track.
+        checkpoint: checkpoint that ``lit-reenact fit`` wrote, or its run folder, whose best checkpoint is taken.
+        device: device on which the network runs.
 
     Raises:
-        ReenactError: one of them is missing or damaged, or they do not belong together.
+        ReenactError: the track or the checkpoint is missing or damaged, or they do not belong together.
     """
     file = RunFolder(checkpoint).best if checkpoint.is_dir() else checkpoint
     if not file.is_file():
         raise ReenactError(f"{checkpoint} holds no checkpoint (checkpoints/best.ckpt): train it first with `lit-reenact fit`")
-    folder = trained_on(checkpoint) if target is None else target.parent if target.suffix == ".safetensors" else target
+    folder = find_target(checkpoint) if target is None else target.parent if target.suffix == ".safetensors" else target
     with _opening:
         return _open(folder.resolve(), file.resolve(), file.stat().st_mtime_ns, str(device))
 
@@ -89,7 +89,7 @@ def open_run(target: Path | None, checkpoint: Path, device: torch.device | str =
 _opening = Lock()
 
 
-@lru_cache(KEPT_OPEN)
+@lru_cache(RUNS_IN_MEMORY)
 def _open(folder: Path, checkpoint: Path, changed: int, device: str) -> OpenRun:
     target = TrackedClip.load(folder)
     generator = load_generator(checkpoint, device, target.track, precision="auto")
@@ -98,13 +98,14 @@ def _open(folder: Path, checkpoint: Path, changed: int, device: str) -> OpenRun:
     return OpenRun(target, checkpoint, generator, model, renderer, neck_of(target.track), sliders_of(model))
 
 
-def trained_on(run: Path) -> Path:
-    """The folder of the track that a run was trained on, as its configuration tells it.
+def find_target(run: Path) -> Path:
+    """Return the folder of the track that a run was trained on, from the run's configuration.
 
-    A relative one is looked for from here, then from every folder above the run: it was given where the training was started.
+    A relative path starts at the folder where the training was started, so it is tried from the working folder and from every
+    folder above the run.
 
     Raises:
-        ReenactError: there is no such configuration, or it names no single track that is here.
+        ReenactError: the folder holds no configuration of a run, or the configuration does not name exactly one existing track.
     """
     config = RunFolder(run).config
     try:

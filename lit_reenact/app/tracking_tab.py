@@ -1,4 +1,4 @@
-"""The second page: track an uploaded video, and see at a glance whether that went well."""
+"""The second tab: track an uploaded video, and see the report."""
 
 from __future__ import annotations
 
@@ -7,23 +7,22 @@ from pathlib import Path
 
 import gradio as gr
 
-from lit_reenact.app.driving import tracked
-from lit_reenact.app.editor import UPLOAD_HEIGHT
-from lit_reenact.app.events import TRACKING
-from lit_reenact.app.told import told
-from lit_reenact.app.uploads import checked_video
+from lit_reenact.app.driving import track_upload
+from lit_reenact.app.handlers import TRACKING, report_errors
+from lit_reenact.app.panels import UPLOAD_HEIGHT
+from lit_reenact.app.uploads import check_video
 from lit_reenact.tracking.report import REPORT_NAME
 
 SIZES = (128, 256, 512)
 
 
 def build_tracking(tracks: Path, face_model: str, largest_upload: int) -> None:
-    """Lay the page out and connect it.
+    """Lay the tab out and connect its events.
 
     Args:
         tracks: folder for the tracks.
         face_model: name of the face model to fit.
-        largest_upload: MB.
+        largest_upload: largest size of an uploaded file, MB.
     """
     gr.HTML(
         f'<p class="help">The face model is fitted to a video of one person; its track goes into '
@@ -38,12 +37,13 @@ def build_tracking(tracks: Path, face_model: str, largest_upload: int) -> None:
     report = gr.HTML("", elem_id="tracking-report")
 
     def track(upload: str | None, side: int, progress: gr.Progress = gr.Progress(track_tqdm=True)) -> tuple[str, str]:  # noqa: B008
-        clip = tracked(checked_video(upload), tracks, face_model, side)
+        clip = track_upload(check_video(upload), tracks, face_model, side)
         page = (clip.folder / REPORT_NAME).read_text(encoding="utf-8")
         folder = escape(str(clip.folder))
-        told_next = f"lit-reenact fit --config configs/paper.yaml --track {folder}"
-        sentence = f"<p>Tracked {len(clip.track)} frames into <code>{folder}</code>. To train: <code>{told_next}</code></p>"
+        next_command = f"lit-reenact fit --config configs/paper.yaml --track {folder}"
+        sentence = f"<p>Tracked {len(clip.track)} frames into <code>{folder}</code>. To train: <code>{next_command}</code></p>"
         frame = f'<iframe title="report of the tracking" sandbox srcdoc="{escape(page)}"></iframe>'
         return sentence, frame
 
-    start.click(told(track), [video, size], [state, report], api_visibility="private", show_progress_on=state, **TRACKING)
+    handler = report_errors(track)
+    start.click(handler, [video, size], [state, report], api_visibility="private", show_progress_on=state, **TRACKING)

@@ -1,4 +1,4 @@
-"""Files that a browser sends: what they are, and what they may be called here."""
+"""Files that a browser sends: checks, and safe names."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from lit_reenact.video import probe
 LONGEST_NAME = 60
 
 
-def checked_video(upload: str | None) -> Path:
-    """The uploaded file.
+def check_video(upload: str | None) -> Path:
+    """Return the path of an uploaded video.
 
     Raises:
-        ReenactError: there is none, or it is no video.
+        ReenactError: nothing was uploaded, or the file is no video.
     """
     if upload is None:
         raise ReenactError("choose a video first")
     path = Path(upload)
-    with called_by_its_name(path):
+    with name_upload_in_errors(path):
         probe(path)
     return path
 
 
 def safe_name(name: str) -> str:
-    """A file's name as the name of a folder: letters, digits, ``.``, ``-`` and ``_`` of its last part, without the suffix."""
+    """Turn a file's name into the name of a folder: letters, digits, ``.``, ``-`` and ``_`` of its last part, without suffix."""
     last = re.split(r"[/\\]", name)[-1]
     return re.sub(r"[^\w.-]+", "-", Path(last).stem).strip(".-")[:LONGEST_NAME] or "video"
 
 
-def folder_for(video: Path, tracks: Path) -> Path:
-    """Where the track of a video belongs: a folder of its name, unless that holds the track of another one."""
+def choose_track_folder(video: Path, tracks: Path) -> Path:
+    """Return the folder for the track of a video: named after the video, with a number if another video's track is there."""
     name, digest, number = safe_name(video.name), sha256_of(video), 1
     while True:
         folder = tracks / (name if number == 1 else f"{name}-{number}")
@@ -53,8 +53,8 @@ def _video_of(folder: Path) -> str | None:
 
 
 @contextmanager
-def called_by_its_name(path: Path) -> Iterator[None]:
-    """In errors an uploaded file has its own name, not that of a temporary folder."""
+def name_upload_in_errors(path: Path) -> Iterator[None]:
+    """Replace the temporary path of an uploaded file by its name in errors."""
     try:
         yield
     except ReenactError as error:

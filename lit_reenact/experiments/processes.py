@@ -26,7 +26,7 @@ INTERRUPTED = (128 + signal.SIGINT, os.EX_TEMPFAIL)
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a training ended.
+    """The end of a training.
 
     Attributes:
         state: "finished", "stopped" (``is_hopeless`` said so) or "failed".

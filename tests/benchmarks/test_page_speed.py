@@ -10,9 +10,9 @@ import yaml
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from lit_reenact.app.figures import conditioning_view, result_view
-from lit_reenact.app.preview import preview
+from lit_reenact.app.preview import make_preview
 from lit_reenact.app.runs import open_run
-from lit_reenact.app.session import Session, own_performance
+from lit_reenact.app.session import EditingSession
 from lit_reenact.training.module import ReenactModule
 from tests.factories import make_track
 
@@ -29,14 +29,14 @@ def test_slider_to_new_pictures(
     checkpoint = tmp_path / "best.ckpt"
     torch.save({"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}, checkpoint)
     run = open_run(tmp_path / "track", checkpoint)
-    before = Session(run, own_performance(run)).at(6)
+    before = EditingSession.begin(run).go_to(6)
 
     def move() -> tuple[str, str]:
-        after = before.moved({"head_yaw": 8.0})
-        made = preview(after)
+        after = before.move({"head_yaw": 8.0})
+        made = make_preview(after)
         return result_view(after, made), conditioning_view(after, made)
 
-    still, (result, conditioning) = preview(before), benchmark(move)
+    still, (result, conditioning) = make_preview(before), benchmark(move)
     assert conditioning != conditioning_view(before, still)
     assert result.startswith("<figure>")
     if benchmark.stats is not None:

@@ -9,7 +9,7 @@ import torch
 import yaml
 
 from lit_reenact.app.runs import OpenRun, open_run
-from lit_reenact.app.session import Session, own_performance
+from lit_reenact.app.session import EditingSession
 from lit_reenact.networks.windows import WindowMemory, stack_windows, to_signed
 from lit_reenact.synthesis import target_renderer
 from lit_reenact.tracking.tracked_clip import TrackedClip
@@ -42,8 +42,8 @@ def run(run_folder: Path) -> OpenRun:
 
 
 @pytest.fixture
-def session(run: OpenRun) -> Session:
-    return Session(run, own_performance(run))
+def session(run: OpenRun) -> EditingSession:
+    return EditingSession.begin(run)
 
 
 def make_run(folder: Path, steps: int) -> Path:

@@ -34,7 +34,7 @@ from lit_reenact.video import FrameReader
 
 sync_api = pytest.importorskip("playwright.sync_api")
 pytest.importorskip("gradio")
-from lit_reenact.app.page import PageSettings, served  # noqa: E402
+from lit_reenact.app.page import PageSettings, serve  # noqa: E402
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -54,7 +54,7 @@ def run(trained_folder: Path) -> OpenRun:
 @pytest.fixture(scope="module")
 def address(run: OpenRun, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     settings = PageSettings(run, tmp_path_factory.mktemp("tracks"), largest_upload=1)
-    with served(settings) as address:
+    with serve(settings) as address:
         yield address
 
 

@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from lit_reenact.app.driving import driven
+from lit_reenact.app.driving import drive_target
 from lit_reenact.app.export import export
-from lit_reenact.app.preview import Preview, driving_frame, preview, target_frame
-from lit_reenact.app.session import Performance, Session
+from lit_reenact.app.performance import UneditedPerformance
+from lit_reenact.app.preview import Preview, make_preview, read_driving_frame, read_target_frame
+from lit_reenact.app.session import EditingSession
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.edit import read_edit
 from lit_reenact.provenance.verifying import read_signature
@@ -32,42 +33,42 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> TrackedClip:
 
 
 @pytest.mark.parametrize("frame", [0, 1, 17, 18, 39])
-def test_a_frame_is_that_of_the_whole_video(frame: int, session: Session) -> None:
+def test_a_frame_is_that_of_the_whole_video(frame: int, session: EditingSession) -> None:
     """Also beside a cut, which no window reaches over."""
     cut = replace(session, performance=replace(session.performance, cuts=(18,)))
-    done = cut.moved({"head_yaw": 10.0}).with_keyframe().at(30).moved({"head_yaw": -10.0, "jawOpen": 0.5}).at(frame)
-    whole = render_frames(session.run.generator, session.run.renderer, done.edited(0, 40), (18,))
+    done = cut.move({"head_yaw": 10.0}).set_keyframe().go_to(30).move({"head_yaw": -10.0, "jawOpen": 0.5}).go_to(frame)
+    whole = render_frames(session.run.generator, session.run.renderer, done.edit_frames(0, 40), (18,))
     frames, conditioning = (torch.cat(chunks) for chunks in zip(*whole, strict=True))
-    made = preview(done)
+    made = make_preview(done)
     assert torch.equal(made.conditioning, conditioning[frame])
     assert (made.frame.short() - frames[frame].short()).abs().max() <= 1
-    assert not torch.equal(made.conditioning, preview(cut.at(frame)).conditioning)
+    assert not torch.equal(made.conditioning, make_preview(cut.go_to(frame)).conditioning)
 
 
-def test_the_target_goes_forwards_and_back(session: Session) -> None:
+def test_the_target_goes_forwards_and_back(session: EditingSession) -> None:
     parameters = session.performance.parameters
-    doubled = Performance(parameters[torch.arange(80) % 40], ())
-    long = session.performed(doubled)
+    doubled = UneditedPerformance(parameters[torch.arange(80) % 40], ())
+    long = session.perform(doubled)
     own = session.run.target.read(slice(None), 64)
     for frame, number in ((0, 0), (39, 39), (40, 38), (78, 0), (79, 1)):
-        assert torch.equal(target_frame(long.at(frame)), own[number])
-    assert driving_frame(long) is None
+        assert torch.equal(read_target_frame(long.go_to(frame)), own[number])
+    assert read_driving_frame(long) is None
 
 
-def test_a_driver_of_another_rate_is_brought_to_the_targets(session: Session, source: TrackedClip) -> None:
-    performance = driven(session.run, source, PRESETS["expression"])
+def test_a_driver_of_another_rate_is_brought_to_the_targets(session: EditingSession, source: TrackedClip) -> None:
+    performance = drive_target(session.run, source, PRESETS["expression"])
     assert len(performance) == 30
     expected = transfer(at_rate(source.track, session.run.target.fps), session.run.target.track, PRESETS["expression"])
     assert torch.equal(performance.parameters.expression, expected.expression)
-    shown = driving_frame(session.performed(performance).at(10))
+    shown = read_driving_frame(session.perform(performance).go_to(10))
     assert shown is not None
     assert torch.equal(shown, source.read(range(20, 21), 64)[0])
 
 
-def test_a_driver_is_missed_only_where_one_is_needed(session: Session) -> None:
-    assert len(driven(session.run, None, PRESETS["eye-contact"])) == 40
+def test_a_driver_is_missed_only_where_one_is_needed(session: EditingSession) -> None:
+    assert len(drive_target(session.run, None, PRESETS["eye-contact"])) == 40
     with pytest.raises(ReenactError, match="nobody drives"):
-        driven(session.run, None, PRESETS["full"])
+        drive_target(session.run, None, PRESETS["full"])
 
 
 def apart(frame: Tensor, other: Preview) -> float:
@@ -76,16 +77,16 @@ def apart(frame: Tensor, other: Preview) -> float:
     return float(torch.nn.functional.avg_pool2d(difference, 8).abs().mean())
 
 
-def test_exported_files(session: Session, source: TrackedClip, tmp_path: Path) -> None:
-    done = session.performed(driven(session.run, source, PRESETS["full"])).moved({"head_yaw": 10.0})
+def test_exported_files(session: EditingSession, source: TrackedClip, tmp_path: Path) -> None:
+    done = session.perform(drive_target(session.run, source, PRESETS["full"])).move({"head_yaw": 10.0})
     shares: list[float] = []
-    video, edit = export(done, tmp_path, told=shares.append)
+    video, edit = export(done, tmp_path, report_progress=shares.append)
     assert shares == sorted(shares)
     assert shares[-1] == 1
     frames = FrameReader(video)[:]
     assert frames.shape == (30, 64, 64, 3)
-    assert apart(frames[12], preview(done.at(12))) < apart(frames[12], preview(done.reset().at(12)))
-    assert read_edit(edit, session.run.model) == done.edit()
+    assert apart(frames[12], make_preview(done.go_to(12))) < apart(frames[12], make_preview(done.reset().go_to(12)))
+    assert read_edit(edit, session.run.model) == done.to_edit()
     signature = read_signature(video)
     assert signature is not None
     assert signature.intact
@@ -96,6 +97,6 @@ def test_exported_files(session: Session, source: TrackedClip, tmp_path: Path) -
     assert "AI-generated" in read_tags(video)["comment"]
 
 
-def test_another_original_is_refused(session: Session, source: TrackedClip, tmp_path: Path) -> None:
+def test_another_original_is_refused(session: EditingSession, source: TrackedClip, tmp_path: Path) -> None:
     with pytest.raises(ReenactError, match="is not the video"):
         export(session, tmp_path, original=source.clip)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lit_reenact.app.uploads import called_by_its_name, checked_video, folder_for, safe_name
+from lit_reenact.app.uploads import check_video, choose_track_folder, name_upload_in_errors, safe_name
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import sha256_of
 from lit_reenact.tracking.trackfile import save_track
@@ -31,19 +31,19 @@ def test_names(name: str, expected: str) -> None:
     assert safe_name(name) == expected
 
 
-def test_what_is_no_video_is_called_by_its_name(tmp_path: Path) -> None:
+def test_what_is_no_video_is_name_upload_in_errors(tmp_path: Path) -> None:
     upload = tmp_path / "a1b2c3" / "notes.mp4"
     upload.parent.mkdir()
     upload.write_text("no video")
     with pytest.raises(ReenactError, match=r"^notes\.mp4 ") as caught:
-        checked_video(str(upload))
+        check_video(str(upload))
     assert str(tmp_path) not in str(caught.value)
     with pytest.raises(ReenactError, match="choose a video"):
-        checked_video(None)
+        check_video(None)
 
 
 def test_other_errors_pass(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), called_by_its_name(tmp_path):
+    with pytest.raises(ZeroDivisionError), name_upload_in_errors(tmp_path):
         1 / 0  # noqa: B018
 
 
@@ -51,8 +51,8 @@ def test_two_videos_of_one_name_have_two_folders(tmp_path: Path) -> None:
     tracks, upload = tmp_path / "tracks", tmp_path / "upload" / "me.mp4"
     upload.parent.mkdir()
     upload.write_bytes(b"another video")
-    assert folder_for(upload, tracks) == tracks / "me"
+    assert choose_track_folder(upload, tracks) == tracks / "me"
     track = make_track(tracks / "me", frames=12, size=32)
-    assert folder_for(upload, tracks) == tracks / "me-2"
+    assert choose_track_folder(upload, tracks) == tracks / "me-2"
     save_track(replace(track, info=replace(track.info, source_sha256=sha256_of(upload))), tracks / "me")
-    assert folder_for(upload, tracks) == tracks / "me"
+    assert choose_track_folder(upload, tracks) == tracks / "me"

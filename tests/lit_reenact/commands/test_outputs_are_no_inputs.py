@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from lit_reenact.app.driving import tracked
+from lit_reenact.app.driving import track_upload
 from lit_reenact.app.export import export
 from lit_reenact.commands.main import build_parser, main
 from lit_reenact.core.errors import ReenactError
@@ -250,7 +250,7 @@ def test_the_page_writes_over_nothing(folder: Path) -> None:
     with pytest.raises(ReenactError, match="is an input"):
         export(session, Path("v"), original)
     with pytest.raises(ReenactError, match="is an input"):
-        tracked(upload, Path("tracks"), "builtin")
+        track_upload(upload, Path("tracks"), "builtin")
     assert everything(folder) == before
 
 
