@@ -27,7 +27,8 @@ from lit_reenact.core.facemesh import (
 from lit_reenact.core.files import sha256_of
 from lit_reenact.core.geometry import axis_angle_to_matrix, matrix_to_euler
 from lit_reenact.core.schema import CropBox, Landmarks, Track
-from lit_reenact.landmarks.detection import detect, fill_gaps
+from lit_reenact.landmarks.detection import detect
+from lit_reenact.landmarks.gaps import fill_gaps
 from lit_reenact.metrics import mouth_opening, pearson_r, slope
 from lit_reenact.tracking.tracker import TrackerSettings, track
 from lit_reenact.tracking.working_clip import MAX_GAP_SECONDS, Prepared

@@ -12,7 +12,7 @@ from torch import Tensor
 from lit_reenact.core.schema import LANDMARK_COUNT, Landmarks
 from lit_reenact.inspection.video_scan import Glance, glance, moving_background
 from lit_reenact.landmarks.measures import face_heights, head_angles, mouth_shape
-from lit_reenact.landmarks.occlusion import covered_mouths
+from lit_reenact.landmarks.occlusion import find_covered_mouths
 from lit_reenact.tracking.clip_warnings import notes_on_cuts
 from lit_reenact.video.cuts import find_cuts
 
@@ -156,7 +156,7 @@ def _blur(seen: Glance) -> Iterator[Finding]:
 
 
 def _occlusion(seen: Glance) -> Iterator[Finding]:
-    share = float(covered_mouths(seen.lips, shortest=1).float().mean())
+    share = float(find_covered_mouths(seen.lips, shortest=1).float().mean())
     if share > MOST_COVERED:
         yield Finding("hint", f"the mouth seems covered in {100 * share:.0f} % of the frames looked at: keep hands and cups away")
 

@@ -16,7 +16,8 @@ from tqdm import tqdm
 
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.schema import LANDMARK_COUNT, Landmarks
-from lit_reenact.landmarks.detection import find_faces, follow
+from lit_reenact.landmarks.detection import find_faces
+from lit_reenact.landmarks.following import follow
 from lit_reenact.landmarks.occlusion import lip_colour
 from lit_reenact.video import Frame, VideoInfo, probe
 from lit_reenact.video.cuts import thumbnail

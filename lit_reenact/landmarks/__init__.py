@@ -1,1 +1,1 @@
-"""Facial landmarks of a frame, and what is measured on them alone."""
+"""Facial landmarks of a video's frames, and sizes and angles measured on them alone."""

@@ -1,4 +1,4 @@
-"""Is the mouth covered? FaceMesh goes on guessing under a hand; the colour of the lips tells."""
+"""Detection of covered mouths by the colour of the lips; FaceMesh goes on guessing under a hand."""
 
 from __future__ import annotations
 
@@ -9,22 +9,24 @@ import torch
 from torch import Tensor
 
 LIPS = (0, 17, 37, 267, 84, 314, 185, 409, 146, 375, 40, 270, 91, 321)
+"""Landmarks on the lips."""
+
 SKIN = (205, 425, 200, 199, 50, 280)
-"""Landmarks on the lips, and on cheeks and chin."""
+"""Landmarks on cheeks and chin."""
 
 COVERED = 0.4
-"""Share of the lips' usual difference in colour from the skin below which they are not seen."""
+"""Share of the lips' usual difference in colour from the skin below which the lips count as covered."""
 
 LEAST_COLOUR = 1.0
-"""Usual difference, in units of CIELAB, below which nothing can be told: a picture without colours, or lips as pale as skin."""
+"""Usual difference, in units of CIELAB, below which no mouth can be judged: a grey picture, or lips as pale as skin."""
 
 
 def lip_colour(frame: npt.NDArray[np.uint8], points: Tensor) -> Tensor:
-    """How the lips differ in colour from the skin around: (2,) on the a and b axes of CIELAB; NaN without landmarks.
+    """Return the difference in colour between lips and skin: (2,) on the a and b axes of CIELAB; NaN without landmarks.
 
     Args:
         frame: uint8 (H, W, 3) RGB.
-        points: (478, 3) landmarks in its pixels.
+        points: (478, 3) landmarks in pixels of the frame.
     """
     if not bool(points.isfinite().all()):
         return torch.full((2,), torch.nan)
@@ -35,17 +37,17 @@ def lip_colour(frame: npt.NDArray[np.uint8], points: Tensor) -> Tensor:
     return torch.from_numpy(lab[: len(LIPS), 1:].mean(0) - lab[len(LIPS) :, 1:].mean(0))
 
 
-def covered_mouths(colours: Tensor, shortest: int) -> Tensor:
-    """Frames in which something lies over the mouth, for at least ``shortest`` frames in a row: bool (T,).
+def find_covered_mouths(colours: Tensor, shortest: int) -> Tensor:
+    """Find the frames in which something covers the mouth, for at least ``shortest`` frames in a row: bool (T,).
 
-    Found is what has no more of the lips' colour than skin has, such as hands, and all that is grey or dark. What covers the
-    mouth of a video from its first frame to its last cannot be told from the person.
+    Things are found that have no more of the lips' colour than skin has, such as hands, and all grey or dark ones. A thing that
+    covers the mouth from the first frame of a video to its last cannot be told from the person.
 
     Args:
         colours: (T, 2), ``lip_colour`` of each frame.
-        shortest: frames.
+        shortest: least number of frames in a row.
     """
-    usual = colours.contiguous().nanmedian(0).values  # of an expanded tensor torch returns what lies in memory
+    usual = colours.contiguous().nanmedian(0).values  # for an expanded tensor torch returns wrong medians
     if not bool(usual.norm() > LEAST_COLOUR):
         return torch.zeros(len(colours), dtype=torch.bool)
     covered = colours @ usual < COVERED * usual.square().sum()  # False where NaN

@@ -7,7 +7,7 @@ import torch
 
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.schema import FaceParameters, Track
-from lit_reenact.landmarks.detection import Points
+from lit_reenact.landmarks.following import Points
 from lit_reenact.live.driver import calibrate
 from lit_reenact.live.puppet import OnlineTransfer
 from lit_reenact.live.tracker import OnlineTracker

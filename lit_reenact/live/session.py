@@ -18,7 +18,8 @@ import numpy as np
 import torch
 
 from lit_reenact.core.schema import FaceParameters, Track
-from lit_reenact.landmarks.detection import Points, find_faces
+from lit_reenact.landmarks.detection import find_faces
+from lit_reenact.landmarks.following import Points
 from lit_reenact.live.camera import LiveInput
 from lit_reenact.live.follower import Follower
 from lit_reenact.live.latest_queue import LatestQueue

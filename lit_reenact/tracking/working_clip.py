@@ -20,8 +20,10 @@ from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import sha256_of
 from lit_reenact.core.parallel import prefetch
 from lit_reenact.core.schema import LANDMARK_COUNT, CropBox, Landmarks
-from lit_reenact.landmarks.detection import BLOCK, LEAD, Points, detector_facts, fill_gaps, find_faces, follow
-from lit_reenact.landmarks.occlusion import covered_mouths, lip_colour
+from lit_reenact.landmarks.detection import BLOCK, LEAD, describe_detector, find_faces
+from lit_reenact.landmarks.following import Points, follow
+from lit_reenact.landmarks.gaps import fill_gaps
+from lit_reenact.landmarks.occlusion import find_covered_mouths, lip_colour
 from lit_reenact.provenance import code_version, recording_tags
 from lit_reenact.tracking.clip_warnings import notes_on_cuts, notes_on_faces, notes_on_file, notes_on_mouth
 from lit_reenact.tracking.partial_results import Unfinished, forgotten_if_refused
@@ -87,7 +89,7 @@ def _prepare(source: Path, clip: Path, size: int, margin: float, progress: bool)
     if info.frame_count < MIN_FRAMES:
         raise ReenactError(f"{source} has {info.frame_count} frames, fewer than a window of {MIN_FRAMES}: use a longer video")
     digest = sha256_of(source)
-    depends = {"source_sha256": digest, "faces": FACES_LOOKED_FOR, "code": code_version(), **detector_facts()}
+    depends = {"source_sha256": digest, "faces": FACES_LOOKED_FOR, "code": code_version(), **describe_detector()}
     unfinished = Unfinished(clip.parent, depends)
     seen, most_faces = _find_person(info, unfinished, progress)
     if not seen.found.any():
@@ -111,7 +113,7 @@ def _prepare(source: Path, clip: Path, size: int, margin: float, progress: bool)
         made.replace(clip)
     cuts = find_cuts(looks["thumbnails"])
     landmarks, valid = _fit_frames(landmarks, cuts, info.fps, size)
-    fps, covered = float(info.fps), covered_mouths(torch.from_numpy(looks["lips"]), _usual_frames(info.fps))
+    fps, covered = float(info.fps), find_covered_mouths(torch.from_numpy(looks["lips"]), _usual_frames(info.fps))
     notes = (
         *notes_on_file(info),
         *notes_on_faces(seen, valid, most_faces, MAX_GAP_SECONDS),

@@ -1,4 +1,4 @@
-"""The sound of one file, carried over into another."""
+"""Sound of one video file, copied or encoded again into another."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ if TYPE_CHECKING:
     from av.packet import Packet
 
 COPIED_CODECS = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus"})
-"""What an mp4 may hold as it is; every other sound is encoded as AAC."""
+"""Codecs that an mp4 may hold unchanged; sound in any other one is encoded as AAC."""
 
 _AAC_RATES = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000})
+"""Sample rates (Hz) that AAC is encoded at; sound of any other rate is resampled to 48 kHz."""
 
 
 class Soundtrack:
-    """The first sound stream of ``source``, handed over packet by packet while the picture is being written.
+    """First sound stream of a file, muxed packet by packet into another file while its pictures are being written.
 
     Args:
         source: file that has sound.
-        start: time on the source's clock, seconds, that becomes 0; what ends before it is left out.
-        output: container that receives a stream of its own for the sound.
+        start: time on the source's clock, seconds, that becomes 0; sound that ends before it is left out.
+        output: container that receives a new stream for the sound.
     """
 
     def __init__(self, source: Path, start: Fraction, output: OutputContainer) -> None:
@@ -38,12 +39,12 @@ class Soundtrack:
         self._stream: AudioStream
         if stream.codec_context.name in COPIED_CODECS:
             self._stream = output.add_stream_from_template(stream)
-            self._packets = self._copied(stream)
+            self._packets = self._copy(stream)
         else:
             rate = stream.rate if stream.rate in _AAC_RATES else 48000
             layout = "mono" if stream.channels == 1 else "stereo"
             self._stream = output.add_stream("aac", rate=rate, layout=layout)
-            self._packets = self._encoded(stream, AudioResampler(format="fltp", layout=layout, rate=rate))
+            self._packets = self._encode(stream, AudioResampler(format="fltp", layout=layout, rate=rate))
         self._pending = next(self._packets, None)
 
     def mux_until(self, seconds: Fraction) -> None:
@@ -53,9 +54,10 @@ class Soundtrack:
             self._pending = next(self._packets, None)
 
     def close(self) -> None:
+        """Close the source."""
         self._input.close()
 
-    def _copied(self, stream: AudioStream) -> Iterator[Packet[AudioStream]]:
+    def _copy(self, stream: AudioStream) -> Iterator[Packet[AudioStream]]:
         for packet in self._input.demux(stream):
             if packet.pts is None or packet.dts is None or packet.size == 0:
                 continue
@@ -66,7 +68,7 @@ class Soundtrack:
                 packet.stream = self._stream
                 yield packet
 
-    def _encoded(self, stream: AudioStream, resampler: AudioResampler) -> Iterator[Packet[AudioStream]]:
+    def _encode(self, stream: AudioStream, resampler: AudioResampler) -> Iterator[Packet[AudioStream]]:
         for frame in self._input.decode(stream):
             if frame.pts is None or frame.time_base is None:
                 continue

@@ -1,4 +1,4 @@
-"""HDR frames (PQ or HLG, as phones record them) to the colours of an ordinary video."""
+"""Conversion of HDR frames (PQ or HLG, as phones record them) to the colours of an ordinary video."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from av.video.reformatter import ColorPrimaries, ColorTrc
 
 TRANSFERS = {int(ColorTrc.SMPTE2084): "PQ", int(ColorTrc.ARIB_STD_B67): "HLG"}
-"""FFmpeg's numbers of the transfer functions of HDR."""
+"""Names of the HDR transfer functions, by FFmpeg's numbers."""
 
 WHITE = 203.0
 """Luminance of diffuse white in HDR, cd/m² (ITU-R BT.2408); it becomes the white of the ordinary video."""
@@ -24,14 +24,18 @@ _FROM_BT2020 = np.array([[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083],
 
 
 def transfer_of(frame: av.VideoFrame) -> str | None:
-    """The transfer function of an HDR frame, "PQ" or "HLG"; None for an ordinary one."""
+    """Return the transfer function of an HDR frame, "PQ" or "HLG"; None for an ordinary frame."""
     return TRANSFERS.get(int(frame.color_trc))
 
 
 def to_sdr(frame: av.VideoFrame, transfer: str) -> npt.NDArray[np.uint8]:
-    """An HDR frame as uint8 (H, W, 3) RGB with BT.709 colours.
+    """Convert an HDR frame to uint8 (H, W, 3) RGB with BT.709 colours.
 
-    Diffuse white becomes white; the largest channel of what is brighter than ``KNEE`` of it is compressed, hue kept.
+    Diffuse white becomes white. Pixels whose largest channel exceeds ``KNEE`` of it are darkened, and keep their hue.
+
+    Args:
+        frame: the decoded frame.
+        transfer: "PQ" or "HLG", as ``transfer_of`` gives it.
     """
     light = linear_light(transfer)[frame.to_ndarray(format="rgb48le")]  # (H, W, 3), diffuse white is 1
     if int(frame.color_primaries) in (int(ColorPrimaries.BT2020), int(ColorPrimaries.UNSPECIFIED)):
@@ -44,7 +48,7 @@ def to_sdr(frame: av.VideoFrame, transfer: str) -> npt.NDArray[np.uint8]:
 
 @cache
 def linear_light(transfer: str) -> npt.NDArray[np.float32]:
-    """(65536,) displayed light over that of diffuse white, for each 16-bit code."""
+    """Return the displayed light of each 16-bit code over that of diffuse white: float32 (65536,)."""
     code = np.arange(65536) / 65535
     if transfer == "PQ":  # SMPTE ST 2084
         m1, m2, c1, c2, c3 = 0.1593017578125, 78.84375, 0.8359375, 18.8515625, 18.6875
@@ -59,5 +63,5 @@ def linear_light(transfer: str) -> npt.NDArray[np.float32]:
 
 @cache
 def _display_codes() -> npt.NDArray[np.uint8]:
-    """(4096,) 8-bit codes of linear light from 0 to 1 on a display of gamma 2.4 (ITU-R BT.1886)."""
+    """Return the 8-bit codes of linear light from 0 to 1 on a display of gamma 2.4 (ITU-R BT.1886): uint8 (4096,)."""
     return np.asarray(np.round(255 * (np.arange(4096) / 4095) ** (1 / 2.4)), dtype=np.uint8)

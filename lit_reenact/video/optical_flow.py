@@ -1,4 +1,4 @@
-"""How the picture moved from one frame of a clip to the next."""
+"""Optical flow between the frames of a clip."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from torch import Tensor
 
 
 def optical_flow(frames: Tensor, follows: Tensor) -> Tensor:
-    """Where each pixel of a frame was in the frame before it, by dense inverse search (Kroeger et al. 2016).
+    """Compute the flow from each frame to the one before it by dense inverse search (Kroeger et al. 2016).
 
     Args:
         frames: uint8 (B, 3, H, W).
-        follows: bool (B,) whether a frame is the next one in its clip after the one before it in the batch.
+        follows: bool (B,), True where a frame of the batch comes next in its clip after the one before it in the batch.
 
     Returns:
-        float16 (B, 2, H, W), right and down in pixels: a pixel at x was at x + flow. NaN where nothing is followed.
+        float16 (B, 2, H, W), right and down in pixels: a pixel at x was at x + flow. NaN in frames that follow no other.
     """
     flow = torch.full((len(frames), 2, *frames.shape[2:]), torch.nan, dtype=torch.float16)
     if follows.any():

@@ -1,4 +1,4 @@
-"""When each frame of a video file is shown, read from its packets without decoding, and what can be wrong with such a file."""
+"""Display times of a video file's frames, read from its packets without decoding, and checks that the file is whole."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _NTSC = Fraction(1000, 1001)
 COMMON_RATES = tuple(
     Fraction(r) for r in (8, 10, 12, 12.5, 15, 24 * _NTSC, 24, 25, 30 * _NTSC, 30, 48, 50, 60 * _NTSC, 60, 100, 120, 240)
 )
-"""Frame rates that cameras and editors use; a measured average is snapped to the nearest."""
+"""Frame rates that cameras and editors use; a measured average is rounded to the nearest."""
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """The frames of a video file in the order in which they are shown; frames that an edit list hides are left out.
+    """Display times of a video file's N frames in their order; frames that an edit list hides are left out.
 
     Attributes:
         times: float64 (N,) seconds from the first shown frame, ascending.
-        start: when the first shown frame is due on the file's own clock, seconds; the file's sound runs by the same clock.
-        last: how long the file says that the last frame is shown, seconds; 0 if it does not.
+        start: time of the first shown frame on the file's own clock, seconds; the file's sound runs by the same clock.
+        last: length of the last frame as the file declares it, seconds; 0 if it does not.
         timed: False if the file stores no presentation times and ``times`` counts frames at its nominal rate.
-        has_audio: whether there is sound.
+        has_audio: True if there is sound.
     """
 
     times: npt.NDArray[np.float64]
@@ -43,25 +43,25 @@ class Timeline:
 
     @property
     def step(self) -> float:
-        """Median time between two frames, seconds."""
+        """Median time from one frame to the next, seconds."""
         return float(np.median(np.diff(self.times))) if len(self.times) > 1 else self.last or 1 / 25
 
     @property
     def duration(self) -> float:
-        """Seconds from the first frame until the last one's end."""
+        """Time from the first frame to the end of the last, seconds."""
         if self.is_constant:  # containers often do not know better how long the last frame lasts
             return len(self.times) * (float(self.times[-1]) / (len(self.times) - 1) if len(self.times) > 1 else self.step)
         return float(self.times[-1]) + max(self.step, self.last)
 
     @property
     def is_constant(self) -> bool:
-        """Whether every frame lies within a quarter of a frame of an even rhythm."""
+        """True if every frame lies within a quarter of a frame of an even rhythm."""
         even = np.linspace(0, self.times[-1], len(self.times))
         return bool(np.abs(self.times - even).max() < self.step / 4)
 
     @property
     def rate(self) -> Fraction:
-        """Average frame rate: the nearest common one, unless the rhythm is even and clearly another."""
+        """Average frame rate, frames per second: the nearest common one, unless the rhythm is even and clearly another."""
         average = (len(self.times) - 1) / self.times[-1] if len(self.times) > 1 else 1 / self.step
         nearest = min(COMMON_RATES, key=lambda common: abs(common - average))
         if self.is_constant and abs(nearest / average - 1) > 0.005:
@@ -69,16 +69,16 @@ class Timeline:
         return nearest
 
     def frame_count(self, fps: Fraction) -> int:
-        """How many frames the video has at the constant rate ``fps``."""
+        """Return the number of frames that the video has at the constant rate ``fps``, at least 1."""
         return max(1, round(self.duration * float(fps)))
 
 
 @contextmanager
 def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    """A file's container and its main video stream, ready for decoding.
+    """Open a file; yield its container and its main video stream, ready for decoding.
 
     Raises:
-        ReenactError: there is no such file, it is empty, not a video, cut off, or holds only sound.
+        ReenactError: there is no such file, or it is empty, not a video, cut off, or without pictures.
     """
     if not path.exists():
         raise ReenactError(f"{path}: there is no such file")
@@ -102,6 +102,7 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
 
 def _why_unreadable(path: Path) -> str:
+    """Return the rest of a sentence that begins with the file's name: what is wrong with it and what to do."""
     with path.open("rb") as file:
         head = file.read(12)
     if head[4:8] == b"ftyp":
@@ -110,10 +111,10 @@ def _why_unreadable(path: Path) -> str:
 
 
 def read_timeline(path: Path) -> Timeline:
-    """Read when each frame of a video is shown, from all packets of the file.
+    """Read the display times of a video's frames from all packets of the file.
 
     Raises:
-        ReenactError: as ``open_video``, or the file ends before the end that it declares.
+        ReenactError: the file cannot be opened (see ``open_video``), or ends before the end that it declares.
     """
     with open_video(path) as (container, video):
         shown, end = _read_packets(container, video)
@@ -138,7 +139,7 @@ def read_timeline(path: Path) -> Timeline:
 
 
 def _read_packets(container: InputContainer, video: VideoStream) -> tuple[list[tuple[int | None, int]], float]:
-    """Ticks and length of every shown video packet, in file order; and where the last packet of all ends, seconds."""
+    """Return ticks and length of every shown video packet, in file order, and the time at which the last packet ends, seconds."""
     shown: list[tuple[int | None, int]] = []
     end = 0.0
     try:
@@ -151,5 +152,5 @@ def _read_packets(container: InputContainer, video: VideoStream) -> tuple[list[t
             if packet.stream is video:
                 shown.append((packet.pts, length))
     except av.FFmpegError:
-        pass  # what follows is missing or unreadable: the declared duration tells how much that is
+        pass  # the rest is missing or unreadable: the declared duration tells how much that is
     return shown, end

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from lit_reenact.commands.main import main
-from lit_reenact.landmarks.detection import Points
+from lit_reenact.landmarks.following import Points
 from lit_reenact.live import camera, session
 from lit_reenact.live.page import LivePage
 from lit_reenact.provenance import is_ai_generated

@@ -16,7 +16,7 @@ from lit_reenact.core.schema import Landmarks
 from lit_reenact.inspection.video_checks import examine_video, findings
 from lit_reenact.inspection.video_scan import Glance, face_sharpness, glance, moving_background
 from lit_reenact.landmarks.detection import detect
-from lit_reenact.landmarks.occlusion import covered_mouths, lip_colour
+from lit_reenact.landmarks.occlusion import find_covered_mouths, lip_colour
 from lit_reenact.video import Frame, VideoInfo
 from tests.video_files import write_video
 
@@ -184,10 +184,10 @@ def test_lips_are_told_from_what_covers_them(face: torch.Tensor) -> None:
         covered = [lip_colour(over_the_mouth(PORTRAIT, face, colour), face)] * 6
         single = [*free[:3], covered[0], *free[:3]]
         expected = torch.tensor([False] * 27 + [True] * 6 + [False] * 20)
-        assert torch.equal(covered_mouths(torch.stack([*single, *free, *covered, *free]), shortest=3), expected)
+        assert torch.equal(find_covered_mouths(torch.stack([*single, *free, *covered, *free]), shortest=3), expected)
     grey = np.repeat(PORTRAIT.mean(-1, keepdims=True).astype(np.uint8), 3, axis=-1)
-    assert not covered_mouths(torch.stack([lip_colour(grey, face)] * 9), shortest=3).any()
-    assert not covered_mouths(torch.full((5, 2), torch.nan), shortest=3).any()
+    assert not find_covered_mouths(torch.stack([lip_colour(grey, face)] * 9), shortest=3).any()
+    assert not find_covered_mouths(torch.full((5, 2), torch.nan), shortest=3).any()
 
 
 def test_a_clip_from_a_file(tmp_path: Path) -> None:

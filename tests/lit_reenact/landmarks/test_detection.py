@@ -10,7 +10,9 @@ from skimage.data import astronaut
 
 from lit_reenact.core.schema import Landmarks
 from lit_reenact.landmarks import detection
-from lit_reenact.landmarks.detection import detect, fill_gaps, find_faces, follow
+from lit_reenact.landmarks.detection import detect, find_faces
+from lit_reenact.landmarks.following import follow
+from lit_reenact.landmarks.gaps import fill_gaps
 from lit_reenact.video import Frame
 
 IRISES = [468, 473]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.landmarks.detection import Points
+from lit_reenact.landmarks.following import Points
 from lit_reenact.live import session
 from lit_reenact.live.camera import LiveInput
 from lit_reenact.live.follower import MIN_FRAMES
