@@ -1,4 +1,4 @@
-"""What several commands share."""
+"""Arguments, files and checks that several commands share."""
 
 from __future__ import annotations
 
@@ -17,46 +17,76 @@ else:
 
 
 def add_synthesis(parser: argparse.ArgumentParser, without: str = "") -> None:
-    """Arguments of a command that makes a video: the network, how it runs, and how the result is shown.
+    """Add the arguments of a command that makes a video: the network, the form of the video, and how the command runs.
 
     Args:
-        parser: of the command.
-        without: what the command does without a checkpoint; empty where it needs one.
+        parser: parser of the command.
+        without: what the command does without a checkpoint; empty if it needs one.
     """
-    of = "of `lit-reenact fit`: a file or its run's folder" + (without and f"; without it {without}")
-    parser.add_argument("--checkpoint", type=Path, required=not without, metavar="C", help=of)
-    shown = parser.add_argument_group("how it is shown")
-    shown.add_argument(
+    add_checkpoint(parser, without)
+    form = parser.add_argument_group("form of the video")
+    form.add_argument(
         "--full-frame",
         action="store_true",
-        help="paste the result back into the full frames of the target's own video, not only its crop; needs --original",
+        help="paste the result back into the full frames of the target's own video (default: show its crop alone)",
     )
-    shown.add_argument("--original", type=Path, metavar="VIDEO", help="the video that the target's track was made of")
-    shown.add_argument("--label", action="store_true", help="say in a corner of every frame that it is AI-generated")
-    running = parser.add_argument_group("how it runs")
+    form.add_argument(
+        "--original",
+        type=Path,
+        metavar="VIDEO",
+        help="with --full-frame: the video that the target's track was made from (default: --target, if that is a video)",
+    )
+    form.add_argument(
+        "--label", action="store_true", help="write in a corner of every frame that it is AI-generated (default: metadata only)"
+    )
+    running = parser.add_argument_group("how the command runs")
     running.add_argument(
         "--tracks",
         type=Path,
         default=Path("outputs/tracks"),
-        help="where videos given here are tracked to (default: %(default)s)",
+        metavar="DIR",
+        help="folder that the tracks of given videos are written to, and read from the next time (default: %(default)s)",
     )
-    running.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
+    running.add_argument(
+        "--device",
+        default="auto",
+        metavar="D",
+        help="device that the network runs on: cpu, cuda, or auto, a GPU if there is one (default: %(default)s)",
+    )
     running.add_argument(
         "--precision",
         choices=["auto", "float32", "bfloat16"],
         default="auto",
-        help="bfloat16 is about twice as fast where the processor knows it; auto finds out (default: %(default)s)",
+        help="number format of the network: bfloat16 is about twice as fast on processors that compute in it, and auto takes it "
+        "there (default: %(default)s)",
     )
     running.add_argument(
         "--compile",
         action="store_true",
-        help="compile the network first, which takes a minute or two and a C++ compiler, on a GPU into CUDA graphs: worth trying "
-        "there on long videos; on processors it has been seen to make things slower",
+        help="compile the network first, on a GPU into CUDA graphs. It takes a minute or two and a C++ compiler: try it for long "
+        "videos on a GPU; processors have been slower with it (default: off)",
     )
 
 
-def original_of(arguments: argparse.Namespace) -> Path | None:
-    """The video to paste back into, with ``--full-frame``.
+def add_checkpoint(parser: argparse.ArgumentParser, without: str = "") -> None:
+    """Add ``--checkpoint``, the trained network.
+
+    Args:
+        parser: parser of the command.
+        without: what the command does without a checkpoint; empty if it needs one.
+    """
+    parser.add_argument(
+        "--checkpoint",
+        type=Path,
+        required=not without,
+        metavar="C",
+        help="the target's trained network: a file that `lit-reenact fit` wrote, or the folder of its run, whose best "
+        "checkpoint is taken" + (without and f"; without it {without}"),
+    )
+
+
+def original_video(arguments: argparse.Namespace) -> Path | None:
+    """Return the video whose full frames the result is pasted into; None without ``--full-frame``.
 
     Raises:
         ReenactError: only one of ``--full-frame`` and ``--original`` is given, and the target is a track, not a video.
@@ -67,12 +97,12 @@ def original_of(arguments: argparse.Namespace) -> Path | None:
             raise ReenactError(f"--original {original} is for --full-frame alone: give both, or neither")
         return None
     if original is None and is_track(arguments.target):
-        raise ReenactError("--full-frame needs --original, the video that the target's track was made of")
+        raise ReenactError("--full-frame needs --original, the video that the target's track was made from")
     return original or arguments.target
 
 
 def checkpoint_file(path: Path) -> Path:
-    """The checkpoint that a file, or the best one of a run's folder, is.
+    """Return the checkpoint that ``--checkpoint`` names: the file itself, or the best one of a run's folder.
 
     Raises:
         ReenactError: the folder holds no checkpoint, or several runs.
@@ -91,35 +121,35 @@ def checkpoint_file(path: Path) -> Path:
 
 
 def device_of(name: str) -> str:
-    """The device that ``--device`` names; ``auto`` is a GPU if there is one."""
+    """Return the device that ``--device`` names; ``auto`` is a GPU if there is one, else the processor."""
     import torch
 
     return name if name != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def is_track(path: Path) -> bool:
-    """Whether a path is a track, not a video."""
+    """Tell whether a path is a track, not a video."""
     return path.is_dir() or path.suffix == ".safetensors"
 
 
 def policy_file(name: Path | str | None) -> Path | None:
-    """The file of a transfer's policy; None for a preset, or nothing."""
+    """Return the file of a transfer policy; None for a preset or no policy."""
     from lit_reenact.transfer import PRESETS
 
     return None if name is None or str(name) in PRESETS else Path(name)
 
 
 def refuse_lost_inputs(outputs: Iterable[Path], performers: Sequence[Path], others: Sequence[Path | None], tracks: Path) -> None:
-    """``refuse_overwriting`` for a command that makes a video, and first tracks the videos that it is given.
+    """Refuse to write over an input of a command that makes a video and first tracks the videos that it is given.
 
     Args:
-        outputs: all that it writes, apart from tracks.
-        performers: tracks and videos of who drives and who is driven.
-        others: whatever else it reads.
-        tracks: where the videos are tracked to.
+        outputs: every file that the command writes, apart from tracks.
+        performers: tracks and videos of sources and target.
+        others: every other file that the command reads; None for nothing.
+        tracks: folder that the videos are tracked to.
 
     Raises:
-        ReenactError: as ``refuse_overwriting``.
+        ReenactError: an output, or a file of a track to be written, is an input.
     """
     from lit_reenact.tracking.tracker import is_tracked, written_by_tracking
     from lit_reenact.tracking.trackfile import track_files
@@ -132,7 +162,15 @@ def refuse_lost_inputs(outputs: Iterable[Path], performers: Sequence[Path], othe
 
 
 def track_folder(path: Path, tracks: Path) -> Path:
-    """The folder of a track that is named by its folder, its file, or the video to be tracked first."""
+    """Return the folder of a track that is named by its folder, by its file, or by a video, which is tracked first.
+
+    Args:
+        path: track folder, track file or video.
+        tracks: folder that videos are tracked to.
+
+    Raises:
+        ReenactError: the video cannot be tracked.
+    """
     from lit_reenact.tracking.tracker import TrackerSettings, track_video
 
     if is_track(path):

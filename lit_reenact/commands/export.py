@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from lit_reenact.commands.common import Commands, checkpoint_file
+from lit_reenact.commands.common import Commands, add_checkpoint, checkpoint_file
 from lit_reenact.core.files import refuse_overwriting
 
 
@@ -15,18 +15,18 @@ def add(commands: Commands) -> None:
         "export",
         help="write a trained generator as ONNX, which `reenact` runs too, or as PyTorch's own export",
         description="Write the generator of a checkpoint with a description of its input, for any number of windows at once, and "
-        "check that it gives the checkpoint's frames. `reenact --checkpoint MODEL.onnx` runs it, on the processor. A .pt2 is for "
-        "other programs only: to load one runs whatever code it holds.",
+        "check that it reproduces the checkpoint's frames. `reenact --checkpoint MODEL.onnx` runs it, on the processor. A .pt2 "
+        "is for other programs only: loading one runs whatever code it holds.",
     )
+    add_checkpoint(parser)
     parser.add_argument(
-        "--checkpoint", type=Path, required=True, metavar="C", help="of `lit-reenact fit`: a file or its run's folder"
+        "-o", "--output", type=Path, required=True, metavar="MODEL", help="file to write: MODEL.onnx or MODEL.pt2"
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="MODEL", help="model.onnx or model.pt2")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Carry the command out; returns its exit code."""
+    """Carry the command out and return its exit code."""
     from lit_reenact.synthesis.export import export
 
     checkpoint = checkpoint_file(arguments.checkpoint)

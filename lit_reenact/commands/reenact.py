@@ -1,9 +1,9 @@
-"""``lit-reenact reenact``: drive the target with the source."""
+"""``lit-reenact reenact``: drive the target with one source or several."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from lit_reenact.commands.common import (
     checkpoint_file,
     device_of,
     is_track,
-    original_of,
+    original_video,
     policy_file,
     refuse_lost_inputs,
     track_folder,
@@ -23,8 +23,11 @@ from lit_reenact.core.errors import ReenactError
 if TYPE_CHECKING:
     from lit_reenact.synthesis import ReenactmentFiles, ReenactmentSettings
 
-SHOWN = 5
-"""Lines of the guard's report on the screen; the file has all."""
+Source = Path | None
+"""Track or video of who drives; None where the policy needs nobody."""
+
+PRINTED_WARNINGS = 5
+"""Largest number of printed lines of the guard's report; its file has all of them."""
 
 
 def add(commands: Commands) -> None:
@@ -32,21 +35,26 @@ def add(commands: Commands) -> None:
     parser = commands.add_parser(
         "reenact",
         help="drive the target with the source and write a video",
-        description="Drive the target with one source or several, and write a video of each. "
-        "What was killed goes on with the same command.",
+        description="Drive the target with one source or several, and write a video for each. After an interruption, the same "
+        "command continues where it stopped.",
     )
     parser.add_argument(
         "--source",
         type=Path,
         nargs="+",
         metavar="S",
-        help="who drives: track folders, or videos (tracked first); the preset 'eye-contact' needs nobody",
+        help="persons who drive: track folders, or videos, which are tracked first; the preset 'eye-contact' needs none",
     )
     parser.add_argument(
-        "--target", type=Path, required=True, metavar="T", help="who is driven: the track the checkpoint was trained on"
+        "--target", type=Path, required=True, metavar="T", help="person who is driven: the track that the network was trained on"
     )
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="OUT", help="OUT.mp4, or of several sources a folder of NAME.mp4"
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        metavar="OUT",
+        help="video to write, OUT.mp4; for several sources, a folder that gets one video named after each source",
     )
     _add_transfer(parser)
     add_synthesis(parser)
@@ -54,78 +62,72 @@ def add(commands: Commands) -> None:
 
 
 def _add_transfer(parser: argparse.ArgumentParser) -> None:
-    transfer = parser.add_argument_group("what is taken from whom")
+    transfer = parser.add_argument_group("what comes from whom")
     policy = transfer.add_mutually_exclusive_group()
     policy.add_argument(
         "--preset",
         default="full",
         metavar="NAME",
-        help="full (head, expression, gaze), expression, dubbing, gaze, eye-contact or pose (default: %(default)s)",
+        help="what the source drives: full (head, expression, gaze), expression, dubbing, gaze, eye-contact or pose "
+        "(default: %(default)s)",
     )
-    policy.add_argument("--policy", type=Path, metavar="FILE", help="a .yaml that says it for every channel")
+    policy.add_argument(
+        "--policy", type=Path, metavar="FILE", help=".yaml file that says what the source drives, channel by channel"
+    )
     transfer.add_argument(
         "--guard",
         choices=["warn", "clamp", "soft"],
         default="warn",
-        help="what to do with what the target's training never showed: tell, cut off, or bend back (default: %(default)s)",
+        help="treatment of poses and expressions that the target's training frames never showed: report them, cut them off, or "
+        "bend them back (default: %(default)s)",
     )
     transfer.add_argument(
         "--fps",
         choices=["source", "target"],
         default="target",
-        help="whose frames per second the video has (default: %(default)s)",
+        help="person whose frames per second the video has (default: %(default)s)",
     )
     transfer.add_argument(
         "--still",
         action="store_true",
-        help="with --full-frame: the result stands in one still frame of the target, not in its frames played forward and back",
+        help="with --full-frame: paste into one still frame of the target (default: into its frames, played forward and back)",
     )
-    transfer.add_argument("--audio", choices=["source", "target", "none"], default="source", help="default: %(default)s")
+    transfer.add_argument(
+        "--audio",
+        choices=["source", "target", "none"],
+        default="source",
+        help="person whose sound the video has (default: %(default)s)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Carry the command out; returns its exit code."""
+    """Carry the command out and return its exit code."""
     from lit_reenact.synthesis import write_reenactment
     from lit_reenact.synthesis.inference import load_generator
-    from lit_reenact.tracking.batch import make_jobs
     from lit_reenact.tracking.tracked_clip import TrackedClip
 
     settings = _settings(arguments)
-    sources: list[Path | None] = list(arguments.source or [])
-    if not settings.policy.needs_source and not sources:
-        sources = [None]
-    if not sources:
-        raise ReenactError("lit-reenact reenact needs --source, a track or a video of who drives")
-    outputs = output_files([arguments.target if source is None else source for source in sources], arguments.output)
-    videos = [path for path in (*sources, arguments.target) if path is not None and not is_track(path)]
-    make_jobs([(path, path.stem) for path in videos], arguments.tracks)
+    sources = _sources(arguments, settings)
+    outputs = output_files([source or arguments.target for source in sources], arguments.output)
     checkpoint = checkpoint_file(arguments.checkpoint)
-    performers = [path for path in (*sources, arguments.target) if path is not None]
-    others = [settings.original, checkpoint, policy_file(arguments.policy or arguments.preset)]
-    refuse_lost_inputs(_written(outputs), performers, others, arguments.tracks)
+    _check_files(arguments, [*sources, arguments.target], outputs, [settings.original, checkpoint])
     target = TrackedClip.load(track_folder(arguments.target, arguments.tracks))
     generator = load_generator(checkpoint, device_of(arguments.device), target.track, arguments.precision, arguments.compile)
-    failed = []
-    for source, output in zip(sources, outputs, strict=True):
-        try:
-            clip = None if source is None else TrackedClip.load(track_folder(source, arguments.tracks))
-            written = write_reenactment(clip, target, generator, output, settings, checkpoint, keep_finished=len(sources) > 1)
-            _report(written)
-        except (ReenactError, OSError) as error:
-            if len(sources) == 1:
-                raise
-            failed.append(f"{source}: {error}")
-            print(f"failed: {failed[-1]}", flush=True)
-    if len(sources) > 1:
-        print(f"{len(sources) - len(failed)} written, {len(failed)} failed")
-    if failed:
-        raise ReenactError("; ".join(failed))
+
+    def write(source: Source, output: Path) -> None:
+        clip = None if source is None else TrackedClip.load(track_folder(source, arguments.tracks))
+        _report(write_reenactment(clip, target, generator, output, settings, checkpoint, keep_finished=len(sources) > 1))
+
+    if len(sources) == 1:
+        write(sources[0], outputs[0])
+    else:
+        _write_each(write, sources, outputs)
     print("Every video says in its metadata, and under a signature, that it is AI-generated.")
     return 0
 
 
 def output_files(sources: Sequence[Path], output: Path) -> list[Path]:
-    """The .mp4 of every source: ``output`` itself, or named after the source in that folder.
+    """Return the .mp4 of every source: ``output`` itself, or a file in that folder that is named after the source.
 
     Raises:
         ReenactError: several sources and one file, another kind of file, or two sources of one name.
@@ -136,28 +138,22 @@ def output_files(sources: Sequence[Path], output: Path) -> list[Path]:
         return [output]
     if output.suffix and not output.is_dir():
         raise ReenactError(f"-o {output}: videos are written as .mp4; give such a name, or a folder")
-    taken: dict[str, Path] = {}
+    sources_by_name: dict[str, Path] = {}
     for source in sources:
         name = source.parent.name if source.suffix == ".safetensors" else source.stem if source.is_file() else source.name
-        if name in taken:
-            raise ReenactError(f"{taken[name]} and {source} would both be written to {output / name}.mp4: rename one of them")
-        taken[name] = source
-    return [output / f"{name}.mp4" for name in taken]
-
-
-def _written(videos: Sequence[Path]) -> list[Path]:
-    """All that is written for some videos."""
-    from lit_reenact.synthesis.driven_video import guard_report_path
-    from lit_reenact.synthesis.video_plan import video_files
-
-    return [path for video in videos for path in (*video_files(video), guard_report_path(video))]
+        if name in sources_by_name:
+            raise ReenactError(
+                f"{sources_by_name[name]} and {source} would both be written to {output / name}.mp4: rename one of them"
+            )
+        sources_by_name[name] = source
+    return [output / f"{name}.mp4" for name in sources_by_name]
 
 
 def _settings(arguments: argparse.Namespace) -> ReenactmentSettings:
     from lit_reenact.synthesis import ReenactmentSettings
     from lit_reenact.transfer import load_policy
 
-    original = original_of(arguments)
+    original = original_video(arguments)
     if arguments.still and original is None:
         raise ReenactError("--still is for --full-frame alone: give both, or neither")
     return ReenactmentSettings(
@@ -171,12 +167,54 @@ def _settings(arguments: argparse.Namespace) -> ReenactmentSettings:
     )
 
 
-def _report(written: ReenactmentFiles) -> None:
-    shown = f"{written.frame_count} frames, {float(written.fps):.5g} a second"
-    print(f"Wrote {written.video} ({shown}) and {written.side_by_side.name} (driving | conditioning | output).")
-    lines = written.guard_report.to_text().splitlines()
-    for line in lines[:SHOWN]:
+def _sources(arguments: argparse.Namespace, settings: ReenactmentSettings) -> list[Source]:
+    if arguments.source:
+        return list(arguments.source)
+    if settings.policy.needs_source:
+        raise ReenactError("lit-reenact reenact needs --source, a track or a video of who drives")
+    return [None]
+
+
+def _check_files(
+    arguments: argparse.Namespace, people: Iterable[Source], outputs: Sequence[Path], others: Iterable[Path | None]
+) -> None:
+    """Refuse two videos of one name, and outputs that are inputs."""
+    from lit_reenact.synthesis.driven_video import guard_report_path
+    from lit_reenact.synthesis.video_plan import video_files
+    from lit_reenact.tracking.batch import make_jobs
+
+    performers = [path for path in people if path is not None]
+    make_jobs([(path, path.stem) for path in performers if not is_track(path)], arguments.tracks)
+    files = [path for video in outputs for path in (*video_files(video), guard_report_path(video))]
+    refuse_lost_inputs(files, performers, [*others, policy_file(arguments.policy or arguments.preset)], arguments.tracks)
+
+
+def _write_each(write: Callable[[Source, Path], None], sources: Sequence[Source], outputs: Sequence[Path]) -> None:
+    """Write a video for every source; one that fails does not stop the others.
+
+    Raises:
+        ReenactError: some sources failed; the sentence names all of them.
+    """
+    failures = []
+    for source, output in zip(sources, outputs, strict=True):
+        try:
+            write(source, output)
+        except (ReenactError, OSError) as error:
+            failures.append(f"{source}: {error}")
+            print(f"failed: {failures[-1]}", flush=True)
+    print(f"{len(sources) - len(failures)} written, {len(failures)} failed")
+    if failures:
+        raise ReenactError("; ".join(failures))
+
+
+def _report(files: ReenactmentFiles) -> None:
+    print(
+        f"Wrote {files.video} ({files.frame_count} frames, {float(files.fps):.5g} a second) and {files.side_by_side.name} "
+        "(driving | conditioning | output)."
+    )
+    lines = files.guard_report.to_text().splitlines()
+    for line in lines[:PRINTED_WARNINGS]:
         print(f"  {line}")
     if lines:
-        more = f"{len(lines) - SHOWN} more and every frame" if len(lines) > SHOWN else "every frame"
-        print(f"  {more} in {written.guard_file}")
+        rest = f"{len(lines) - PRINTED_WARNINGS} more and every frame" if len(lines) > PRINTED_WARNINGS else "every frame"
+        print(f"  {rest} in {files.guard_file}")
