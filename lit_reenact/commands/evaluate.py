@@ -1,42 +1,64 @@
-"""``lit-reenact evaluate``: measure frames on the part of the target that was kept from training."""
+"""``lit-reenact evaluate``: measure frames on the part of the target that was held out from training."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lit_reenact.commands.common import Commands, device_of
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import refuse_overwriting
 
-DESCRIPTION = """Compare frames with the real ones of the target's held-out part: the end of its clip, which no training saw
-(70 % are for training, 10 % for validation, the rest for this; one second between them is left out). Baselines that learn
-nothing are measured beside them: the nearest training frame, as it is, bent to the wanted face, or with a rendered face; and the
-mean training frame.
+if TYPE_CHECKING:
+    from lit_reenact.evaluation.evaluate import Evaluation
+    from lit_reenact.tracking.tracked_clip import TrackedClip
 
-  lit-reenact evaluate --target tracks/target --checkpoint CKPT            what a training reached
-  lit-reenact evaluate --target tracks/target --frames folder/of/pictures  what another system reached
+DESCRIPTION = """Compare frames with the real ones of the target's held-out part: the end of its clip, which the training did not
+use. A checkpoint says which frames these are (by default 70 % are for training, 10 % for validation and the rest for this, with
+one second between them left out). Baselines that learn nothing are measured as well: the nearest training frame, as it is, warped
+to the wanted face, or with a rendered face; and the mean training frame.
 
-DIR gets metrics.json (each metric's mean and 95 % interval), frames.csv (the values of each frame), report.html (tables, curves,
-error maps, the worst and the best frames, real and made over each other) and comparison.png (all methods side by side). The same
-command writes the same numbers."""
+  lit-reenact evaluate --target tracks/target --checkpoint CKPT            measure a training
+  lit-reenact evaluate --target tracks/target --frames folder/of/pictures  measure another system
 
+DIR gets metrics.json (mean and 95 % confidence interval of each metric), frames.csv (the values of each frame), report.html
+(tables, curves, error maps, the worst and the best frames, real and generated over each other) and comparison.png (all methods
+side by side). The same command writes the same numbers."""
 
-WRITTEN = ("metrics.json", "frames.csv", "report.html", "comparison.png")
+OUTPUT_NAMES = ("metrics.json", "frames.csv", "report.html", "comparison.png")
 
 
 def add(commands: Commands) -> None:
-    """Add the command's arguments."""
+    """Add the command and its arguments."""
     parser = commands.add_parser(
         "evaluate",
-        help="measure a checkpoint, or another system's frames, on the part of the target that was kept from training",
+        help="measure a checkpoint, or another system's frames, on the part of the target that was held out from training",
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    _add_inputs(parser)
+    _add_measurements(parser)
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("outputs/evaluation"), metavar="DIR", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--wandb",
+        nargs="?",
+        const="lit_reenact",
+        metavar="PROJECT",
+        help="also log to Weights & Biases: in the checkpoint's own run if there is one, otherwise in a run of this evaluation; "
+        "offline without a connection (project: %(const)s)",
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
+    parser.set_defaults(run=run)
+
+
+def _add_inputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", type=Path, required=True, metavar="TRACK", help="a folder that `lit-reenact track` wrote")
-    made_by = parser.add_mutually_exclusive_group(required=True)
-    made_by.add_argument("--checkpoint", type=Path, metavar="C", help="written by `lit-reenact fit` on this target")
-    made_by.add_argument(
+    candidate = parser.add_mutually_exclusive_group(required=True)
+    candidate.add_argument("--checkpoint", type=Path, metavar="C", help="written by `lit-reenact fit` on this target")
+    candidate.add_argument(
         "--frames",
         type=Path,
         metavar="FOLDER",
@@ -49,52 +71,42 @@ def add(commands: Commands) -> None:
         default=[],
         type=named_folder,
         metavar="NAME=FOLDER",
-        help="more frames to be measured beside them, as for --frames; as often as needed",
+        help="another system's frames to measure as well, in the form of --frames; can be given several times",
     )
-    parser.add_argument(
-        "-o", "--output", type=Path, default=Path("outputs/evaluation"), metavar="DIR", help="default: %(default)s"
-    )
+
+
+def _add_measurements(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--retrack",
         action="store_true",
-        help="also track the made frames again, from their pixels alone, and compare head pose, expression, gaze, blinks and "
-        "jaw with the real ones', and the same of the baselines that move",
+        help="also track the generated frames again, from their pixels alone, and compare head pose, expression, gaze, blinks "
+        "and jaw with the real ones'; the baselines that move are tracked too",
     )
     parser.add_argument(
         "--edits",
         action="store_true",
-        help="also edit all that the checkpoint was not trained on (turn the head, look aside, close an eye, a stronger "
-        "expression), track the result again and tell what moved, and beside it what is found where the real frames are bent so; "
-        "wants --checkpoint",
+        help="also edit the frames that the checkpoint was not trained on (turn the head, look aside, close an eye, a stronger "
+        "expression), track the result again and report what moved, next to the same edits by warping the real frames; needs "
+        "--checkpoint",
     )
     parser.add_argument(
         "--identity-model",
         type=Path,
         metavar="FILE.onnx",
         help="a face recognition network of your own, such as w600k_r50.onnx of InsightFace: adds identity similarity, the "
-        "cosine between its features of the made and of the real face",
+        "cosine between its embeddings of the generated and of the real face",
     )
     parser.add_argument(
         "--fid-model",
         type=Path,
         metavar="FILE.onnx",
-        help="an Inception network of your own, for pictures of RGB in [-1, 1]: adds the Frechet distance (FID) between made and "
-        "real frames",
+        help="an Inception network of your own, for RGB pictures in [-1, 1]: adds the Frechet distance (FID) between generated "
+        "and real frames",
     )
-    parser.add_argument(
-        "--wandb",
-        nargs="?",
-        const="lit_reenact",
-        metavar="PROJECT",
-        help="also log to Weights & Biases: in the checkpoint's own run, else in one of this evaluation; offline if need be "
-        "(project: %(const)s)",
-    )
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
-    parser.set_defaults(run=run)
 
 
 def named_folder(word: str) -> tuple[str, Path]:
-    """``NAME=FOLDER`` in two."""
+    """Split ``NAME=FOLDER`` into its two parts."""
     name, _, folder = word.partition("=")
     if not name or not folder:
         raise argparse.ArgumentTypeError(f"{word!r} is not NAME=FOLDER: give these frames a name for the table")
@@ -112,42 +124,56 @@ def _inputs(arguments: argparse.Namespace) -> list[Path | None]:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Carry the command out; returns its exit code."""
-    from lit_reenact.evaluation.edit_fidelity import edits_rows
-    from lit_reenact.evaluation.evaluate import beside, evaluate, from_folder, synthesised, with_edits, write_numbers
-    from lit_reenact.evaluation.evaluation_page import write_grid, write_page
-    from lit_reenact.evaluation.table import aligned, text_table
-    from lit_reenact.metrics.backbones import OnnxBackbone
+    """Run the command and return its exit code."""
+    from lit_reenact.evaluation.report import write_report
+    from lit_reenact.evaluation.report_pictures import write_grid
+    from lit_reenact.evaluation.result_files import write_numbers
     from lit_reenact.tracking.tracked_clip import TrackedClip
 
     if arguments.edits and arguments.checkpoint is None:
         raise ReenactError("--edits wants --checkpoint: pictures that are there already cannot be edited")
-    refuse_overwriting((arguments.output / name for name in WRITTEN), _inputs(arguments))
+    refuse_overwriting((arguments.output / name for name in OUTPUT_NAMES), _inputs(arguments))
     target = TrackedClip.load(arguments.target.parent if arguments.target.suffix == ".safetensors" else arguments.target)
-    files = {"identity": arguments.identity_model, "fid": arguments.fid_model}
-    networks = {metric: OnnxBackbone(file) for metric, file in files.items() if file is not None}
-    if arguments.checkpoint is not None:
-        candidate = synthesised(target, arguments.checkpoint, device_of(arguments.device))
-    else:
-        candidate = from_folder(target, arguments.frames)
-    others = beside(target, candidate, dict(arguments.also))
-    evaluation = evaluate(target, candidate, track_again=arguments.retrack, others=others, networks=networks)
-    if arguments.edits:
-        evaluation = with_edits(evaluation, target, arguments.checkpoint, device_of(arguments.device))
+    evaluation = _evaluate(arguments, target)
     arguments.output.mkdir(parents=True, exist_ok=True)
     write_numbers(evaluation, arguments.output)
-    write_page(evaluation, arguments.output / "report.html")
+    write_report(evaluation, arguments.output / "report.html")
     write_grid(evaluation, arguments.output / "comparison.png")
-    print(text_table(evaluation.estimates))
-    print(f"Means over {evaluation.measured} held-out frames of {evaluation.target}, with 95 % intervals.")
-    if evaluation.edits:
-        print("What edits moved in frames that no training saw, found again from pixels:")
-        print(aligned(edits_rows(evaluation.edits)))
-        print("The same without a network, where the real frames are bent by the face mesh to show the edits:")
-        print(aligned(edits_rows(evaluation.bent_edits)))
-    print(f"Wrote {arguments.output}/: metrics.json, frames.csv, report.html, comparison.png.")
+    _print_summary(evaluation, arguments.output)
     if arguments.wandb is not None:
         from lit_reenact.evaluation.wandb_log import log_evaluation
 
         log_evaluation(evaluation, arguments.output, arguments.checkpoint, arguments.wandb)
     return 0
+
+
+def _evaluate(arguments: argparse.Namespace, target: TrackedClip) -> Evaluation:
+    from lit_reenact.evaluation.candidates import read_candidate, read_other_systems, synthesise_candidate
+    from lit_reenact.evaluation.evaluate import add_edits, evaluate
+    from lit_reenact.metrics.backbones import OnnxBackbone
+
+    files = {"identity": arguments.identity_model, "fid": arguments.fid_model}
+    networks = {metric: OnnxBackbone(file) for metric, file in files.items() if file is not None}
+    if arguments.checkpoint is None:
+        candidate = read_candidate(target, arguments.frames)
+    else:
+        candidate = synthesise_candidate(target, arguments.checkpoint, device_of(arguments.device))
+    others = read_other_systems(target, candidate, dict(arguments.also))
+    evaluation = evaluate(target, candidate, track_again=arguments.retrack, others=others, networks=networks)
+    if arguments.edits:
+        evaluation = add_edits(evaluation, target, arguments.checkpoint, device_of(arguments.device))
+    return evaluation
+
+
+def _print_summary(evaluation: Evaluation, output: Path) -> None:
+    from lit_reenact.evaluation.edit_fidelity import edits_rows
+    from lit_reenact.evaluation.table import aligned, text_table
+
+    print(text_table(evaluation.estimates))
+    print(f"Means over {evaluation.counted_frames} held-out frames of {evaluation.target}, with 95 % confidence intervals.")
+    if evaluation.edits:
+        print("What edits moved in frames that the training did not use, tracked again from pixels:")
+        print(aligned(edits_rows(evaluation.edits)))
+        print("The same without a network, where the face mesh warps the real frames to show the edits:")
+        print(aligned(edits_rows(evaluation.warped_edits)))
+    print(f"Wrote {output}/: {', '.join(OUTPUT_NAMES)}.")

@@ -1,1 +1,1 @@
-"""What the model reached: metrics on held-out frames, baselines, motion measured again from pixels, and the report."""
+"""Evaluation on held-out frames: metrics with intervals, baselines, motion tracked again from pixels, and the report."""

@@ -1,7 +1,7 @@
-"""What a network has to beat: frames made from the training frames without learning anything.
+"""Baselines that a network has to beat: frames taken from the training frames, without learning anything.
 
 The baselines see the same training frames as the network and nothing else, and answer any ``FaceParameters`` with frames. One
-more, which renders the face into the nearest frame, stands in ``rendered_face``.
+more, which renders the face into the nearest frame, is in ``rendered_face``.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from lit_reenact.face.model import FaceModel
 from lit_reenact.rendering.mesh_warp import MeshWarp
 
 ReadFrames = Callable[[list[int]], Tensor]
-"""Frame numbers to the frames of a clip, uint8 (N, H, W, 3)."""
+"""Function from frame numbers to the frames of a clip, uint8 (N, H, W, 3)."""
 
 IRIS_WEIGHT = 20.0
-"""How many face landmarks one iris counts for: gaze shows in few landmarks but in a visible share of the picture."""
+"""Weight of an iris, where a face landmark has 1: gaze shows in few landmarks but in a visible share of the picture."""
 
 _BATCH = 32
 
 
 class MeanFrame:
-    """The mean of the training frames, whatever the parameters say.
+    """The mean of the training frames, whatever the parameters are.
 
     Args:
-        read: gives frames of the clip by their numbers.
-        training: int64 (N,) numbers of the valid training frames.
+        read: function that reads frames of the clip.
+        training: numbers of the training frames with a known face, int64 (N,).
     """
 
     def __init__(self, read: ReadFrames, training: Tensor) -> None:
@@ -40,25 +40,29 @@ class MeanFrame:
         self.frame = (total / len(training)).round().to(torch.uint8)
 
     def frames(self, parameters: FaceParameters) -> Iterator[Tensor]:
-        """As many frames as there are parameters, uint8 (H, W, 3) each."""
+        """Yield a frame, uint8 (H, W, 3), for each frame of the parameters."""
         for _ in range(len(parameters)):
             yield self.frame
 
 
 class NearestFrame:
-    """For every frame the training frame whose tracked face looks most alike.
+    """The training frame whose tracked face is most similar to the wanted one.
 
-    Alike is judged where it is seen: by the mean squared distance, in pixels, between the projected landmarks of the two
-    meshes (which weighs rotation, translation, identity and expression by what they move in the picture) plus the irises.
-    Light is left out: it moves nothing.
+    Similarity is the mean squared distance, in pixels, between the projected landmarks of the two meshes (which weights
+    rotation, translation, identity and expression by what they move in the picture) plus the irises. Light is left out: it
+    moves nothing.
 
     Args:
-        read: gives frames of the clip by their numbers.
-        training: int64 (N,) numbers of the valid training frames.
-        parameters: of the whole clip.
-        model: the face model of the track.
-        actor: the person.
-        camera: of the clip.
+        read: function that reads frames of the clip.
+        training: numbers of the training frames with a known face, int64 (N,).
+        parameters: tracked parameters of the whole clip.
+        model: face model of the track.
+        actor: actor of the track.
+        camera: camera of the clip.
+
+    Example:
+        >>> nearest = NearestFrame(read, training, track.parameters, model, track.actor, track.camera)
+        >>> frames = torch.stack(list(nearest.frames(track.parameters[500:])))  # (T, H, W, 3)
     """
 
     def __init__(
@@ -69,7 +73,7 @@ class NearestFrame:
         self._features = self.features(parameters[training])
 
     def features(self, parameters: FaceParameters) -> Tensor:
-        """What is compared, (T, F): the squared Euclidean distance of two rows is the weighted mean squared distance in px^2."""
+        """Return features (T, F): the squared Euclidean distance of two rows is the weighted mean squared distance in px^2."""
         landmarks = self._model.landmarks_of(self._actor, parameters)
         directions = gaze_direction(parameters.gaze.reshape(-1, 2, 2))
         irises = self._actor.eyeballs + self._model.eye_radius * directions  # (T, 2, 3)
@@ -80,27 +84,27 @@ class NearestFrame:
         return (pixels * (weight / weight.sum()).sqrt()[:, None]).flatten(1)
 
     def numbers(self, parameters: FaceParameters) -> Tensor:
-        """Numbers of the nearest training frames, int64 (T,)."""
+        """Return the numbers of the nearest training frames, int64 (T,)."""
         nearest = torch.cdist(self.features(parameters), self._features, compute_mode="donot_use_mm_for_euclid_dist").argmin(1)
         return self._training[nearest]
 
     def frames(self, parameters: FaceParameters) -> Iterator[Tensor]:
-        """As many frames as there are parameters, uint8 (H, W, 3) each."""
+        """Yield a frame, uint8 (H, W, 3), for each frame of the parameters."""
         for start in range(0, len(parameters), _BATCH):
             wanted = parameters[start : start + _BATCH]
             numbers = self.numbers(wanted)
-            yield from self._fitted(self._read(numbers.tolist()), self._parameters[numbers], wanted)
+            yield from self._adapt(self._read(numbers.tolist()), self._parameters[numbers], wanted)
 
-    def _fitted(self, frames: Tensor, found: FaceParameters, wanted: FaceParameters) -> Tensor:
-        """Frames uint8 (N, H, W, 3) that show ``found``, made to show ``wanted``: here just as they are."""
+    def _adapt(self, frames: Tensor, own: FaceParameters, wanted: FaceParameters) -> Tensor:
+        """Change frames uint8 (N, H, W, 3) that show the parameters ``own`` towards ``wanted``; here they stay as they are."""
         return frames
 
 
 class WarpedNearestFrame(NearestFrame):
-    """The classical way in two dimensions: the nearest frame, bent until its face lies where the wanted one is (``MeshWarp``)."""
+    """The nearest frame, warped so that its face lies where the wanted one does (``MeshWarp``)."""
 
-    def _fitted(self, frames: Tensor, found: FaceParameters, wanted: FaceParameters) -> Tensor:
-        return MeshWarp(self._model, self._actor, self._camera)(frames, found, wanted)
+    def _adapt(self, frames: Tensor, own: FaceParameters, wanted: FaceParameters) -> Tensor:
+        return MeshWarp(self._model, self._actor, self._camera)(frames, own, wanted)
 
 
 def _read_in_batches(read: ReadFrames, numbers: Tensor) -> Iterator[Tensor]:

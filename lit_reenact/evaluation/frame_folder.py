@@ -1,4 +1,4 @@
-"""Frames that another system made, read from a folder of pictures."""
+"""Another system's frames, read from a folder of pictures."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from lit_reenact.core.errors import ReenactError
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
-def read_frame_folder(folder: Path, count: int, largest: int, what: str) -> Tensor:
-    """The pictures of a folder in the order of their names, uint8 (count, S, S, 3).
+def read_frame_folder(folder: Path, count: int, largest: int, described: str) -> Tensor:
+    """Read the pictures of a folder in the order of their names, uint8 (count, S, S, 3).
 
     Args:
-        folder: of PNG or JPEG files; others in it are passed over.
-        count: how many frames there must be.
-        largest: side in pixels that they may have at most.
-        what: which frames are wanted, for the sentence: "frames 480 to 600 of a.mp4".
+        folder: folder of PNG or JPEG files; other files in it are ignored.
+        count: number of pictures that the folder must hold.
+        largest: largest allowed side of a picture in pixels.
+        described: the wanted frames in words, for messages, e.g. "frames 480 to 600 of a.mp4".
 
     Raises:
-        ReenactError: no such folder, too few or too many pictures, one that cannot be read, that is not square, larger than
-            ``largest``, or of another size than the first.
+        ReenactError: the folder does not exist or holds another number of pictures, or a picture cannot be read, is not square,
+            is larger than ``largest``, or differs in size from the first one.
     """
     if not folder.is_dir():
         raise ReenactError(f"{folder}: no such folder; --frames takes a folder of PNG or JPEG pictures")
     paths = pictures_in(folder)
     if not paths:
-        raise ReenactError(f"{folder} holds no PNG or JPEG picture: put there one for each of {what}")
+        raise ReenactError(f"{folder} holds no PNG or JPEG picture: put there one for each of {described}")
     if len(paths) != count:
-        raise ReenactError(f"{folder} holds {len(paths)} pictures, but there must be {count}, one for each of {what}")
+        raise ReenactError(f"{folder} holds {len(paths)} pictures, but there must be {count}, one for each of {described}")
     frames = [_read(path) for path in paths]
     for path, frame in zip(paths, frames, strict=True):
         height, width = frame.shape[:2]
@@ -47,7 +47,7 @@ def read_frame_folder(folder: Path, count: int, largest: int, what: str) -> Tens
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The files of a folder that count as frames, in their order."""
+    """Return the pictures of a folder, in the order of their names."""
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
 
 

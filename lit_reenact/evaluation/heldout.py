@@ -1,86 +1,36 @@
-"""Several methods' frames against the real frames that were kept from training: what is measured of each frame by itself."""
+"""The held-out split: the parts of a clip that the training of a checkpoint did and did not use."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
+from pathlib import Path
 
-import torch
-from torch import Tensor
+from lit_reenact.core.split import Split, temporal_split
+from lit_reenact.tracking.tracked_clip import TrackedClip
+from lit_reenact.training.checkpoint import read_checkpoint
 
-from lit_reenact.core.parallel import map_in_threads
-from lit_reenact.core.schema import EMPTY, EYES, MOUTH
-from lit_reenact.losses.reconstruction import Lpips
-from lit_reenact.metrics.frames import MS_SSIM_SIDE, error_map, l1, ms_ssim, psnr, ssim_map
-from lit_reenact.metrics.regions import region_l1, region_mean, region_psnr
-
-_BATCH = 2
-"""Frames compared at once, of every method: what is computed of them stays small."""
-
-Values = dict[str, dict[str, Tensor]]
-"""Method to metric to its value of each frame, (T,); NaN where a frame has none."""
+DEFAULT_FRACTIONS = (0.7, 0.1)
+"""Shares of a clip for training and validation where no checkpoint says otherwise; the rest is the test part."""
 
 
-def measure(
-    outputs: Mapping[str, Iterable[Tensor]], target: Iterable[Tensor], regions: Iterable[Tensor], lpips: Lpips | None = None
-) -> Values:
-    """Compare several methods' frames with the real ones, all read in step and never held all at once.
+def held_out_split(target: TrackedClip, checkpoint: Path | None = None, window: int = 1) -> Split:
+    """Return the training, validation and test parts of a clip, exactly as a checkpoint's own training had them.
+
+    Demo, evaluation, edits and ablations all take their split from here, so that none of them measures a training frame.
 
     Args:
-        outputs: method to its frames, uint8 (H, W, 3) each.
-        target: the real frames, uint8 (H, W, 3).
-        regions: what the real frames show where, uint8 (H, W) of ``EMPTY``, ``FACE``, ``EYES``, ``MOUTH``.
-        lpips: adds LPIPS under its own name, which says whether its backbone was trained.
-
-    Returns:
-        Of the metrics that ``frame_metrics`` names.
+        target: clip to split.
+        checkpoint: training checkpoint, whose own data settings decide; None for the default fractions.
+        window: frames of the clip that one window of the network spans.
 
     Raises:
-        ValueError: they differ in their number of frames.
+        ReenactError: the checkpoint cannot be read, or a part of the clip is shorter than a window.
     """
-
-    @torch.inference_mode()
-    def of_batch(batch: list[tuple[Tensor, ...]]) -> Values:
-        real, region, *made = (torch.stack(frames) for frames in zip(*batch, strict=True))
-        return {m: frame_metrics(unit(x), unit(real), region, lpips) for m, x in zip(outputs, made, strict=True)}
-
-    values: dict[str, dict[str, list[Tensor]]] = {method: defaultdict(list) for method in outputs}
-    for measured in map_in_threads(of_batch, _batches(zip(target, regions, *outputs.values(), strict=True))):
-        for method, metrics in measured.items():
-            for name, series in metrics.items():
-                values[method][name].append(series)
-    return {method: {name: torch.cat(parts) for name, parts in metrics.items()} for method, metrics in values.items()}
+    fractions, limit = (DEFAULT_FRACTIONS, None) if checkpoint is None else _trained_on(checkpoint)
+    return temporal_split(len(target.track), float(target.fps), fractions, window, limit)
 
 
-def frame_metrics(output: Tensor, target: Tensor, region: Tensor, lpips: Lpips | None = None) -> dict[str, Tensor]:
-    """What is measured of each frame, (N,) each, from images (N, 3, H, W) in [0, 1] and region images uint8 (N, H, W).
-
-    ``ms_ssim`` is missing for images that are too small for it. The face is all of a region image that is not empty.
-    """
-    similarity = ssim_map(output, target)
-    values = {
-        "l1": l1(output, target),
-        "photometric": error_map(output, target).mean((1, 2)),
-        "psnr": psnr(output, target),
-        "ssim": similarity.mean((1, 2)),
-    }
-    if min(target.shape[2:]) >= MS_SSIM_SIDE:
-        values["ms_ssim"] = ms_ssim(output, target)
-    for name, mask in (("face", region != EMPTY), ("mouth", region == MOUTH), ("eyes", region == EYES)):
-        values[f"{name}_l1"] = region_l1(output, target, mask)
-        values[f"{name}_psnr"] = region_psnr(output, target, mask)
-        values[f"{name}_ssim"] = region_mean(similarity, mask)
-    if lpips is not None:
-        values[lpips.name] = lpips(prediction=output * 2 - 1, target=target * 2 - 1)
-    return values
-
-
-def unit(frames: Tensor) -> Tensor:
-    """uint8 (N, H, W, 3) to float32 (N, 3, H, W) in [0, 1]."""
-    return frames.permute(0, 3, 1, 2).float() / 255
-
-
-def _batches(items: Iterator[tuple[Tensor, ...]]) -> Iterator[list[tuple[Tensor, ...]]]:
-    while batch := list(islice(items, _BATCH)):
-        yield batch
+def _trained_on(checkpoint: Path) -> tuple[tuple[float, float], int | None]:
+    """Return the fractions and the number of training frames (None: all of the training part) from a checkpoint."""
+    settings = read_checkpoint(checkpoint).get("datamodule_hyper_parameters", {})
+    training, validation = settings.get("fractions", DEFAULT_FRACTIONS)
+    return (training, validation), settings.get("training_frames")

@@ -1,6 +1,6 @@
-"""How sure a mean over the frames of a video is.
+"""Confidence intervals of means over the frames of a video.
 
-Neighbouring frames look alike, so their errors do too: as if independent, 200 frames would promise far more than they know.
+Neighbouring frames are similar, and so are their errors: intervals for 200 independent frames would be far too narrow.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from lit_reenact.metrics.blinks import blink_f1
 from lit_reenact.metrics.temporal import flicker_difference
 
 BLOCK_SECONDS = 1.0
-"""How long what happens in a portrait video lasts, roughly: a turn of the head, a phrase."""
+"""Typical duration of an event in a portrait video: a turn of the head, a phrase."""
 
 FEWEST_BLOCKS = 4
-"""A short video is cut into shorter blocks, so that there are some to draw from."""
+"""Smallest number of blocks; a short video is cut into shorter blocks."""
 
 SAMPLES, LEVEL = 1000, 0.95
 
 Statistic = Callable[[Tensor], Tensor]
-"""Means over frames (..., K) to what is told of them (...)."""
+"""Function from the means of K series over frames, (..., K), to one value, (...)."""
 
 
 class Estimate(NamedTuple):
@@ -35,28 +35,28 @@ class Estimate(NamedTuple):
 
 
 def only(means: Tensor) -> Tensor:
-    """The mean of a single series."""
+    """Return the mean of a single series."""
     return means[..., 0]
 
 
 def flicker_of_pair(means: Tensor) -> Tensor:
-    """``flicker_difference`` of the series (output's flicker, real clip's flicker)."""
+    """Return the ``flicker_difference`` of the series (flicker of the output, flicker of the real clip)."""
     return flicker_difference(means[..., 0], means[..., 1])
 
 
 def correlation(means: Tensor) -> Tensor:
-    """Pearson's correlation of x and y from the series (x, y, x^2, y^2, x y); see ``products``."""
+    """Return Pearson's correlation of x and y from the series (x, y, x^2, y^2, x y); see ``products``."""
     x, y, xx, yy, xy = means.unbind(-1)
     return (xy - x * y) / ((xx - x**2) * (yy - y**2)).sqrt()
 
 
 def ratio(means: Tensor) -> Tensor:
-    """Of the first series' mean to the second's."""
+    """Return the ratio of the first series' mean to the second's."""
     return means[..., 0] / means[..., 1]
 
 
 def products(x: Tensor, y: Tensor) -> Tensor:
-    """What ``correlation`` needs of two series (T,): (T, 5)."""
+    """Return the five series (T, 5) that ``correlation`` needs of two series (T,)."""
     x, y = x.double(), y.double()
     x, y = x - x.nanmean(), y - y.nanmean()  # small numbers keep their digits when squared
     return torch.stack([x, y, x**2, y**2, x * y], -1)
@@ -68,35 +68,38 @@ STATISTICS: dict[str, Statistic] = {
     "jaw_r": correlation,
     "strength": ratio,
 }
-"""Of metrics that are no mean of one series."""
+"""Metric to its statistic, for metrics that are not the mean of one series."""
 
 
 def block_length(fps: float, frames: int) -> int:
-    """Frames in a block: ``BLOCK_SECONDS`` of video, or less where so few frames would make fewer than ``FEWEST_BLOCKS``."""
+    """Return the frames in a block: ``BLOCK_SECONDS`` of video, or fewer so that there are at least ``FEWEST_BLOCKS`` blocks."""
     return max(1, min(round(BLOCK_SECONDS * fps), frames // FEWEST_BLOCKS))
 
 
 def block_bootstrap(
     values: Tensor, block: int, samples: int = SAMPLES, level: float = LEVEL, seed: int = 0, statistic: Statistic = only
 ) -> tuple[float, float]:
-    """Confidence interval of a mean over time by the moving-block bootstrap (Kuensch 1989), between percentiles.
+    """Return the confidence interval of a mean over time by the moving-block bootstrap (Kuensch 1989), between percentiles.
 
-    Each sample strings blocks of successive frames together, drawn with replacement from all there are, until it is as long
-    as the series; so it keeps the likeness of neighbours.
+    Each sample joins blocks of successive frames, drawn with replacement from all blocks, until it is as long as the series; so
+    it keeps the similarity of neighbours.
 
     Args:
         values: (T,) or (T, K), finite, in order of time.
         block: frames in a block, from 1 (the bootstrap of independent frames) to T.
-        samples: how many means are drawn.
+        samples: number of means to draw.
         level: probability that the interval holds the true value.
-        seed: of the draw; the same for series of equal length gives the same frames.
-        statistic: of the K means; without it the one mean.
+        seed: seed of the draw; equal seeds draw the same frames from series of equal length.
+        statistic: function of the K means; by default the single mean.
 
     Returns:
-        (low, high), of the samples whose statistic exists (blinks need one that holds a blink); NaN where none does.
+        (low, high) over the samples whose statistic exists (for blinks: those with a blink); NaN where none does.
 
     Raises:
         ValueError: the block is longer than the series, or shorter than a frame.
+
+    Example:
+        >>> low, high = block_bootstrap(errors, block=30)  # errors: (T,)
     """
     frames = len(values)
     if not 1 <= block <= frames:
@@ -111,15 +114,15 @@ def block_bootstrap(
 
 
 def estimate(name: str, values: Tensor, fps: float) -> Estimate:
-    """A metric of a clip with its interval.
+    """Return a metric of a clip with its confidence interval.
 
     Args:
-        name: of the metric, which says what is made of the means.
-        values: of each frame, (T,) or (T, K); frames that have none (NaN) are left out.
+        name: name of the metric, which decides the statistic of the means.
+        values: value of each frame, (T,) or (T, K); frames without one (NaN) are left out.
         fps: frames per second.
 
     Returns:
-        NaN where no frame has a value.
+        Value and interval; all NaN if no frame has a value.
     """
     rows = values.double().reshape(len(values), -1)
     rows = rows[~rows.isnan().any(-1)]

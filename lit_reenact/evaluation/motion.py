@@ -1,6 +1,6 @@
-"""Does the motion follow? The output video is tracked again from its pixels alone and compared with the driving track.
+"""Motion curves: the output video is tracked again from its pixels alone and compared with the driving track.
 
-Nothing of the conditioning, the transfer or the network enters here: only what a landmark detector sees in the pictures.
+Neither the conditioning nor the transfer nor the network enters here: only what a landmark detector sees in the pictures.
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ EYES = (
 
 
 @dataclass(frozen=True)
-class Motion:
-    """What a head does over ``T`` frames, as a person would describe it; NaN where no face was found.
+class MotionCurves:
+    """The motion of a head over T frames in terms that people use; NaN where no face was detected.
 
     Attributes:
-        yaw, pitch, roll: (T,) of the head, degrees; signs as in ``schema``.
-        mouth_opening: (T,) inner-lip gap over outer-eye distance.
-        eye_opening: (T,) lid gap over the width of the eye, mean of both eyes; blinks are its dips.
-        gaze_yaw, gaze_pitch: (T,) relative to the head, degrees, mean of both eyes.
+        yaw, pitch, roll: (T,) head pose in degrees, with the signs of ``schema``.
+        mouth_opening: (T,) gap of the inner lips over the outer-eye distance.
+        eye_opening: (T,) gap of the lids over the width of the eye, mean of both eyes; blinks are dips.
+        gaze_yaw, gaze_pitch: (T,) gaze relative to the head in degrees, mean of both eyes.
     """
 
     yaw: Tensor
@@ -66,36 +66,36 @@ class Motion:
     def __len__(self) -> int:
         return len(self.yaw)
 
-    def __getitem__(self, frames: slice) -> Motion:
-        return Motion(*(getattr(self, name)[frames] for name in CHANNELS))
+    def __getitem__(self, frames: slice) -> MotionCurves:
+        return MotionCurves(*(getattr(self, name)[frames] for name in CHANNELS))
 
     @property
-    def found(self) -> Tensor:
-        """Where a face was found, bool (T,)."""
+    def detected(self) -> Tensor:
+        """Mask of the frames in which a face was detected, bool (T,)."""
         return self.yaw.isfinite()
 
 
-def motion_of(track: Track) -> Motion:
-    """The motion that a track describes."""
+def motion_curves(track: Track) -> MotionCurves:
+    """Return the motion that a track describes."""
     parameters, points = track.parameters, track.landmarks.points
     yaw, pitch, roll = matrix_to_euler(axis_angle_to_matrix(parameters.rotation)).rad2deg().unbind(-1)
     gaze_yaw, gaze_pitch = parameters.gaze.reshape(-1, 2, 2).mean(1).rad2deg().unbind(-1)
     series = (yaw, pitch, roll, mouth_opening(points), eye_opening(points), gaze_yaw, gaze_pitch)
     missing = ~track.landmarks.found
-    return Motion(*(one.masked_fill(missing, math.nan) for one in series))
+    return MotionCurves(*(one.masked_fill(missing, math.nan) for one in series))
 
 
 def eye_opening(points: Tensor) -> Tensor:
-    """Lid gap over the width of the eye, mean of both eyes: landmarks (T, 478, 3) in pixels to (T,)."""
+    """Return the gap of the lids over the width of the eye, mean of both eyes (T,), from landmarks (T, 478, 3) in pixels."""
     gap, width = ([(points[:, eye[a], :2] - points[:, eye[b], :2]).norm(dim=-1) for eye in EYES] for a, b in ((0, 1), (2, 3)))
     return torch.stack([g / w for g, w in zip(gap, width, strict=True)]).mean(0)
 
 
 def retrack(video: Path, progress: bool = True, cuts: tuple[int, ...] = ()) -> Track:
-    """Track a square face video just as it is: its own frames are the working clip, nothing is cropped or encoded again.
+    """Track a square face video as it is: its own frames are the working clip, nothing is cropped or encoded again.
 
     Args:
-        video: of one person.
+        video: square video of one person.
         progress: whether to show progress bars.
         cuts: the first frame after every cut; nothing is smoothed, followed or interpolated over one.
 
@@ -103,12 +103,12 @@ def retrack(video: Path, progress: bool = True, cuts: tuple[int, ...] = ()) -> T
         ReenactError: the video cannot be read or shows no face.
     """
     info = probe(video)
-    frames, label = iterate_frames(video), "finding the face again" if progress else None
+    frames, label = iterate_frames(video), "tracking again" if progress else None
     spans = [stop - start for start, stop in shots(cuts, info.frame_count)]
-    found = [detect(islice(frames, span), span, label) for span in spans]
-    landmarks = Landmarks(torch.cat([shot.points for shot in found]), torch.cat([shot.found for shot in found]))
+    detections = [detect(islice(frames, span), span, label) for span in spans]
+    landmarks = Landmarks(torch.cat([shot.points for shot in detections]), torch.cat([shot.found for shot in detections]))
     if not landmarks.found.any():
-        raise ReenactError(f"{video}: no face was found in any of its frames, so its motion cannot be measured")
+        raise ReenactError(f"{video}: no face was detected in any of its frames, so its motion cannot be measured")
     filled, valid = fill_gaps(landmarks, int(MAX_GAP_SECONDS * info.fps), cuts)
     prepared = Prepared(
         clip=video,
@@ -123,13 +123,13 @@ def retrack(video: Path, progress: bool = True, cuts: tuple[int, ...] = ()) -> T
     return track(prepared, TrackerSettings(actor_fraction=1.0), progress=progress)  # nothing is held out of a measurement
 
 
-def motion_fidelity(output: Motion, driving: Motion) -> dict[str, float | int | None]:
-    """How the motion found in the output follows the driving motion, over the frames where both show a face.
+def motion_fidelity(output: MotionCurves, driving: MotionCurves) -> dict[str, float | int | None]:
+    """Measure how the motion of the output follows the driving motion, over the frames where both show a face.
 
     Returns:
-        For each of ``CHANNELS``: ``NAME_r``, the Pearson correlation, and ``NAME_slope``, of the output regressed on the driving
-        motion (1 is the same extent; an offset does not count). None where it is undefined, as for a driver who never moved.
-        ``frames`` and ``faces_found``, the share of output frames in which a face was found.
+        For each of ``CHANNELS``: ``NAME_r``, the Pearson correlation, and ``NAME_slope``, the slope of the output regressed on
+        the driving motion (1 is the same extent; an offset does not count). None where it is undefined, as for a driver who
+        never moved. ``frames`` and ``faces_found``, the share of output frames in which a face was detected.
 
     Raises:
         ReenactError: the two differ in their number of frames.
@@ -138,8 +138,8 @@ def motion_fidelity(output: Motion, driving: Motion) -> dict[str, float | int | 
         raise ReenactError(
             f"the output has {len(output)} frames, its driving clip {len(driving)}: these two do not belong together"
         )
-    both = output.found & driving.found
-    result: dict[str, float | int | None] = {"frames": len(output), "faces_found": float(output.found.double().mean())}
+    both = output.detected & driving.detected
+    result: dict[str, float | int | None] = {"frames": len(output), "faces_found": float(output.detected.double().mean())}
     for name in CHANNELS:
         x, y = getattr(driving, name)[both].double(), getattr(output, name)[both].double()
         result[f"{name}_r"], result[f"{name}_slope"] = _finite(pearson_r(x, y)), _finite(slope(x, y))
@@ -150,12 +150,12 @@ def _finite(value: Tensor | float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def varied_frames(motion: Motion, count: int) -> list[int]:
-    """Numbers of ``count`` frames that differ from one another as much as they can, in order of time; chosen by motion alone.
+def pick_varied_frames(motion: MotionCurves, count: int) -> list[int]:
+    """Return the numbers of ``count`` frames whose motion differs most, in order of time.
 
-    Starts with the frame nearest to the mean, then always takes the one farthest from all taken so far.
+    The frame nearest to the mean comes first, then again and again the one farthest from all chosen so far.
     """
-    numbers = motion.found.nonzero()[:, 0]
+    numbers = motion.detected.nonzero()[:, 0]
     values = torch.stack([getattr(motion, name)[numbers] for name in CHANNELS], 1)
     values = (values - values.mean(0)) / values.std(0).clamp_min(1e-6)
     chosen = [int(values.norm(dim=1).argmin())]

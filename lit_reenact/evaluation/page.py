@@ -15,13 +15,19 @@ from torch import Tensor
 from lit_reenact.video import probe
 
 VIDEO_HEIGHT = 400
-"""Of a video on the page, in CSS pixels, if the page is wide enough."""
+"""Height of a video on the page in CSS pixels, if the page is wide enough."""
+
+FULL_SCALE = 64
+"""Error in levels of 255 from which on an error picture is white."""
+
+SCALE = f'<div class="scale">error: 0 <i></i> {FULL_SCALE} of 255 levels or more</div>'
+"""Legend of the colours of an error picture, as HTML."""
 
 STYLE = Path(__file__).with_suffix(".css")
 
 
 def page(title: str, parts: Sequence[str]) -> str:
-    """A whole HTML document around ready-made ``parts``; only the title is escaped here."""
+    """Return an HTML document around ``parts``, which are HTML already; only the title is escaped here."""
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">'
@@ -32,19 +38,19 @@ def page(title: str, parts: Sequence[str]) -> str:
 
 
 def section(heading: str, *parts: str) -> str:
-    """A card of the page; the heading is escaped, the parts are HTML."""
+    """Return a card of the page; the heading is escaped, the parts are HTML already."""
     return f"<section><h2>{escape(heading)}</h2>\n" + "\n".join(parts) + "</section>"
 
 
 def image(frame: Tensor, description: str) -> str:
-    """An ``<img>`` that carries its picture, uint8 (H, W, 3), as PNG."""
+    """Return an ``<img>`` that carries its picture, uint8 (H, W, 3), as PNG."""
     buffer = io.BytesIO()
     Image.fromarray(frame.cpu().numpy()).save(buffer, format="PNG", optimize=True)
     return f'<img alt="{escape(description)}" src="{_data("image/png", buffer.getvalue())}">'
 
 
 def video(path: Path, most_bytes: int) -> str:
-    """A ``<video>`` that carries a small .mp4; a larger one is linked by its name, for it lies beside the page."""
+    """Return a ``<video>`` that carries an .mp4 of at most ``most_bytes``; a larger one is linked by its name."""
     if path.stat().st_size > most_bytes:
         return f'<p><a href="{quote(path.name)}">{escape(path.name)}</a> <span class="quiet">(too large to embed)</span></p>'
     info = probe(path)

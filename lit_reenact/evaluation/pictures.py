@@ -1,4 +1,4 @@
-"""Pictures for people: a contact sheet with names beside its rows."""
+"""Contact sheets: rows of pictures under their names, as one PNG."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from lit_reenact.core.files import atomic_output
+
 GAP, LABEL_HEIGHT, FONT_SIZE = 6, 30, 17
 PAPER, INK = (255, 255, 255), (60, 66, 78)
 
@@ -16,9 +18,12 @@ def contact_sheet(rows: Mapping[str, Sequence[Tensor] | Tensor], path: Path, cel
     """Write a PNG with one named row of pictures after another, the columns being moments in time.
 
     Args:
-        rows: name to pictures, uint8 (H, W, 3) each, or to one uint8 (N, H, W, 3); as many in every row.
-        path: of the PNG.
+        rows: name to pictures, uint8 (H, W, 3) each or uint8 (N, H, W, 3); every row has the same number of pictures.
+        path: PNG file to write.
         cell: side of a picture on the sheet in pixels.
+
+    Raises:
+        ValueError: the rows differ in their number of pictures.
     """
     columns = {len(frames) for frames in rows.values()}
     if len(columns) != 1:
@@ -33,6 +38,5 @@ def contact_sheet(rows: Mapping[str, Sequence[Tensor] | Tensor], path: Path, cel
         for column, frame in enumerate(frames):
             picture = Image.fromarray(frame.cpu().numpy()).resize((cell, cell), Image.Resampling.LANCZOS)
             sheet.paste(picture, (GAP + column * step, top + LABEL_HEIGHT))
-    temporary = path.with_name(f".{path.name}.part")
-    sheet.save(temporary, format="PNG", optimize=True)
-    temporary.replace(path)
+    with atomic_output(path) as partial:
+        sheet.save(partial, format="PNG", optimize=True)

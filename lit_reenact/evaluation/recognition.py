@@ -1,4 +1,4 @@
-"""Metrics by networks of the user's own: identity similarity and the Frechet distance. Without a network there is no metric."""
+"""Metrics that need a network of the user's own: identity similarity and the Frechet distance."""
 
 from __future__ import annotations
 
@@ -16,57 +16,58 @@ _BATCH = 16
 
 @torch.inference_mode()
 def measure_identity(outputs: Mapping[str, Tensor], real: Tensor, landmarks: Tensor, network: OnnxBackbone) -> dict[str, Tensor]:
-    """Likeness of the person in each made frame to the one in the real frame.
+    """Measure how similar the person in each generated frame is to the one in the real frame.
 
-    Both faces are cut out where the real one was found, so a face in another place counts as less alike.
+    Both faces are cropped where the real one was detected, so a face in another place counts as less similar.
 
     Args:
         outputs: method to its frames, uint8 (T, H, W, 3).
-        real: the real frames, the same.
-        landmarks: (T, 478, 3) of the real frames, in their pixels; NaN where no face was seen.
-        network: for face recognition.
+        real: real frames, uint8 (T, H, W, 3).
+        landmarks: landmarks of the real frames in pixels, (T, 478, 3); NaN where no face was detected.
+        network: face recognition network.
 
     Returns:
-        Method to (T,) in [-1, 1]; NaN where no face was seen.
+        Method to the cosine of the two faces' embeddings, (T,) in [-1, 1]; NaN where no face was detected.
     """
-    seen = landmarks.isfinite().all(-1).all(-1)
-    wanted = _features(real, landmarks, seen, network)
-    likeness = {}
+    detected = landmarks.isfinite().all(-1).all(-1)
+    wanted = _embeddings(real, landmarks, detected, network)
+    similarity = {}
     for method, frames in outputs.items():
         row = landmarks.new_full((len(landmarks),), torch.nan)
-        row[seen] = identity_similarity(_features(frames, landmarks, seen, network), wanted)
-        likeness[method] = row
-    return likeness
+        row[detected] = identity_similarity(_embeddings(frames, landmarks, detected, network), wanted)
+        similarity[method] = row
+    return similarity
 
 
-def _features(frames: Tensor, landmarks: Tensor, seen: Tensor, network: OnnxBackbone) -> Tensor:
-    """Of the faces in the frames that show one, (M, F)."""
-    batches = zip(torch.split(frames[seen], _BATCH), torch.split(landmarks[seen], _BATCH), strict=True)
+def _embeddings(frames: Tensor, landmarks: Tensor, detected: Tensor, network: OnnxBackbone) -> Tensor:
+    """Return the embeddings (M, F) of the faces in the M frames that show one."""
+    batches = zip(torch.split(frames[detected], _BATCH), torch.split(landmarks[detected], _BATCH), strict=True)
     return torch.cat([network(align_faces(*batch)) for batch in batches])
 
 
 @torch.inference_mode()
 def measure_fid(outputs: Mapping[str, Tensor], real: Tensor, network: OnnxBackbone) -> dict[str, float]:
-    """Frechet distance between the features of made and real frames (Heusel et al. 2017): 0 for equal sets, no upper bound.
+    """Measure the Frechet distance between the features of generated and real frames (Heusel et al. 2017).
 
-    Fewer frames than features make it too large, so it compares only systems measured on the same frames.
+    It is 0 for equal sets and has no upper bound. Fewer frames than features make it too large, so it compares only systems
+    that are measured on the same frames.
 
     Args:
-        outputs: method to its frames, uint8 (T, H, W, 3); at least two.
-        real: the real frames, the same.
-        network: Inception, or any other.
+        outputs: method to its frames, uint8 (T, H, W, 3); at least two frames.
+        real: real frames, uint8 (T, H, W, 3).
+        network: Inception or any other feature network.
 
     Returns:
         Method to its distance.
     """
     distance = FrechetInceptionDistance(feature=network, reset_real_features=False)
     _update(distance, real, is_real=True)
-    found = {}
+    distances = {}
     for method, frames in outputs.items():
-        distance.reset()  # what was made, not what is real
+        distance.reset()  # keeps the features of the real frames
         _update(distance, frames, is_real=False)
-        found[method] = float(distance.compute())
-    return found
+        distances[method] = float(distance.compute())
+    return distances
 
 
 def _update(distance: FrechetInceptionDistance, frames: Tensor, is_real: bool) -> None:

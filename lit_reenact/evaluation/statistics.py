@@ -1,15 +1,15 @@
-"""How sure a comparison of trainings is: one ends as luck has it, and the frames that it is judged by are few.
+"""Confidence intervals for a comparison of trainings, over random seeds and over held-out frames.
 
-A value of an ablation is the mean over its seeds. Two things could have come out otherwise:
+A value of an ablation is the mean over its seeds. It varies for two reasons:
 
-* the trainings: told by the deviation s of the n seeds' values;
-* the frames: told by the moving-block bootstrap over the frames of the held-out part, which all seeds share.
+* the trainings: measured by the standard deviation s of the n seeds' values;
+* the frames: measured by the moving-block bootstrap over the frames of the held-out part, which all seeds share.
 
-A difference to the reference is taken seed by seed, on the same frames, so that what is hard about a frame, or lucky about an
-initialisation, cancels out. Its interval is ``d +- sqrt(t(n - 1)^2 s^2 / n + t(m - 1)^2 b^2)``, with s the deviation of the n
-differences, b the standard error that the bootstrap finds for their mean, m the number of its blocks, and t(f) Student's quantile
-for f degrees of freedom: where one part is all there is, this is its own t interval. With one seed the first part is unknown and
-left out.
+A difference to the reference is taken seed by seed, on the same frames, so that the difficulty of a frame and the luck of an
+initialisation cancel out. Its interval is ``d +- sqrt(t(n - 1)^2 s^2 / n + t(m - 1)^2 b^2)``, with s the standard deviation of
+the n differences, b the bootstrap's standard error of their mean, m the number of its blocks, and t(f) Student's quantile for f
+degrees of freedom. With only one of the two parts, this is its own t interval. With one seed the first part is unknown and left
+out.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from torch import Tensor
 from lit_reenact.evaluation.intervals import LEVEL, STATISTICS, Estimate, block_bootstrap, block_length, only
 
 NORMAL = 1.959964
-"""Half the interval that holds 95 % of a normal distribution, in deviations."""
+"""Half the width of the interval that holds 95 % of a normal distribution, in standard deviations."""
 
 
 class Summary(NamedTuple):
-    """A metric of an ablation.
+    """One metric of an ablation.
 
     Attributes:
-        over_frames: mean over seeds, and how sure it is with regard to the frames.
-        seeds: the value of each seed.
-        deviation: of these; NaN of a single one.
-        difference: to the reference, with regard to both; None for the reference itself.
+        over_frames: mean over seeds, with the confidence interval over frames.
+        seeds: value of each seed.
+        deviation: standard deviation of the seeds' values; NaN for a single seed.
+        difference: difference to the reference, with the interval over seeds and frames; None for the reference itself.
     """
 
     over_frames: Estimate
@@ -45,11 +45,12 @@ class Summary(NamedTuple):
 
 
 def summarise(name: str, runs: Sequence[Tensor], reference: Sequence[Tensor] | None, fps: float) -> Summary:
-    """
+    """Summarise a metric of an ablation's runs, and compare it with the reference.
+
     Args:
-        name: of the metric.
-        runs: of each seed the values of all frames, (N,) or (N, K), NaN where there is none.
-        reference: the same of the reference, with the same seeds; None for the reference itself.
+        name: name of the metric.
+        runs: values of all frames for each seed, (N,) or (N, K), NaN where there is none.
+        reference: the reference's values of all frames for the same seeds; None for the reference itself.
         fps: frames per second.
     """
     rows, values_of = _together(name, runs)
@@ -79,12 +80,12 @@ def _difference(name: str, runs: Sequence[Tensor], reference: Sequence[Tensor], 
 
 
 def _reach(square: float, drawn: float) -> float:
-    """Half the t interval of a mean of so many draws, from its squared standard error."""
+    """Return half the width of the t interval of a mean of ``drawn`` draws, from its squared standard error."""
     return float(student.ppf((1 + LEVEL) / 2, drawn - 1)) * math.sqrt(square) if square else 0.0
 
 
 def _together(name: str, runs: Sequence[Tensor]) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
-    """Columns (M, n * K) of the M frames with a value in all, and what makes values (..., n) of their means (..., n * K)."""
+    """Return columns (M, n * K) of the M frames with a value in all runs, and the function from their means to (..., n)."""
     count, statistic = len(runs), STATISTICS.get(name, only)
     rows = torch.cat([run.double().reshape(len(run), -1) for run in runs], 1)
     rows = rows[rows.isfinite().all(1)]

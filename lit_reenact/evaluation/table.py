@@ -1,4 +1,4 @@
-"""The table of metrics and the one sentence that says who won."""
+"""Tables of metrics, as HTML and for a terminal, and the sentence that says whether the model wins."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from lit_reenact.evaluation.intervals import Estimate
 
 
 class Metric(NamedTuple):
-    """How a metric is shown and read."""
+    """Name, unit and direction of a metric.
+
+    Attributes:
+        name: name for people.
+        unit: unit, or the value of a perfect result.
+        decimals: digits after the point.
+        less_is_better: whether smaller values are better.
+    """
 
     name: str
     unit: str
@@ -41,7 +48,7 @@ METRICS = {
     "warped_error": Metric("Flow-warped error", "levels of 255", 2, True),
     "flicker": Metric("Flicker", "0 is as in the real clip", 3, True),
 }
-"""By their keys in metrics.json."""
+"""Metrics of single frames by their keys in metrics.json."""
 
 MOTION_METRICS = {
     "pose_distance": Metric("Average pose distance", "degrees", 2, True),
@@ -50,9 +57,9 @@ MOTION_METRICS = {
     "gaze_error": Metric("Gaze error", "degrees", 2, True),
     "blink_f1": Metric("Blink F1", "1 is every blink", 2, False),
     "jaw_r": Metric("Correlation of the jaw's opening", "1 is perfect", 3, False),
-    "face_found": Metric("Frames in which a face was found", "share", 3, False),
+    "face_found": Metric("Frames in which a face was detected", "share", 3, False),
 }
-"""The same of motion, found again from pixels."""
+"""Metrics of the motion tracked again from pixels, by their keys in metrics.json."""
 
 CLAIMS = ("face_l1", "psnr", "ssim")
 """The metrics that the verdict speaks about."""
@@ -64,22 +71,22 @@ Methods = Mapping[str, Mapping[str, float]]
 """Method to metric to value; the model comes first, the baselines after it."""
 
 Estimates = Mapping[str, Mapping[str, Estimate]]
-"""The same with intervals."""
+"""Method to metric to value and interval."""
 
 
 def number(value: float | None, decimals: int, sign: str = "") -> str:
-    """A value as text, positive ones after a ``+`` if that is the sign; a dash for one that does not exist."""
+    """Return a value as text, a positive one after a ``+`` if that is the sign; a dash if it is None or not finite."""
     return "-" if value is None or not math.isfinite(value) else f"{value:{sign}.{decimals}f}"
 
 
 def best(key: str, values: Sequence[float]) -> float:
-    """The best of some values of a metric, at the precision shown, so that what looks equal counts as equal."""
+    """Return the best of some values of a metric, at the precision shown, so that values that look equal count as equal."""
     rounded = [round(value, METRICS[key].decimals) for value in values]
     return min(rounded) if METRICS[key].less_is_better else max(rounded)
 
 
 def verdict(methods: Methods, frames: int) -> str:
-    """One honest sentence: in which of the metrics that carry a claim the model beats every baseline. A tie is no win."""
+    """Return a sentence that says in which of the ``CLAIMS`` the model beats every baseline; a tie is no win."""
     model, *baselines = methods
     won: list[str] = []
     lost: list[str] = []
@@ -97,16 +104,16 @@ def verdict(methods: Methods, frames: int) -> str:
 
 
 def enumerate_names(names: Sequence[str]) -> str:
-    """``a, b and c``."""
+    """Return names as ``a, b and c``."""
     return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def metrics_table(methods: Methods, estimates: Estimates | None = None) -> str:
-    """An HTML table with one column a method and one row a metric that all of them have; the best values are marked.
+    """Return an HTML table with a column for each method and a row for each metric that all of them have; the best is marked.
 
     Args:
-        methods: the values.
-        estimates: their intervals, if they are known.
+        methods: method to metric to value.
+        estimates: method to metric to interval; None leaves the intervals out.
     """
     keys = [key for key in METRICS if all(key in values for values in methods.values())]
     rows = [_row(METRICS[key], key, methods, estimates) for key in keys]
@@ -114,8 +121,9 @@ def metrics_table(methods: Methods, estimates: Estimates | None = None) -> str:
 
 
 def differences_table(differences: Estimates) -> str:
-    """An HTML table of how much the model's metrics differ from those of the methods that are its columns; marked where the
-    model is better by more than its interval.
+    """Return an HTML table of the differences between the model and the method of each column.
+
+    A difference is marked where the model is better by more than the confidence interval.
     """
     rows = [
         f"<tr>{_head(METRICS[key])}{''.join(_difference(METRICS[key], row[key]) for row in differences.values())}</tr>"
@@ -131,7 +139,7 @@ def _difference(metric: Metric, value: Estimate) -> str:
 
 
 def motion_table(methods: Mapping[str, Mapping[str, Estimate]]) -> str:
-    """An HTML table of motion metrics with their intervals, with one column a method."""
+    """Return an HTML table of motion metrics with their intervals, with a column for each method."""
     shown = [(metric, key) for key, metric in MOTION_METRICS.items() if any(key in motion for motion in methods.values())]
     rows = [
         f"<tr>{_head(metric)}{''.join(f'<td>{with_interval(metric, motion[key])}</td>' for motion in methods.values())}</tr>"
@@ -141,7 +149,7 @@ def motion_table(methods: Mapping[str, Mapping[str, Estimate]]) -> str:
 
 
 def text_table(estimates: Estimates) -> str:
-    """The metrics that carry a claim for a terminal: a line a method, each value with its interval."""
+    """Return the ``CLAIMS`` as text for a terminal: a line for each method, each value with its interval."""
     width = 2 + max(map(len, estimates))
     lines = [f"{'':<{width}}" + "".join(f"{METRICS[key].name:<22}" for key in CLAIMS)]
     for method, values in estimates.items():
@@ -153,15 +161,15 @@ def text_table(estimates: Estimates) -> str:
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of words as columns for a terminal."""
+    """Return rows of words as aligned columns for a terminal."""
     widths = [2 + max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("".join(f"{word:<{width}}" for word, width in zip(row, widths, strict=True)).rstrip() for row in rows)
 
 
 def word_table(rows: Sequence[Sequence[str]]) -> str:
-    """Rows of words as an HTML table; the first are the heads."""
-    heads, *body = rows
-    return _table(heads[1:], [f"<tr>{''.join(f'<td>{escape(word)}</td>' for word in row)}</tr>" for row in body])
+    """Return rows of words as an HTML table; the first row holds the headings."""
+    headings, *body = rows
+    return _table(headings[1:], [f"<tr>{''.join(f'<td>{escape(word)}</td>' for word in row)}</tr>" for row in body])
 
 
 def _brackets(metric: Metric, value: Estimate) -> str:
@@ -169,7 +177,7 @@ def _brackets(metric: Metric, value: Estimate) -> str:
 
 
 def with_interval(metric: Metric, value: Estimate, sign: str = "") -> str:
-    """HTML of a value and, below it, its interval if it has one; the sign is as for ``number``."""
+    """Return HTML of a value and, below it, its interval if it has one; ``sign`` works as in ``number``."""
     low, high = (number(bound, metric.decimals, sign) for bound in (value.low, value.high))
     below = f"<small>{low} to {high}</small>" if math.isfinite(value.low + value.high) else ""
     return f"{number(value.value, metric.decimals, sign)}{below}"

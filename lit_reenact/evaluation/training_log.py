@@ -1,4 +1,4 @@
-"""Reads the metrics.csv files of Lightning's CSVLogger."""
+"""Training curves from the metrics.csv files of Lightning's CSVLogger."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ Curve = tuple[list[float], list[float]]
 
 
 def read_training_log(paths: Sequence[Path]) -> dict[str, Curve]:
-    """Every logged name with its curve, losses first; of a resumed run the files are read as one."""
+    """Return every logged name with its curve, losses first; the files of a resumed run are read as one."""
     curves = joined_curves(paths)
     return {name: ([float(step) for step in curve], list(curve.values())) for name, curve in curves.items() if len(curve) > 1}

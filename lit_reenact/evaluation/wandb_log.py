@@ -1,4 +1,4 @@
-"""An evaluation in W&B: its numbers, its worst and best frames and its page, in the run that trained the network."""
+"""Logging of an evaluation to W&B: numbers, worst and best frames and the report, in the run that trained the network."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ import torch
 import wandb
 from lightning.pytorch.loggers import WandbLogger
 
-from lit_reenact.evaluation.evaluate import MODEL, Evaluation
-from lit_reenact.evaluation.evaluation_page import APART_SECONDS, SHOWN, extremes
+from lit_reenact.evaluation.candidates import MODEL
+from lit_reenact.evaluation.evaluate import Evaluation
+from lit_reenact.evaluation.report_pictures import extreme_frames
 from lit_reenact.synthesis import error_picture
 from lit_reenact.training.loggers import PROJECT, finish_wandb, make_loggers
 from lit_reenact.training.run_folder import batch_step_of
@@ -23,14 +24,14 @@ ID_NAME = "wandb-id.txt"
 
 
 def log_evaluation(evaluation: Evaluation, folder: Path, checkpoint: Path | None = None, project: str = PROJECT) -> None:
-    """Log an evaluation to W&B; without an account or a network that is kept on disk, for `wandb sync`.
+    """Log an evaluation to W&B; without an account or a connection it is kept on disk, for `wandb sync`.
 
     Args:
-        evaluation: whose frames are shown.
-        folder: where it is written to: ``metrics.json``, whose numbers these are, and ``report.html``.
-        checkpoint: that was evaluated. If it lies in the folder of a run, it is that W&B run which goes on, at the checkpoint's
-            batch step; otherwise ``folder`` has a run of its own, which the next evaluation there goes on with.
-        project: of W&B.
+        evaluation: evaluation whose frames are logged.
+        folder: folder of its ``metrics.json``, whose numbers are logged, and of its ``report.html``.
+        checkpoint: evaluated checkpoint. If it lies in the folder of a run, the log continues that W&B run at the checkpoint's
+            batch step; otherwise ``folder`` gets a W&B run of its own, which the next evaluation there continues.
+        project: name of the W&B project.
     """
     trained = None if checkpoint is None else _run_of(checkpoint)
     place = trained or folder
@@ -39,23 +40,23 @@ def log_evaluation(evaluation: Evaluation, folder: Path, checkpoint: Path | None
     assert isinstance(logger, WandbLogger)
     results = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     rows = list(_rows(results))
-    told: dict[str, Any] = {_key(method, metric): value["mean"] for method, metric, value in rows if value["mean"] is not None}
+    logged: dict[str, Any] = {_key(method, metric): value["mean"] for method, metric, value in rows if value["mean"] is not None}
     table = [[method, metric, *(value[column] for column in COLUMNS[2:])] for method, metric, value in rows]
-    told["evaluation/table"] = wandb.Table(columns=COLUMNS, data=table)
-    told["evaluation/report"] = wandb.Html(str(folder / "report.html"), inject=False)
-    told |= {f"evaluation/{kind}_frames": _pictures(evaluation, kind == "worst") for kind in ("worst", "best")}
-    logger.log_metrics(told, step=batch_step_of(checkpoint) if trained else 0)
+    logged["evaluation/table"] = wandb.Table(columns=COLUMNS, data=table)
+    logged["evaluation/report"] = wandb.Html(str(folder / "report.html"), inject=False)
+    logged |= {f"evaluation/{kind}_frames": _pictures(evaluation, kind == "worst") for kind in ("worst", "best")}
+    logger.log_metrics(logged, step=batch_step_of(checkpoint) if trained else 0)
     finish_wandb()
 
 
 def _run_of(checkpoint: Path) -> Path | None:
-    """The folder of the run that a checkpoint lies in, if W&B knows that run."""
+    """Return the folder of the run that a checkpoint lies in, if W&B knows that run."""
     folder = checkpoint.resolve().parent.parent
     return folder if (folder / ID_NAME).is_file() else None
 
 
 def _rows(results: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, float | None]]]:
-    """Method, metric and value of all that ``metrics.json`` holds."""
+    """Yield method, metric and value of everything that ``metrics.json`` holds."""
     for method, metrics in (*results["methods"].items(), (MODEL, results["motion"]), *results["other_motion"].items()):
         for metric, value in metrics.items():
             yield method, metric, value
@@ -67,12 +68,12 @@ def _key(method: str, metric: str) -> str:
 
 
 def _pictures(evaluation: Evaluation, worst: bool) -> list[wandb.Image]:
-    """The real frame, the model's and their difference side by side, of the frames that the page shows too."""
+    """Return real frame | output | error of the frames that the report shows as the worst or the best."""
     errors = evaluation.values[MODEL]["face_l1"]
     pictures = []
-    for number in extremes(errors, SHOWN, APART_SECONDS * evaluation.fps, largest=worst):
-        real, made = evaluation.real[number], evaluation.made[number]
-        beside = torch.cat([real, made, error_picture(made[None], real[None])[0].to(real)], dim=1)
+    for number in extreme_frames(evaluation, worst):
+        real, generated = evaluation.real[number], evaluation.generated[number]
+        row = torch.cat([real, generated, error_picture(generated[None], real[None])[0].to(real)], dim=1)
         caption = f"frame {evaluation.frames[number]}, face L1 {float(errors[number]):.1f}: real, output, error"
-        pictures.append(wandb.Image(beside.numpy(), caption=caption))
+        pictures.append(wandb.Image(row.numpy(), caption=caption))
     return pictures

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.evaluation.evaluate import MODEL
+from lit_reenact.evaluation.candidates import MODEL
 from lit_reenact.evaluation.intervals import block_length
 from lit_reenact.experiments.ablation.definition import REFERENCE, Ablation
 from lit_reenact.experiments.ablation.measurements import Measurements, measure_baselines, measure_checkpoint

@@ -13,9 +13,10 @@ from torch import Tensor
 
 from lit_reenact.core.files import sha256_of, write_text
 from lit_reenact.core.split import Split
-from lit_reenact.evaluation.evaluate import MODEL, measure_frames, synthesised
-from lit_reenact.evaluation.heldout import Values
-from lit_reenact.evaluation.self_reenactment import EVERY, baseline_frames
+from lit_reenact.evaluation.baseline_frames import generate_baselines
+from lit_reenact.evaluation.candidates import MODEL, synthesise_candidate
+from lit_reenact.evaluation.evaluate import measure_frames
+from lit_reenact.evaluation.frame_metrics import Values
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.tracking.trackfile import TRACK_NAME
 
@@ -52,7 +53,7 @@ def measure_checkpoint(checkpoint: Path, driver: TrackedClip, target: TrackedCli
     facts = {"checkpoint": sha256_of(checkpoint), "driven by": _hash(driver), "target": _hash(target)}
 
     def measure() -> Measurements:
-        candidate = synthesised(driver, checkpoint, progress=False)
+        candidate = synthesise_candidate(driver, checkpoint, progress=False)
         return _measure(target, candidate.split, {MODEL: candidate.frames})
 
     return _load_or_measure(cache, facts, measure)
@@ -62,7 +63,7 @@ def measure_baselines(target: TrackedClip, like: Measurements, cache: Path) -> M
     """Measure the baselines, which learn nothing, on the split and at the size of other measurements; or read the cache."""
     facts = {"target": _hash(target), "split": f"{like.training} {like.test}", "size": str(like.size)}
     split = Split(like.training, range(0), like.test)
-    return _load_or_measure(cache, facts, lambda: _measure(target, split, baseline_frames(target, split, like.size, EVERY)))
+    return _load_or_measure(cache, facts, lambda: _measure(target, split, generate_baselines(target, split, like.size)))
 
 
 def _measure(target: TrackedClip, split: Split, outputs: dict[str, Tensor]) -> Measurements:

@@ -9,7 +9,8 @@ from html import escape
 from pathlib import Path
 
 from lit_reenact.core.files import write_text
-from lit_reenact.evaluation.charts import Bar, IntervalChart, Line, line_chart, picture_file
+from lit_reenact.evaluation.charts import Line, line_chart
+from lit_reenact.evaluation.interval_charts import Bar, IntervalChart, picture_file
 from lit_reenact.evaluation.page import page, section
 from lit_reenact.evaluation.table import METRICS
 from lit_reenact.evaluation.training_log import Curve, read_training_log

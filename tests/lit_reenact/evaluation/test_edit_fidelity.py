@@ -14,7 +14,15 @@ from lit_reenact.commands.main import main
 from lit_reenact.core.schema import FaceParameters, Landmarks, Track
 from lit_reenact.demo_clips.clips import ensure_embedded_clip
 from lit_reenact.evaluation import evaluate
-from lit_reenact.evaluation.edit_fidelity import PROBES, UNITS, EditFidelity, Probe, bent_edits, compare_edits, edits_rows
+from lit_reenact.evaluation.edit_fidelity import (
+    PROBES,
+    UNITS,
+    EditFidelity,
+    Probe,
+    compare_edits,
+    edits_rows,
+    measure_warped_edits,
+)
 from lit_reenact.face import load_face_model
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.tracking.tracker import track_video
@@ -109,8 +117,12 @@ def test_the_command_tells_both_tables(
         return compare_edits(made(tmp_path, [before, after]), FRAMES, PROBES[:1])
 
     unseen = []
-    monkeypatch.setattr(evaluate, "network_edits", lambda target, generator, frames, progress: unseen.append(frames) or turned(4))
-    monkeypatch.setattr(evaluate, "bent_edits", lambda target, frames, size, progress: unseen.append(frames) or turned(5))
+    monkeypatch.setattr(
+        evaluate, "measure_network_edits", lambda target, generator, frames, progress: unseen.append(frames) or turned(4)
+    )
+    monkeypatch.setattr(
+        evaluate, "measure_warped_edits", lambda target, frames, size, progress: unseen.append(frames) or turned(5)
+    )
     module = make_module(window=1)
     state = {"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}
     info = track.info
@@ -133,7 +145,7 @@ def test_real_frames_that_are_bent_show_the_edits(tmp_path: Path) -> None:
     clip = ensure_embedded_clip("tiny", tmp_path)
     track_video(clip, tmp_path / "track", progress=False)
     target = TrackedClip.load(tmp_path / "track")
-    found = bent_edits(target, range(len(target.track)), target.track.camera.width, progress=False)
+    found = measure_warped_edits(target, range(len(target.track)), target.track.camera.width, progress=False)
     assert "gaze_yaw=10" not in found
     assert found["head_yaw=10"]["yaw"].value == pytest.approx(10, abs=3)
     assert found["head_pitch=5"]["pitch"].value == pytest.approx(5, abs=2)

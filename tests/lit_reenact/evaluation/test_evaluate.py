@@ -17,8 +17,8 @@ from torch import Tensor
 
 from lit_reenact.commands.main import main
 from lit_reenact.core.schema import Landmarks
-from lit_reenact.evaluation.evaluation_page import extremes, heat, mean_error
 from lit_reenact.evaluation.frame_folder import read_frame_folder
+from lit_reenact.evaluation.report_pictures import heat_map, mean_error, pick_extremes
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.tracking.trackfile import CLIP_NAME, load_track, save_track
 from tests.factories import make_module, make_track
@@ -203,7 +203,12 @@ def test_a_mean_error_map_is_the_mean_distance_of_colours() -> None:
     made = torch.randint(0, 256, (5, 4, 6, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     by_hand = np.linalg.norm(made.numpy().astype(float) - real.numpy().astype(float), axis=-1).mean(0)
     assert np.allclose(mean_error(made, real).numpy(), by_hand, atol=1e-3)
-    assert heat(torch.tensor([[0.0, 64 / 3, 128 / 3, 500.0]]))[0].tolist() == [[0, 0, 0], [255, 0, 0], [255, 255, 0], [255] * 3]
+    assert heat_map(torch.tensor([[0.0, 64 / 3, 128 / 3, 500.0]]))[0].tolist() == [
+        [0, 0, 0],
+        [255, 0, 0],
+        [255, 255, 0],
+        [255] * 3,
+    ]
 
 
 def test_smaller_pictures_are_compared_at_their_own_size(track: Path, pictures: Path, tmp_path: Path) -> None:
@@ -329,6 +334,6 @@ def test_jpeg_and_capital_letters_count_as_pictures(tmp_path: Path) -> None:
 
 def test_extremes_keep_apart_and_skip_what_has_no_value() -> None:
     values = torch.tensor([5.0, 9.0, 8.0, 1.0, torch.nan, 2.0, 7.0])
-    assert extremes(values, 3, apart=2, largest=True) == [1, 6, 3]
-    assert extremes(values, 2, apart=2, largest=False) == [3, 5]
-    assert extremes(values[:1], 3, apart=2, largest=True) == [0]
+    assert pick_extremes(values, 3, apart=2, largest=True) == [1, 6, 3]
+    assert pick_extremes(values, 2, apart=2, largest=False) == [3, 5]
+    assert pick_extremes(values[:1], 3, apart=2, largest=True) == [0]

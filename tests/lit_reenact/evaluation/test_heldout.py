@@ -1,93 +1,74 @@
+"""The held-out split: whatever a checkpoint was trained with, no measured frame is a training frame."""
+
 from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
-from skimage.data import astronaut
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
-from torch import Tensor
 
-from lit_reenact.core.schema import EYES, FACE, MOUTH
-from lit_reenact.evaluation.heldout import measure
-from lit_reenact.losses.reconstruction import Lpips
-
-FRAMES = 19  # more than one batch, and not a multiple of it
-
-
-@pytest.fixture(scope="module")
-def real() -> Tensor:
-    face = torch.from_numpy(astronaut()[40:136, 170:266])
-    return torch.stack([face.roll(k, 1) for k in range(FRAMES)])
+from lit_reenact.core.split import Split
+from lit_reenact.evaluation import evaluate
+from lit_reenact.evaluation.candidates import MODEL, Candidate, synthesise_candidate
+from lit_reenact.evaluation.heldout import held_out_split
+from lit_reenact.experiments.ablation.measurements import measure_checkpoint
+from lit_reenact.tracking.tracked_clip import TrackedClip
+from lit_reenact.video import FrameReader
+from tests.factories import make_data, make_module
 
 
 @pytest.fixture(scope="module")
-def noisy(real: Tensor) -> Tensor:
-    noise = torch.randn(real.shape, generator=torch.Generator().manual_seed(0))
-    strength = torch.linspace(2, 20, FRAMES)[:, None, None, None]
-    return (real + noise * strength).round().clamp(0, 255).to(torch.uint8)
+def target(track_folder: Path) -> TrackedClip:
+    return TrackedClip.load(track_folder)
 
 
-@pytest.fixture(scope="module")
-def regions(real: Tensor) -> Tensor:
-    """A face with eyes in it, and a mouth in all frames but the first."""
-    regions = torch.zeros(real.shape[:3], dtype=torch.uint8)
-    for k, region in enumerate(regions):
-        region[20 : 40 + k, 30:60] = FACE
-        region[22:26, 35:55] = EYES
-        region[30 : 30 + k, 40:50] = MOUTH
-    return regions
+def save_checkpoint(folder: Path, track_folder: Path, **settings: Any) -> tuple[Path, Split]:
+    """Write a checkpoint as a training with these data settings does; returns it and the split that the training used."""
+    module, data = make_module(), make_data(track_folder, **settings)
+    state: dict[str, Any] = {"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}
+    state |= {"datamodule_hyper_parameters": dict(data.hparams), "TrackDataModule": data.state_dict()}
+    torch.save(state, folder / "best.ckpt")
+    return folder / "best.ckpt", data.split
 
 
-def means(values: dict[str, Tensor]) -> dict[str, float]:
-    return {name: float(value.double().nanmean()) for name, value in values.items()}
+@pytest.mark.parametrize("settings", [{}, {"fractions": (0.6, 0.1)}, {"fractions": (0.5, 0.25), "training_frames": 20}])
+def test_the_split_is_that_of_the_training(
+    settings: dict[str, Any], target: TrackedClip, track_folder: Path, tmp_path: Path
+) -> None:
+    checkpoint, split = save_checkpoint(tmp_path, track_folder, **settings)
+    assert held_out_split(target, checkpoint, window=3) == split
 
 
-def test_agrees_with_scikit_image_and_numpy_frame_by_frame(real: Tensor, noisy: Tensor, regions: Tensor) -> None:
-    result = means(measure({"model": noisy}, real, regions)["model"])
-    pairs = [(a.numpy(), b.numpy()) for a, b in zip(noisy, real, strict=True)]
-    expected_ssim = [
-        structural_similarity(a, b, channel_axis=2, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
-        for a, b in pairs
-    ]
-    difference = np.abs(noisy.numpy().astype(float) - real.numpy())
-    assert result["psnr"] == pytest.approx(np.mean([peak_signal_noise_ratio(b, a) for a, b in pairs]), abs=1e-3)
-    assert result["ssim"] == pytest.approx(np.mean(expected_ssim), abs=2e-3)
-    assert result["l1"] == pytest.approx(difference.mean(), abs=1e-3)
-    for name, labels in (("face", (FACE, EYES, MOUTH)), ("eyes", (EYES,)), ("mouth", (MOUTH,))):
-        masks = np.isin(regions.numpy(), labels)
-        there = [one[mask].mean() for one, mask in zip(difference, masks, strict=True) if mask.any()]
-        assert result[f"{name}_l1"] == pytest.approx(np.mean(there), abs=1e-3)
-    assert result["photometric"] == pytest.approx(np.sqrt((difference**2).sum(-1)).mean(), abs=1e-3)
+def test_self_reenactment_shows_exactly_the_frames_held_out_from_the_training(
+    target: TrackedClip, track_folder: Path, tmp_path: Path
+) -> None:
+    checkpoint, split = save_checkpoint(tmp_path, track_folder, fractions=(0.85, 0.08))
+    assert split.train[-1] in held_out_split(target).test  # the default split would measure training frames
+    candidate = synthesise_candidate(target, checkpoint, progress=False, video=tmp_path / "self.mp4")
+    assert candidate.split == split
+    video = FrameReader(tmp_path / "self.mp4")
+    assert len(video) == len(candidate.frames) == len(split.test)
+    shown = video.read([0, len(split.test) - 1])[:, :, :32].float()
+    assert (shown - target.read(torch.tensor([split.test[0], split.test[-1]]), 32).float()).abs().mean() < 8
+    alone = synthesise_candidate(target, checkpoint, progress=False)
+    assert torch.equal(alone.frames, candidate.frames)
 
 
-def test_a_frame_without_a_mouth_has_no_value_of_it(real: Tensor, noisy: Tensor, regions: Tensor) -> None:
-    values = measure({"model": noisy}, real, regions)["model"]
-    assert all(values[f"mouth_{name}"].isnan().nonzero()[:, 0].tolist() == [0] for name in ("l1", "psnr", "ssim"))
-    assert not values["face_l1"].isnan().any()
-
-
-def test_ms_ssim_is_missing_where_images_are_too_small_for_it(real: Tensor, noisy: Tensor, regions: Tensor) -> None:
-    assert "ms_ssim" not in measure({"model": noisy[:1]}, real[:1], regions[:1])["model"]
-    large = [clip[:1].repeat(1, 2, 2, *[1] * (clip.ndim - 3)) for clip in (noisy, real, regions)]
-    assert 0 < float(measure({"model": large[0]}, large[1], large[2])["model"]["ms_ssim"]) < 1
-
-
-def test_methods_are_read_in_step_and_kept_apart(real: Tensor, noisy: Tensor, regions: Tensor) -> None:
-    both = measure({"model": iter(noisy), "baseline": (frame.flip(1) for frame in real)}, iter(real), iter(regions))
-    assert list(both) == ["model", "baseline"]
-    alone = measure({"model": noisy}, real, regions)["model"]
-    assert all(torch.equal(both["model"][name].nan_to_num(), values.nan_to_num()) for name, values in alone.items())
-    assert means(both["baseline"])["face_l1"] > means(both["model"])["face_l1"]
-
-
-def test_a_missing_frame_is_an_error(real: Tensor, noisy: Tensor, regions: Tensor) -> None:
-    with pytest.raises(ValueError, match="shorter"):
-        measure({"model": noisy[:-1]}, real, regions)
-
-
-def test_lpips_comes_under_a_name_that_says_it_is_untrained(real: Tensor, noisy: Tensor, regions: Tensor) -> None:
-    assert "lpips_untrained" not in measure({"model": noisy[:2]}, real[:2], regions[:2])["model"]
-    lpips = Lpips("untrained")
-    made, same = (measure({"model": clip[:2]}, real[:2], regions[:2], lpips)["model"] for clip in (noisy, real))
-    assert (made["lpips_untrained"] > 0).all()
-    assert same["lpips_untrained"].tolist() == pytest.approx([0, 0], abs=1e-6)
+def test_evaluation_edits_and_ablations_use_the_same_frames(
+    target: TrackedClip, track_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint, split = save_checkpoint(tmp_path, track_folder, fractions=(0.5, 0.1))
+    real = target.read(split.test, 32)
+    evaluation = evaluate.evaluate(target, Candidate("real frames", split, real), progress=False)
+    assert evaluation.frames == split.test
+    assert float(evaluation.values[MODEL]["l1"].max()) == 0
+    unseen: list[range] = []
+    monkeypatch.setattr(
+        evaluate, "measure_network_edits", lambda target, generator, frames, progress: unseen.append(frames) or {}
+    )
+    monkeypatch.setattr(evaluate, "measure_warped_edits", lambda target, frames, size, progress: unseen.append(frames) or {})
+    evaluate.add_edits(evaluation, target, checkpoint, progress=False)
+    assert unseen == [range(split.validation.start, split.test.stop)] * 2
+    measurements = measure_checkpoint(checkpoint, target, target, tmp_path / "metrics.json")
+    assert (measurements.training, measurements.test) == (split.train, split.test)

@@ -12,14 +12,22 @@ from torch import Tensor
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.geometry import euler_to_matrix, matrix_to_axis_angle
 from lit_reenact.core.schema import Actor, Camera, CropBox, FaceParameters, Landmarks, Track, TrackInfo
-from lit_reenact.evaluation.motion import EYES, Motion, eye_opening, motion_fidelity, motion_of, retrack, varied_frames
+from lit_reenact.evaluation.motion import (
+    EYES,
+    MotionCurves,
+    eye_opening,
+    motion_curves,
+    motion_fidelity,
+    pick_varied_frames,
+    retrack,
+)
 
 FRAMES = 120
 
 
-def some_motion(seed: int = 0) -> Motion:
+def some_motion(seed: int = 0) -> MotionCurves:
     random = torch.Generator().manual_seed(seed)
-    return Motion(*torch.randn(7, FRAMES, generator=random))
+    return MotionCurves(*torch.randn(7, FRAMES, generator=random))
 
 
 def a_track(rotation: Tensor, gaze: Tensor, points: Tensor) -> Track:
@@ -71,7 +79,7 @@ def test_a_motion_that_never_was_has_no_correlation() -> None:
 
 def test_videos_of_different_lengths_are_refused() -> None:
     driving = some_motion()
-    shorter = Motion(*(series[:-1] for series in vars(driving).values()))
+    shorter = MotionCurves(*(series[:-1] for series in vars(driving).values()))
     with pytest.raises(ReenactError, match="119 frames"):
         motion_fidelity(shorter, driving)
 
@@ -81,11 +89,11 @@ def test_a_track_is_read_in_degrees_with_gaps_where_no_face_was() -> None:
     points = torch.rand(2, 478, 3)
     points[1] = math.nan
     gaze = torch.tensor([[10.0, 4.0, 20.0, 6.0]]).deg2rad().repeat(2, 1)
-    motion = motion_of(a_track(matrix_to_axis_angle(euler_to_matrix(angles.deg2rad())), gaze, points))
+    motion = motion_curves(a_track(matrix_to_axis_angle(euler_to_matrix(angles.deg2rad())), gaze, points))
     assert [float(series[0]) for series in (motion.yaw, motion.pitch, motion.roll)] == pytest.approx([20, -10, 5], abs=1e-3)
     assert float(motion.gaze_yaw[0]) == pytest.approx(15, abs=1e-3)
     assert float(motion.gaze_pitch[0]) == pytest.approx(5, abs=1e-3)
-    assert motion.found.tolist() == [True, False]
+    assert motion.detected.tolist() == [True, False]
     assert all(series[1].isnan() for series in vars(motion).values())
 
 
@@ -100,7 +108,7 @@ def test_eye_opening_by_hand() -> None:
 def test_varied_frames_hold_the_extremes_in_order_of_time() -> None:
     still = {name: torch.zeros(FRAMES) + 0.01 * torch.randn(FRAMES) for name in vars(some_motion())}
     still["yaw"][17], still["mouth_opening"][90], still["pitch"][40] = 30.0, 25.0, -28.0
-    chosen = varied_frames(Motion(**still), 4)
+    chosen = pick_varied_frames(MotionCurves(**still), 4)
     assert chosen == sorted(chosen)
     assert {17, 40, 90} < set(chosen)
 
@@ -118,7 +126,7 @@ def test_a_real_clip_tracked_twice_follows_itself(shared_dir: Path, tmp_path: Pa
     with VideoWriter(clip, Fraction(30), tags={"title": "test"}) as writer:
         for frame in frames:
             writer.write(frame[:side, :side])
-    motion = motion_of(retrack(clip, progress=False))
+    motion = motion_curves(retrack(clip, progress=False))
     assert len(motion) == 60
-    assert motion.found.all()
+    assert motion.detected.all()
     assert float(motion.yaw.abs().max()) < 60

@@ -13,14 +13,20 @@ import pytest
 import torch
 from PIL import Image
 
-from lit_reenact.evaluation.motion import Motion, motion_fidelity
+from lit_reenact.evaluation.evaluate import Evaluation
+from lit_reenact.evaluation.intervals import Estimate
+from lit_reenact.evaluation.moments import Moment
+from lit_reenact.evaluation.motion import MotionCurves, motion_fidelity
 from lit_reenact.evaluation.pictures import contact_sheet
-from lit_reenact.evaluation.report import EMBEDDED_BYTES, Moment, Report, write_report
+from lit_reenact.evaluation.reenactment import EMBEDDED_BYTES, Reenactment
+from lit_reenact.evaluation.report import write_report
+from lit_reenact.evaluation.table import COMPARED
 from lit_reenact.evaluation.training_log import read_training_log
 from lit_reenact.video import VideoWriter
 
 EVIL = '<script>alert("x")</script>&'
-VOID = {"meta", "link", "img", "br"}
+VOID = {"meta", "link", "img", "br", "input"}
+FRAMES = range(400, 450)
 LOG = """batch_step,epoch,loss/l1,step,val/psnr
 10,0,0.5,9,
 20,0,0.4,19,
@@ -54,9 +60,30 @@ class Checker(HTMLParser):
 
 
 @pytest.fixture
-def report(tmp_path: Path) -> Report:
+def evaluation() -> Evaluation:
+    """A model that no metric places before both baselines."""
+    means = {**dict.fromkeys(COMPARED, 5.0), "l1": 4.0, "psnr": 29.0, "ssim": 0.9, "lpips_untrained": 0.1}
+    methods = {"model": means, "nearest frame": {**means, "ssim": 0.95}, "mean frame": means}
+    frames = torch.randint(0, 256, (len(FRAMES), 16, 16, 3), dtype=torch.uint8)
+    return Evaluation(
+        target="a.mp4",
+        origin="checkpoint best.ckpt",
+        frames=FRAMES,
+        fps=25.0,
+        real=frames,
+        outputs={method: frames.flip(2) for method in methods},
+        values={
+            method: {name: torch.full((len(FRAMES),), mean) for name, mean in row.items()} for method, row in methods.items()
+        },
+        estimates={method: {name: Estimate(mean, mean, mean) for name, mean in row.items()} for method, row in methods.items()},
+        differences={method: dict.fromkeys(COMPARED, Estimate(0.0, -1.0, 1.0)) for method in ("nearest frame", "mean frame")},
+    )
+
+
+@pytest.fixture
+def reenactment(tmp_path: Path) -> Reenactment:
     frame = torch.randint(0, 256, (16, 16, 3), dtype=torch.uint8)
-    driving = Motion(*torch.randn(7, 50))
+    driving = MotionCurves(*torch.randn(7, 50))
     output = replace(driving, yaw=driving.yaw * 0.9)
     log = tmp_path / "metrics.csv"
     log.write_text(LOG)
@@ -64,19 +91,16 @@ def report(tmp_path: Path) -> Report:
     with VideoWriter(clip, Fraction(30), tags={"title": "test"}) as writer:
         for _ in range(3):
             writer.write(np.zeros((32, 32, 3), np.uint8))
-    values = {"face_l1": 5.0, "l1": 4.0, "psnr": 29.0, "ssim": 0.9, "lpips_untrained": 0.1}
-    return Report(
+    return Reenactment(
         title=EVIL,
-        reenactment=[Moment(EVIL, {EVIL: frame, "output": frame})],
-        self_reenactment=[Moment("0.1 s", {"input": frame, "output": frame})],
-        metrics={"model": values, "nearest frame": {**values, "ssim": 0.95}, "mean frame": values},
-        test_frames=50,
-        fidelity=motion_fidelity(output, driving),
+        moments=[Moment(EVIL, {EVIL: frame, "output": frame})],
+        held_out_moments=[Moment("0.1 s", {"input": frame, "output": frame})],
         driving=driving,
         output=output,
+        fidelity=motion_fidelity(output, driving),
         fps=30.0,
-        training_logs=[log],
         videos={"reenactment": clip},
+        training_logs=[log],
         facts={EVIL: EVIL},
     )
 
@@ -90,10 +114,12 @@ def checked(path: Path) -> tuple[str, Checker]:
     return source, checker
 
 
-def test_the_page_is_one_well_formed_file_that_asks_for_nothing_outside(report: Report, tmp_path: Path) -> None:
+def test_the_page_is_one_well_formed_file_that_asks_for_nothing_outside(
+    evaluation: Evaluation, reenactment: Reenactment, tmp_path: Path
+) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
-    write_report(folder / "report.html", report)
+    write_report(evaluation, folder / "report.html", reenactment)
     source, page = checked(folder / "report.html")
     assert [file.name for file in folder.iterdir()] == ["report.html"]
     assert page.references
@@ -103,40 +129,64 @@ def test_the_page_is_one_well_formed_file_that_asks_for_nothing_outside(report: 
     assert "url(" not in source
 
 
-def test_every_text_of_the_user_is_escaped(report: Report, tmp_path: Path) -> None:
-    write_report(tmp_path / "report.html", report)
+def test_every_text_of_the_user_is_escaped(evaluation: Evaluation, reenactment: Reenactment, tmp_path: Path) -> None:
+    write_report(evaluation, tmp_path / "report.html", reenactment)
     _, page = checked(tmp_path / "report.html")
     assert "script" not in page.tags
     assert page.text.count(EVIL) == 6  # title and heading, moment and picture, fact and value
 
 
-def test_it_says_what_it_is_and_does_not_flatter_the_model(report: Report, tmp_path: Path) -> None:
-    write_report(tmp_path / "report.html", report)
+def test_every_text_of_an_evaluation_alone_is_escaped(evaluation: Evaluation, tmp_path: Path) -> None:
+    outputs = {**evaluation.outputs, EVIL: evaluation.real}
+    write_report(replace(evaluation, target=EVIL, origin=EVIL, outputs=outputs), tmp_path / "report.html")
+    _, page = checked(tmp_path / "report.html")
+    assert "script" not in page.tags
+    assert page.text.count(EVIL) == 6  # title and heading, both facts, the origin in the sentence, the error map
+
+
+def test_the_report_of_a_reenactment_holds_all_of_the_evaluation_too(
+    evaluation: Evaluation, reenactment: Reenactment, tmp_path: Path
+) -> None:
+    write_report(evaluation, tmp_path / "alone.html")
+    write_report(evaluation, tmp_path / "report.html", reenactment)
+    alone, whole = (headings(tmp_path / name) for name in ("alone.html", "report.html"))
+    assert set(alone) - {"This evaluation"} < set(whole)
+    assert {"Reenactment", "Held-out frames", "Training"} == set(whole) - set(alone) - {"This run"}
+
+
+def headings(path: Path) -> list[str]:
+    return re.findall("<h2>(.*?)</h2>", path.read_text(encoding="utf-8"))
+
+
+def test_it_says_what_it_is_and_does_not_flatter_the_model(
+    evaluation: Evaluation, reenactment: Reenactment, tmp_path: Path
+) -> None:
+    write_report(evaluation, tmp_path / "report.html", reenactment)
     _, page = checked(tmp_path / "report.html")
     assert "AI-generated" in page.text
-    assert "made by a neural network" in page.text
+    assert "generated by a neural network" in page.text
     assert "does not beat the best baseline in Face L1, PSNR and SSIM" in page.text
 
 
-def test_pictures_survive_the_page(report: Report, tmp_path: Path) -> None:
-    write_report(tmp_path / "report.html", report)
+def test_pictures_survive_the_page(evaluation: Evaluation, reenactment: Reenactment, tmp_path: Path) -> None:
+    write_report(evaluation, tmp_path / "report.html", reenactment)
     _, page = checked(tmp_path / "report.html")
     first = next(reference for reference in page.references if reference.startswith("data:image/png"))
     picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(first.split(",")[1]))))
-    assert np.array_equal(picture, report.reenactment[0].pictures[EVIL].numpy())
+    assert np.array_equal(picture, reenactment.moments[0].pictures[EVIL].numpy())
 
 
-def test_a_large_video_is_linked_by_its_name_instead(report: Report, tmp_path: Path) -> None:
+def test_a_large_video_is_linked_by_its_name_instead(evaluation: Evaluation, reenactment: Reenactment, tmp_path: Path) -> None:
     large = tmp_path / "a large#one.mp4"
     large.write_bytes(b"\0" * (EMBEDDED_BYTES + 1))
-    write_report(tmp_path / "report.html", replace(report, videos={"reenactment": large}))
+    write_report(evaluation, tmp_path / "report.html", replace(reenactment, videos={"reenactment": large}))
     _, page = checked(tmp_path / "report.html")
     assert "a%20large%23one.mp4" in page.references
     assert "video" not in page.tags
 
 
-def test_a_run_without_a_log_is_told(report: Report, tmp_path: Path) -> None:
-    write_report(tmp_path / "report.html", replace(report, training_logs=[]))
+def test_a_run_without_a_log_is_reported(evaluation: Evaluation, reenactment: Reenactment, tmp_path: Path) -> None:
+    write_report(evaluation, tmp_path / "report.html", replace(reenactment, training_logs=[]))
     assert "No training log" in checked(tmp_path / "report.html")[1].text
 
 

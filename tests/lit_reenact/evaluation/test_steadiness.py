@@ -7,7 +7,7 @@ import torch
 from skimage.data import astronaut
 from torch import Tensor
 
-from lit_reenact.evaluation.heldout import unit
+from lit_reenact.evaluation.frame_metrics import unit
 from lit_reenact.evaluation.steadiness import measure_steadiness
 from lit_reenact.metrics.temporal import flicker, still_pixels, warped_error
 from lit_reenact.video.optical_flow import optical_flow

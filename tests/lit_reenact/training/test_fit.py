@@ -19,7 +19,7 @@ import yaml
 
 from lit_reenact.commands.main import main
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.evaluation.self_reenactment import evaluate_held_out
+from lit_reenact.evaluation.candidates import synthesise_candidate
 from lit_reenact.networks.windows import WindowShape
 from lit_reenact.synthesis import write_reenactment, write_self_reenactment
 from lit_reenact.synthesis.inference import load_generator
@@ -27,7 +27,7 @@ from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.tracking.trackfile import load_track
 from lit_reenact.training import fit
 from lit_reenact.video import probe
-from tests.factories import make_track
+from tests.factories import make_data, make_track
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 CONFIG = REPOSITORY / "configs" / "debug.yaml"
@@ -216,8 +216,10 @@ def test_an_ablation_by_configuration_alone(arguments: Callable[..., list[str]],
     assert made.shape == (5, 32, 32, 3)
     written = write_reenactment(clip, clip, generator, tmp_path / "out.mp4", progress=False)
     assert (probe(written.video).width, probe(written.side_by_side).width) == (32, 96)
-    held_out = evaluate_held_out(clip, generator, tmp_path / "held_out.mp4", progress=False)
-    assert held_out.conditioning.shape == held_out.made.shape
+    video = tmp_path / "held_out.mp4"
+    candidate = synthesise_candidate(clip, run.last, progress=False, video=video)
+    assert candidate.split.test == make_data(track_folder).split.test  # the checkpoint's own fractions, not the default ones
+    assert probe(video).frame_count == len(candidate.frames) == len(candidate.split.test)
 
 
 def test_fine_tuning_starts_from_weights_and_then_resumes_its_own(
