@@ -76,8 +76,8 @@ class TrainingHealth(Callback):
         if self._is_lasting("accuracy", accuracy >= STRONG):
             rank_zero_warn(
                 f"batch step {module.batch_step}: {self.patience} times in a row the discriminator classified {STRONG:.0%} or "
-                "more of all patches correctly, so the generator learns little from it: try model.lambda_r1=1, "
-                "model.discriminator_norm=spectral, or fewer model.discriminator_channels"
+                "more of all patches correctly, so the generator learns little from it: try model.losses.r1=1, "
+                "model.discriminator.norm=spectral, or fewer model.discriminator.channels"
             )
 
     def _watch_generator(self, module: ReenactModule, fake: Tensor, real: Tensor) -> None:
@@ -88,8 +88,8 @@ class TrainingHealth(Callback):
         if self._is_lasting("variation", variation < COLLAPSED):
             rank_zero_warn(
                 f"batch step {module.batch_step}: {self.patience} times in a row the generated frames of a batch were almost the "
-                "same, whatever the conditioning showed: try a larger model.lambda_l1, a smaller model.lambda_adversarial, or "
-                "another model.learning_rate"
+                "same, whatever the conditioning showed: try a larger model.losses.l1, a smaller model.losses.adversarial, or "
+                "another model.optimizer.learning_rate"
             )
 
     def _is_lasting(self, name: str, bad: bool) -> bool:
@@ -112,5 +112,5 @@ def _refuse_broken(trainer: Trainer, module: ReenactModule, state: Mapping[str, 
     saved = f"{last} is intact: start from it with --init_from and another --name" if last.is_file() else "nothing was saved"
     raise ReenactError(
         f"{name} is not finite after batch step {module.batch_step}, so training has stopped; {saved}; choose a lower "
-        "model.learning_rate, or model.clip_norm=1"
+        "model.optimizer.learning_rate, or model.optimizer.clip_norm=1"
     )

@@ -29,7 +29,7 @@ class LearningRateSchedule(Callback):
         Args:
             kind: ``constant``, or constant and then down to 0, in a straight line (``linear``, as in pix2pix) or along a
                 ``cosine``.
-            warm_up: batches over which the rate rises to the module's ``learning_rate``.
+            warm_up: batches over which the rate rises to ``model.optimizer.learning_rate``.
             hold: share of the budget, in [0, 1], after which the rate begins to fall.
 
         Raises:
@@ -59,7 +59,7 @@ class LearningRateSchedule(Callback):
             )
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: ReenactModule, batch: Window, batch_idx: int) -> None:
-        rate = pl_module.learning_rate * self.factor(pl_module.batch_step, self.budget or 1)
+        rate = pl_module.optimizer.learning_rate * self.factor(pl_module.batch_step, self.budget or 1)
         for optimizer in trainer.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate

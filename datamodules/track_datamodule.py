@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal
 
@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.core.schema import CONDITIONING, ConditioningImage, FaceParameters, Runs, Track, Window, parse_conditioning
-from lit_reenact.core.split import Split
+from lit_reenact.core.schema import FaceParameters, Runs, Track, Window
+from lit_reenact.core.split import Split, SplitSettings
 from lit_reenact.datamodules.augmentation import UNCHANGED, Augmentation
 from lit_reenact.datamodules.balance import frame_weights
 from lit_reenact.datamodules.clip_frames import ClipFrames
@@ -24,7 +24,8 @@ from lit_reenact.datamodules.subject import Subject, read_subjects
 from lit_reenact.datamodules.variations import UNVARIED, Variations
 from lit_reenact.datamodules.varied_clip import VariedClip
 from lit_reenact.datamodules.windows import Part, ReadImages, WindowDataset
-from lit_reenact.networks.windows import Placement, WindowMemory, WindowShape, stack_windows, to_signed
+from lit_reenact.networks.settings import InputSettings
+from lit_reenact.networks.windows import WindowMemory, stack_windows, to_signed
 from lit_reenact.rendering.renderer import Renderer
 
 Rendering = Literal["cache", "worker", "device"]
@@ -32,86 +33,80 @@ Rendering = Literal["cache", "worker", "device"]
 PARTS = {"training": "train", "validation": "validation", "test": "test"}
 
 
+@dataclass(frozen=True)
+class LoadingSettings:
+    """Way from the track's folder to the batches of a training.
+
+    Attributes:
+        workers: number of processes that load batches; 0 loads in the training process.
+        run_length: number of windows that follow each other in a batch and so share conditioning images; 1 samples each window
+            by itself. None: so many that a batch of all devices holds four such runs.
+        rendering: place where conditioning images are rendered: once into a file beside the track (``cache``), for every batch in
+            the process that loads it (``worker``), or on the training device (``device``). On a CPU the first is ten times as
+            fast as the others, by measurement (``tests/benchmarks``).
+        frame_cache_gib: disk space in GiB that decoded frames may take beside the tracks; frames that find no room there are
+            decoded for every batch.
+        flow: whether training batches hold the optical flow between frames that follow each other, which the temporal loss needs.
+    """
+
+    workers: int = 2
+    run_length: int | None = None
+    rendering: Rendering = "cache"
+    frame_cache_gib: float = 4.0
+    flow: bool = False
+
+
 class TrackDataModule(LightningDataModule):
     """Windows of conditioning images and the real frames of one track or several, split along time.
 
     The loaders hand over ``Runs`` of uint8; on the training device they become ``Window`` of float32 in [-1, 1].
+
+    Example:
+        >>> data = TrackDataModule("outputs/tracks/target", InputSettings(image_size=128), batch_size=8)
+        >>> data.prepare_data()
+        >>> data.setup()
+        >>> window = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
     """
 
     def __init__(
         self,
         track: str | list[str],
-        image_size: int = 256,
-        window: int = 11,
-        placement: Placement = "causal",
-        stride: int = 1,
-        conditioning: Sequence[ConditioningImage] = CONDITIONING,
+        inputs: InputSettings = InputSettings(),
         batch_size: int = 16,
-        run_length: int | None = None,
-        workers: int = 2,
-        fractions: tuple[float, float] = (0.7, 0.1),
-        training_frames: int | None = None,
         balance: bool = True,
-        rendering: Rendering = "cache",
-        frame_cache_gib: float = 4.0,
+        split: SplitSettings = SplitSettings(),
+        loading: LoadingSettings = LoadingSettings(),
         augmentation: Augmentation = UNCHANGED,
         variations: Variations = UNVARIED,
-        flow: bool = False,
     ) -> None:
         """
         Args:
             track: folder that ``lit-reenact track`` wrote: the track and its working clip. For several actors a list of folders,
                 or a text file with one folder a line, relative to the file.
-            image_size: side of the images in pixels, at most that of the clip.
-            window: frames in a window.
-            placement: ``causal``: the current frame is the window's last; ``centred``: it is in its middle.
-            stride: a window shows every so many frames of the clip.
-            conditioning: names of the images that are rendered of each frame, in their order.
-            batch_size: windows in a batch (of each device).
-            run_length: windows that follow each other in a batch and so share conditioning images; 1 samples each on its own. By
-                default so long that a batch of all devices holds four such runs.
-            workers: processes that load batches; 0 loads in the training process.
-            fractions: of each clip for training and validation; the rest is for testing.
-            training_frames: train on so many frames of each clip, the first ones, to learn how much footage is enough; by default
-                on the whole training part. The track is not made anew: it was learned from that whole part.
+            inputs: images and frames of the windows; ``image_size`` is at most that of the clip.
+            batch_size: number of windows in a batch (of each device).
             balance: draw rare expressions, poses and looks more often (``balance.py``), and all actors equally often, instead of
                 every frame once an epoch.
-            rendering: where the conditioning images are rendered: once into a file beside the track (``cache``), whenever they
-                are wanted by the process that loads the batch (``worker``), or on the training device (``device``). On a CPU the
-                first is ten times as fast as the others, by measurement (``tests/benchmarks``).
-            frame_cache_gib: how much disk the decoded frames may take beside the tracks, in GiB; those that find no room there
-                are decoded whenever they are wanted.
+            split: parts of each clip.
+            loading: way from the track's folder to the batches.
             augmentation: small random changes of the training windows, decided by the seed and the batch step; off by default.
             variations: poses and expressions beyond the person's own performance to train on as well; off by default.
-            flow: whether training batches tell the optical flow between frames that follow each other, which the temporal loss
-                needs.
+
+        Raises:
+            ReenactError: a run of windows is empty, or optical flow is wanted where no window follows another.
         """
         super().__init__()
-        if run_length is not None and run_length < 1:
-            raise ReenactError(f"data.run_length is {run_length}, but a run has at least 1 window")
-        if flow and (augmentation.rotation or augmentation.shift or augmentation.scale):
-            raise ReenactError(
-                "data.flow is on, but data.augmentation moves each window by itself, so that none follows another: switch off one"
-            )
-        if flow and (run_length or batch_size // RUNS_IN_A_BATCH) < 2:
-            raise ReenactError(
-                f"data.flow is on, but in batches of {batch_size} no window follows another by itself: set data.run_length=2"
-            )
-        self.save_hyperparameters(logger=False, ignore=["augmentation", "variations"])  # a checkpoint holds plain values only
-        self.image_size = image_size
-        self.shape = WindowShape(window, placement, stride)
-        self.conditioning = parse_conditioning(conditioning)
+        _refuse_useless_runs(loading, batch_size, augmentation)
+        shared = {"inputs": asdict(inputs), "split": asdict(split), "loading": asdict(loading)}  # plain, for checkpoints
+        self.save_hyperparameters({"track": track, "batch_size": batch_size, "balance": balance, **shared}, logger=False)
+        self.inputs = inputs
         self.batch_size = batch_size
-        self.run_length = run_length
-        self.workers = workers
         self.balance = balance
-        self.rendering = rendering
-        self.frame_cache_gib = frame_cache_gib
+        self.loading = loading
         self.augmentation = augmentation
         self.variations = variations
-        self.flow = flow
         self.subjects = [
-            Subject(folder, image_size, fractions, self.shape.span, self.conditioning, training_frames)
+            Subject(folder, inputs.image_size, split.fractions, inputs.shape.span, inputs.conditioning, split.training_frames)
             for folder in read_subjects(track)
         ]
         self.folder = self.subjects[0].folder
@@ -150,7 +145,7 @@ class TrackDataModule(LightningDataModule):
     def frames(self) -> list[ClipFrames]:
         """Of each clip; the same share of each is kept decoded."""
         lengths = [len(subject.track) for subject in self.subjects]
-        room = self.frame_cache_gib * 2**30 / (3 * self.image_size**2)
+        room = self.loading.frame_cache_gib * 2**30 / (3 * self.inputs.image_size**2)
         share = min(1.0, room / sum(lengths))
         return [subject.frames(int(share * length)) for subject, length in zip(self.subjects, lengths, strict=True)]
 
@@ -185,11 +180,11 @@ class TrackDataModule(LightningDataModule):
         device = "cuda" if torch.cuda.is_available() else "cpu"
         for subject, frames in zip(self.subjects, self.frames, strict=True):
             frames.ensure()
-            if self.rendering == "cache":
+            if self.loading.rendering == "cache":
                 ensure_cache(subject.conditioning_file, subject.renderer.to(device), subject.track.parameters)
         for varied in self.varied:
             varied.ensure_frames()
-            if self.rendering == "cache":
+            if self.loading.rendering == "cache":
                 ensure_cache(varied.conditioning_file, varied.subject.renderer.to(device), varied.parameters)
 
     def setup(self, stage: str | None = None) -> None:
@@ -207,13 +202,13 @@ class TrackDataModule(LightningDataModule):
         return [self._dataset(name, images) for name in PARTS]
 
     def _dataset(self, name: str, images: list[ReadImages]) -> WindowDataset:
-        flow = self.flow and name == "training"
-        dataset = WindowDataset([self._part(actor, PARTS[name], read) for actor, read in enumerate(images)], self.shape, flow)
+        flow, shape = self.loading.flow and name == "training", self.inputs.shape
+        dataset = WindowDataset([self._part(actor, PARTS[name], read) for actor, read in enumerate(images)], shape, flow)
         missing = set(range(len(self.subjects))) - set(dataset.actor.tolist())
         if missing:
             raise ReenactError(
-                f"the {name} part of {self.subjects[min(missing)].clip} has no {self.shape.span} frames in a row that show the "
-                f"face: use another video, or a shorter window than {self.shape.length}"
+                f"the {name} part of {self.subjects[min(missing)].clip} has no {shape.span} frames in a row that show the "
+                f"face: use another video, or a shorter window than {shape.length}"
             )
         return dataset
 
@@ -224,9 +219,9 @@ class TrackDataModule(LightningDataModule):
         return self.varied[actor].part(part) if name == PARTS["training"] and self.varied else part
 
     def _images(self, subject: Subject) -> ReadImages:
-        if self.rendering == "cache":
+        if self.loading.rendering == "cache":
             return CachedImages(subject.conditioning_file)
-        if self.rendering == "worker":
+        if self.loading.rendering == "worker":
             return DrawnImages(subject.renderer, subject.track.parameters)
         return subject.track.parameters.__getitem__
 
@@ -236,7 +231,7 @@ class TrackDataModule(LightningDataModule):
         sampler = RunSampler(
             dataset.stretches,
             self.batch_size * ranks,
-            self.run_length,
+            self.loading.run_length,
             seed=training_seed(),
             rank=rank,
             ranks=ranks,
@@ -262,9 +257,9 @@ class TrackDataModule(LightningDataModule):
     def _loading(self) -> dict[str, Any]:
         """What all loaders have in common; their own generator keeps them from drawing from the one that training uses."""
         return {
-            "num_workers": self.workers,
+            "num_workers": self.loading.workers,
             "collate_fn": _as_it_is,
-            "persistent_workers": self.workers > 0,
+            "persistent_workers": self.loading.workers > 0,
             "pin_memory": torch.cuda.is_available(),
             "generator": torch.Generator(),
         }
@@ -311,14 +306,14 @@ class TrackDataModule(LightningDataModule):
         window = Window(
             conditioning=stack_windows(images[:, :-1], batch.shown, self._memory),
             frame=to_signed(batch.frame),
-            region=images[batch.shown[:, self.shape.current], -1],
+            region=images[batch.shown[:, self.inputs.shape.current], -1],
             number=batch.number,
             actor=batch.actor,
             base=means.expand(len(batch.frame), -1, -1, -1) if len(means) == 1 else means[batch.actor],
             flow=batch.flow,
         )
         training = self.trainer is not None and self.trainer.training
-        return self.augmentation(window, self._chance(), self.conditioning) if training else window
+        return self.augmentation(window, self._chance(), self.inputs.conditioning) if training else window
 
     def _chance(self) -> torch.Generator:
         """Decided by the seed, the batch step and the process, so that a resumed training draws as one that never stopped."""
@@ -333,11 +328,27 @@ class TrackDataModule(LightningDataModule):
             return self._renderers[0].draw(parameters)
         owner = batch.actor.new_empty(len(parameters))
         owner[batch.shown] = batch.actor[:, None].expand_as(batch.shown)
-        shape = (len(parameters), cache_channels(self.conditioning), self.image_size, self.image_size)
+        shape = (len(parameters), cache_channels(self.inputs.conditioning), self.inputs.image_size, self.inputs.image_size)
         images = torch.empty(shape, dtype=torch.uint8, device=device)
         for actor in set(owner.tolist()):
             images[owner == actor] = self._renderers[actor].draw(parameters[owner == actor])
         return images
+
+
+def _refuse_useless_runs(loading: LoadingSettings, batch_size: int, augmentation: Augmentation) -> None:
+    length = loading.run_length
+    if length is not None and length < 1:
+        raise ReenactError(f"data.loading.run_length is {length}, but a run has at least 1 window")
+    if loading.flow and (augmentation.rotation or augmentation.shift or augmentation.scale):
+        raise ReenactError(
+            "data.loading.flow is on, but data.augmentation moves each window by itself, so that none follows another: "
+            "switch off one"
+        )
+    if loading.flow and (length or batch_size // RUNS_IN_A_BATCH) < 2:
+        raise ReenactError(
+            f"data.loading.flow is on, but in batches of {batch_size} no window follows another by itself: set "
+            "data.loading.run_length=2"
+        )
 
 
 def _as_it_is(runs: Runs) -> Runs:

@@ -14,13 +14,17 @@ from torch import Tensor
 
 from lit_reenact.core.files import sha256_of
 from lit_reenact.core.schema import LANDMARK_COUNT, Actor, Camera, CropBox, FaceParameters, Landmarks, Track, TrackInfo
+from lit_reenact.core.split import SplitSettings
 from lit_reenact.datamodules import TrackDataModule
+from lit_reenact.datamodules.track_datamodule import LoadingSettings
 from lit_reenact.face import load_face_model
 from lit_reenact.face.model import FaceModel
+from lit_reenact.networks.settings import InputSettings
 from lit_reenact.provenance import recording_tags
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.tracking.trackfile import CLIP_NAME, save_track
 from lit_reenact.training.module import ReenactModule
+from lit_reenact.training.settings import module_settings
 from lit_reenact.video import VideoWriter
 
 
@@ -112,18 +116,40 @@ def track_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make_data(folder: Path | list[str], **settings: Any) -> TrackDataModule:
-    """The windows of a ``make_track`` folder: 60 for training, 25 for validation, 25 for testing; of 3 frames and 32 pixels."""
+    """The windows of a ``make_track`` folder: 60 for training, 25 for validation, 25 for testing; of 3 frames and 32 pixels.
+
+    ``inputs``, ``split`` and ``loading`` are dictionaries of what differs from that.
+    """
+    inputs = {"image_size": 32, "window": 3, **settings.pop("inputs", {})}
+    split = {"fractions": (0.5, 0.25), **settings.pop("split", {})}
+    loading = {"workers": 0, **settings.pop("loading", {})}
     return TrackDataModule(
         folder if isinstance(folder, list) else str(folder),
-        **{"image_size": 32, "window": 3, "batch_size": 4, "workers": 0, "fractions": (0.5, 0.25), "balance": False, **settings},
+        InputSettings(**inputs),
+        split=SplitSettings(**split),
+        loading=LoadingSettings(**loading),
+        **{"batch_size": 4, "balance": False, **settings},
     )
 
 
-def make_module(**settings: Any) -> ReenactModule:
-    """Networks that train in milliseconds, for ``make_data``."""
-    tiny = {"window": 3, "image_size": 32, "channels": 4, "levels": 3, "max_channels": 8, "discriminator_channels": 4}
-    tiny |= {"discriminator_layers": 1, "lambda_lpips": 0.0}
-    return ReenactModule(**{**tiny, **settings})
+TINY: dict[str, dict[str, Any]] = {
+    "inputs": {"window": 3, "image_size": 32},
+    "generator": {"channels": 4, "levels": 3, "max_channels": 8},
+    "discriminator": {"channels": 4, "layers": 1},
+    "losses": {"lpips": 0.0},
+}
+"""Networks that train in milliseconds, for ``make_data``."""
+
+
+def groups_of(base: dict[str, dict[str, Any]], **groups: Any) -> dict[str, Any]:
+    """The arguments of a module with the settings of ``base`` and, group by group, what differs."""
+    changed = {name: {**base.get(name, {}), **value} if isinstance(value, dict) else value for name, value in groups.items()}
+    return module_settings({**base, **changed})
+
+
+def make_module(base: dict[str, dict[str, Any]] = TINY, **groups: Any) -> ReenactModule:
+    """A module of settings that differ from ``base``: ``make_module(generator={"head": "tanh"})``."""
+    return ReenactModule(**groups_of(base, **groups))
 
 
 def make_trainer(folder: Path, *callbacks: Callback, **settings: Any) -> Trainer:

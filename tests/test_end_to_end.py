@@ -33,9 +33,9 @@ def test_from_clips_to_a_reenacted_video(tmp_path: Path, monkeypatch: pytest.Mon
     assert (tracks / "tiny" / "report.html").is_file()
 
     small = (
-        "--model.image_size=64",
-        "--model.levels=5",
-        "--model.channels=8",
+        "--model.inputs.image_size=64",
+        "--model.generator.levels=5",
+        "--model.generator.channels=8",
         "--data.batch_size=4",
         "--trainer.accelerator=cpu",
     )

@@ -27,6 +27,25 @@ def config_path(name: str) -> Path:
     return path
 
 
+def find_shipped(path: str | Path) -> Path:
+    """Return ``path``, or the file of that name which comes with the package where there is none.
+
+    Args:
+        path: as a user writes it; ``configs/debug.yaml`` or ``sweeps/capacity.yaml`` names a shipped file in any folder.
+
+    Returns:
+        The path itself if it exists or nothing of that name is shipped; what opens it then reports that it is missing.
+
+    Example:
+        >>> find_shipped("configs/debug.yaml").is_file()
+        True
+    """
+    path = Path(path)
+    shipped = _PACKAGE / path
+    is_shipped = not path.is_absolute() and path.parts[:1] in (("configs",), ("sweeps",)) and ".." not in path.parts
+    return shipped if is_shipped and not path.exists() and shipped.is_file() else path
+
+
 def listed_lines(path: Path, what: str) -> Iterator[tuple[int, str]]:
     """Yield the lines of a user's text file with their numbers from 1, without empty lines and those that begin with #.
 

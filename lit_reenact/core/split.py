@@ -8,6 +8,24 @@ from lit_reenact.core.errors import ReenactError
 
 
 @dataclass(frozen=True)
+class SplitSettings:
+    """Parts of each clip.
+
+    Attributes:
+        fractions: shares of the clip for training and for validation; the rest is for testing.
+        training_frames: number of frames to train on, the first ones, to learn how much footage is enough; None trains on the
+            whole training part. The track is not made again: it was learned from that whole part.
+    """
+
+    fractions: tuple[float, float] = (0.7, 0.1)
+    training_frames: int | None = None
+
+    def __post_init__(self) -> None:
+        first, second = self.fractions
+        object.__setattr__(self, "fractions", (first, second))
+
+
+@dataclass(frozen=True)
 class Split:
     """Frame ranges of a clip; between two of them one second is left out.
 
@@ -57,12 +75,12 @@ def temporal_split(
         if frames < window:
             raise ReenactError(
                 f"the clip's {frame_count} frames leave {frames} for its {name} part, fewer than a window of {window}: "
-                f"use a longer video, or change the data module's fractions {fractions}"
+                f"use a longer video, or change data.split.fractions {fractions}"
             )
     if limit is None:
         return split
     if not window <= limit <= first:
         raise ReenactError(
-            f"data.training_frames is {limit}: choose {window} (a window) to {first} (the training part of this clip)"
+            f"data.split.training_frames is {limit}: choose {window} (a window) to {first} (the training part of this clip)"
         )
     return replace(split, train=range(limit))

@@ -7,9 +7,7 @@ from pathlib import Path
 from lit_reenact.core.split import Split, temporal_split
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.training.checkpoint import read_checkpoint
-
-DEFAULT_FRACTIONS = (0.7, 0.1)
-"""Shares of a clip for training and validation where no checkpoint says otherwise; the rest is the test part."""
+from lit_reenact.training.settings import split_settings
 
 
 def held_out_split(target: TrackedClip, checkpoint: Path | None = None, window: int = 1) -> Split:
@@ -25,12 +23,6 @@ def held_out_split(target: TrackedClip, checkpoint: Path | None = None, window: 
     Raises:
         ReenactError: the checkpoint cannot be read, or a part of the clip is shorter than a window.
     """
-    fractions, limit = (DEFAULT_FRACTIONS, None) if checkpoint is None else _trained_on(checkpoint)
-    return temporal_split(len(target.track), float(target.fps), fractions, window, limit)
-
-
-def _trained_on(checkpoint: Path) -> tuple[tuple[float, float], int | None]:
-    """Return the fractions and the number of training frames (None: all of the training part) from a checkpoint."""
-    settings = read_checkpoint(checkpoint).get("datamodule_hyper_parameters", {})
-    training, validation = settings.get("fractions", DEFAULT_FRACTIONS)
-    return (training, validation), settings.get("training_frames")
+    content = {} if checkpoint is None else read_checkpoint(checkpoint)
+    settings = split_settings(content.get("datamodule_hyper_parameters", {}))
+    return temporal_split(len(target.track), float(target.fps), settings.fractions, window, settings.training_frames)

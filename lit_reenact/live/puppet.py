@@ -86,7 +86,7 @@ class Puppet:
         if generator.shape.after:
             raise ReenactError(
                 f"this checkpoint's windows look {generator.shape.after} frames ahead, which is impossible live: "
-                "train one with `--model.placement causal`"
+                "train one with `--model.inputs.placement causal`"
             )
         self.generator = generator
         weight = next(generator.parameters())

@@ -3,50 +3,48 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from lit_reenact.networks.blocks import DownStep, Norm, initialize, normalization
-
-DiscriminatorNorm = Literal["batch", "instance", "none", "spectral"]
+from lit_reenact.networks.settings import DiscriminatorNorm, DiscriminatorSettings
 
 SMALLEST_MAP = 3
 """Pixels a side that stride-2 convolutions must leave for the two of stride 1, each of which takes one away."""
 
 
 class PatchDiscriminator(nn.Module):
-    """Convolutions of stride 2, then two of stride 1 (Isola et al. 2017; three layers see patches of 70x70 pixels).
+    """Convolutions of stride 2, then two of stride 1 (Isola et al. 2017).
 
     The first convolution runs over the stacked window and frame, written as the sum of one over each: the same function,
     but the generator's gradient then passes through 3 channels instead of through all of them.
 
     Args:
-        in_channels: of the window and the frame together, 3 * images * window + 3.
-        channels: of the first layer; each layer doubles them, up to 8 times.
-        layers: number of stride-2 convolutions.
-        norm: as in the generator, or ``spectral``: no layer can stretch its input (Miyato et al. 2018).
+        window_channels: number of channels of a stacked window.
+        settings: size and layers; a ``norm`` of None is ``batch``.
+
+    Raises:
+        ValueError: ``settings.norm`` is unknown.
+
+    Example:
+        >>> discriminator = PatchDiscriminator(window_channels=27)
+        >>> discriminator(torch.zeros(1, 27, 64, 64), torch.zeros(1, 3, 64, 64)).shape
+        torch.Size([1, 1, 6, 6])
     """
 
-    def __init__(self, in_channels: int, channels: int = 64, layers: int = 3, norm: DiscriminatorNorm = "batch") -> None:
+    def __init__(self, window_channels: int, settings: DiscriminatorSettings = DiscriminatorSettings()) -> None:
         super().__init__()
+        norm = settings.norm or "batch"
         if norm not in get_args(DiscriminatorNorm):
-            raise ValueError(f"discriminator_norm is {norm!r}, but must be one of {get_args(DiscriminatorNorm)}")
-        of_maps: Norm = "none" if norm == "spectral" else norm
-        self.from_conditioning = nn.Conv2d(in_channels - 3, channels, kernel_size=4, stride=2, padding=1)
+            raise ValueError(f"model.discriminator.norm is {norm!r}, but must be one of {get_args(DiscriminatorNorm)}")
+        channels = settings.channels
+        self.from_conditioning = nn.Conv2d(window_channels, channels, kernel_size=4, stride=2, padding=1)
         self.from_frame = nn.Conv2d(3, channels, kernel_size=4, stride=2, padding=1, bias=False)
-        widths = [channels * min(2**layer, 8) for layer in range(layers + 1)]
-        steps = [DownStep(a, b, of_maps) for a, b in pairwise(widths[:-1])]
-        self.patches = nn.Sequential(
-            nn.LeakyReLU(0.2, inplace=True),
-            *steps,
-            nn.Conv2d(widths[-2], widths[-1], kernel_size=4, padding=1, bias=of_maps == "none"),
-            normalization(of_maps, widths[-1]),
-            nn.LeakyReLU(0.2, inplace=True),
-            nn.Conv2d(widths[-1], 1, kernel_size=4, padding=1),
-        )
+        widths = [channels * min(2**layer, 8) for layer in range(settings.layers + 1)]
+        self.patches = _patches(widths, norm="none" if norm == "spectral" else norm)
         self.apply(initialize)
         if norm == "spectral":
             for convolution in [module for module in self.modules() if isinstance(module, nn.Conv2d)]:
@@ -54,23 +52,43 @@ class PatchDiscriminator(nn.Module):
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, conditioning: Tensor, frame: Tensor) -> Tensor:
-        """Window (B, C - 3, H, W) and frame (B, 3, H, W) to logits float32 (B, 1, h, w): positive where it looks real."""
-        return self.judge(self.look(conditioning), frame)
+        """Judge the patches of frames.
 
-    def look(self, conditioning: Tensor) -> Tensor:
-        """What the first convolution makes of a window: (B, C, H/2, W/2), to judge several frames against."""
-        seen: Tensor = self.from_conditioning(conditioning.contiguous(memory_format=torch.channels_last))
-        return seen
+        Args:
+            conditioning: (B, window_channels, H, W) in [-1, 1], stacked windows.
+            frame: (B, 3, H, W) in [-1, 1].
 
-    def judge(self, seen: Tensor, frame: Tensor) -> Tensor:
-        """Logits of frames (B, 3, H, W) against windows that were looked at already; see ``forward``."""
-        return self.features(seen, frame)[-1]
+        Returns:
+            float32 (B, 1, h, w) logits, positive where a patch looks real.
+        """
+        return self.logits(self.embed_conditioning(conditioning), frame)
 
-    def features(self, seen: Tensor, frame: Tensor) -> list[Tensor]:
-        """The feature maps of every layer, finest first, and at last the logits of ``judge``."""
-        features, last = [], seen + self.from_frame(frame)
+    def embed_conditioning(self, conditioning: Tensor) -> Tensor:
+        """Return the first convolution's maps of stacked windows, (B, C, H/2, W/2), to judge several frames against."""
+        embedding: Tensor = self.from_conditioning(conditioning.contiguous(memory_format=torch.channels_last))
+        return embedding
+
+    def logits(self, embedding: Tensor, frame: Tensor) -> Tensor:
+        """Return the logits (B, 1, h, w) of frames (B, 3, H, W) against windows from ``embed_conditioning``."""
+        return self.features(embedding, frame)[-1]
+
+    def features(self, embedding: Tensor, frame: Tensor) -> list[Tensor]:
+        """Return the feature maps of every layer, finest first, and at last the logits."""
+        features, maps = [], embedding + self.from_frame(frame)
         for layer in self.patches:
-            last = layer(last)
+            maps = layer(maps)
             if isinstance(layer, DownStep | nn.LeakyReLU):
-                features.append(last)
-        return [*features, last.float()]
+                features.append(maps)
+        return [*features, maps.float()]
+
+
+def _patches(widths: list[int], norm: Norm) -> nn.Sequential:
+    """Build the layers after the first convolution, which has ``widths[0]`` channels."""
+    return nn.Sequential(
+        nn.LeakyReLU(0.2, inplace=True),
+        *(DownStep(before, after, norm) for before, after in pairwise(widths[:-1])),
+        nn.Conv2d(widths[-2], widths[-1], kernel_size=4, padding=1, bias=norm == "none"),
+        normalization(norm, widths[-1]),
+        nn.LeakyReLU(0.2, inplace=True),
+        nn.Conv2d(widths[-1], 1, kernel_size=4, padding=1),
+    )

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lit_reenact.core.schema import ConditioningImage, conditioning_channels, parse_conditioning
-from lit_reenact.networks.generator import Head
+from lit_reenact.networks.settings import Head
 from lit_reenact.networks.windows import Placement
 
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.networks.generator import Generator, Head
+from lit_reenact.networks.generator import Generator
+from lit_reenact.networks.settings import Head
 from lit_reenact.networks.windows import WindowShape
 from lit_reenact.synthesis.exported_generator import ExportedGenerator
 

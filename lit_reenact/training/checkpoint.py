@@ -9,23 +9,21 @@ import torch
 
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.training.module import ReenactModule
+from lit_reenact.training.settings import module_settings
 
 
 def load_networks(checkpoint: Path, state: dict[str, Any]) -> ReenactModule:
-    """The networks of a training checkpoint, the generator with its averaged weights where it has them.
+    """Return the networks of a training checkpoint, the generator with its averaged weights where it has them.
 
     Args:
-        checkpoint: its file, for the sentence.
-        state: what ``read_checkpoint`` gave of it.
+        checkpoint: path of the file, for the message.
+        state: content of the file, from ``read_checkpoint``.
 
     Raises:
         ReenactError: the weights do not fit the checkpoint's own settings.
     """
     try:
-        settings = {
-            name: value for name, value in state["hyper_parameters"].items() if not name.startswith("_")
-        }  # LightningCLI's own
-        module = ReenactModule(**settings)
+        module = ReenactModule(**module_settings(state["hyper_parameters"]))
         module.load_state_dict(state["state_dict"])
         if state.get("generator_ema"):
             module.generator.load_state_dict(state["generator_ema"])
@@ -38,7 +36,7 @@ def load_networks(checkpoint: Path, state: dict[str, Any]) -> ReenactModule:
 
 
 def read_checkpoint(checkpoint: Path) -> dict[str, Any]:
-    """What a training checkpoint holds.
+    """Return the content of a training checkpoint, read as tensors and plain values alone.
 
     Raises:
         ReenactError: there is no such file, or it is no checkpoint of this project.

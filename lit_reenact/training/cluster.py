@@ -56,7 +56,9 @@ def refuse_missing_abilities(accelerator: str, precision: str | int | None, sync
     if kind == "CPU cores" and str(precision) in ("16-mixed", "16"):
         raise ReenactError(f"trainer.precision is {precision}, which a CPU does not train in: take bf16-mixed, or 32-true")
     if kind == "CPU cores" and sync_batchnorm:
-        raise ReenactError("trainer.sync_batchnorm is on, which works on GPUs alone: switch it off, and take model.norm=instance")
+        raise ReenactError(
+            "trainer.sync_batchnorm is on, which works on GPUs alone: switch it off, and take model.generator.norm=instance"
+        )
     on_cuda = kind == "GPU" and torch.cuda.is_available()
     if on_cuda and str(precision).startswith("bf16") and not computes_in_bfloat16(torch.device("cuda")):
         raise ReenactError(f"trainer.precision is {precision}, which this GPU does not compute in: take 16-mixed, or 32-true")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -17,15 +18,20 @@ from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim import Adam
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.core.schema import CONDITIONING, EMPTY, EYES, MOUTH, ConditioningImage, Window, conditioning_channels
-from lit_reenact.losses import adversarial, reconstruction
-from lit_reenact.networks.blocks import Norm, frozen
-from lit_reenact.networks.discriminator import SMALLEST_MAP, DiscriminatorNorm, PatchDiscriminator
-from lit_reenact.networks.generator import Generator, Head
-from lit_reenact.networks.windows import Placement
+from lit_reenact.core.schema import Window
+from lit_reenact.losses.reconstruction import Lpips
+from lit_reenact.losses.settings import LossSettings
+from lit_reenact.networks.discriminator import SMALLEST_MAP, PatchDiscriminator
+from lit_reenact.networks.generator import Generator
+from lit_reenact.networks.settings import DiscriminatorSettings, GeneratorSettings, InputSettings
+from lit_reenact.training.objective import Terms, adversarial_terms, reconstruction_terms, total
+from lit_reenact.training.settings import OptimizerSettings
 
 OVERFLOWS = 30
 """Batches in a row that half precision may skip while it looks for a scale at which gradients do not overflow."""
+
+INSTANTIATOR = "lightning.pytorch.cli.instantiate_module"
+"""Function by which ``load_from_checkpoint`` turns plain settings back into groups."""
 
 
 class ReenactModule(LightningModule):
@@ -40,113 +46,87 @@ class ReenactModule(LightningModule):
     as many.
 
     Args:
-        window, placement, stride, conditioning, image_size, channels, levels, max_channels, norm, dropout, head: of the
-            ``Generator``.
-        discriminator_channels, discriminator_layers, discriminator_norm: of the ``PatchDiscriminator``; without a ``norm`` of its
-            own it has the generator's.
-        game: ``vanilla`` (the paper), ``least_squares`` or ``hinge``: what the logits cost the two networks (``adversarial``).
-        lambda_adversarial, lambda_feature_matching, lambda_l1, lambda_face_l1, lambda_eyes_l1, lambda_mouth_l1, lambda_lpips,
-            lambda_temporal: weights of the losses in the generator's objective. ``face_l1``, ``eyes_l1`` and ``mouth_l1`` are L1
-            over these parts alone: in the whole image they are too small to count for much. ``temporal`` needs ``data.flow``.
-        lambda_r1: weight of the R1 penalty in the discriminator's objective.
-        lpips_backbone: of ``losses.Lpips``; an untrained one is logged as ``loss/lpips_untrained``.
-        learning_rate, beta1: of Adam, for both networks; the callback ``LearningRateSchedule`` lowers the former over time.
-        clip_norm: longest gradient of each network; a longer one is shortened to it. 0 does not clip.
-        micro_batches: parts of a batch that are gone through one after the other, for large batches in little memory. Gradients
-            add up to that of the whole batch, but for what looks across a batch: batch norm, and the sizes of face regions.
+        inputs: images and frames that the networks see.
+        generator: size and layers of the generator.
+        discriminator: size and layers of the discriminator; without a ``norm`` of its own it has the generator's.
+        losses: weights of the losses; ``losses.adversarial`` of 0 trains without a discriminator.
+        optimizer: steps of Adam.
         compile: let ``torch.compile`` fuse the networks' operations: some minutes at the start, faster steps afterwards.
+
+    Attributes:
+        batch_step: number of batches trained on.
+        mean_frame: returns the mean training frame, (3, H, W) or (A, 3, H, W) of A actors, in [-1, 1]. Whoever starts a training
+            sets it; a residual head starts from that frame, unless a checkpoint brought one.
+
+    Raises:
+        ReenactError: the discriminator has too many layers for the size of the images.
+
+    Example:
+        >>> module = ReenactModule(InputSettings(image_size=64), losses=LossSettings(l1=50.0))
+        >>> module.mean_frame = data.mean_frame
+        >>> Trainer().fit(module, data)
     """
 
     def __init__(
         self,
-        window: int = 11,
-        placement: Placement = "causal",
-        stride: int = 1,
-        conditioning: Sequence[ConditioningImage] = CONDITIONING,
-        image_size: int = 256,
-        channels: int = 64,
-        levels: int = 8,
-        max_channels: int = 512,
-        norm: Norm = "batch",
-        dropout: float = 0.5,
-        head: Head = "residual",
-        discriminator_channels: int = 64,
-        discriminator_layers: int = 3,
-        discriminator_norm: DiscriminatorNorm | None = None,
-        game: adversarial.Game = "vanilla",
-        lambda_adversarial: float = 1.0,
-        lambda_feature_matching: float = 0.0,
-        lambda_r1: float = 0.0,
-        lambda_l1: float = 100.0,
-        lambda_face_l1: float = 0.0,
-        lambda_eyes_l1: float = 0.0,
-        lambda_mouth_l1: float = 0.0,
-        lambda_lpips: float = 10.0,
-        lambda_temporal: float = 0.0,
-        lpips_backbone: reconstruction.LpipsBackbone = "auto",
-        learning_rate: float = 2e-4,
-        beta1: float = 0.5,
-        clip_norm: float = 0.0,
-        micro_batches: int = 1,
+        inputs: InputSettings = InputSettings(),
+        generator: GeneratorSettings = GeneratorSettings(),
+        discriminator: DiscriminatorSettings = DiscriminatorSettings(),
+        losses: LossSettings = LossSettings(),
+        optimizer: OptimizerSettings = OptimizerSettings(),
         compile: bool = False,  # noqa: A002 (the name that users know)
     ) -> None:
         super().__init__()
-        self.save_hyperparameters()
+        self.save_hyperparameters(
+            {
+                "inputs": asdict(inputs),
+                "generator": asdict(generator),
+                "discriminator": asdict(discriminator),
+                "losses": asdict(losses),
+                "optimizer": asdict(optimizer),
+                "compile": compile,
+                "_instantiator": INSTANTIATOR,
+            }
+        )
         self.automatic_optimization = False
-        self.game = game
-        self.lambda_adversarial = lambda_adversarial
-        self.lambda_feature_matching = lambda_feature_matching
-        self.lambda_r1 = lambda_r1
-        self.lambda_l1 = lambda_l1
-        self.lambda_face_l1 = lambda_face_l1
-        self.lambda_eyes_l1 = lambda_eyes_l1
-        self.lambda_mouth_l1 = lambda_mouth_l1
-        self.lambda_lpips = lambda_lpips
-        self.lambda_temporal = lambda_temporal
-        self.lpips_backbone = lpips_backbone
-        self.learning_rate = learning_rate
-        self.beta1 = beta1
-        self.clip_norm = clip_norm
-        self.micro_batches = micro_batches
+        self.inputs = inputs
+        self.losses = losses
+        self.optimizer = optimizer
+        self.mean_frame: Callable[[], Tensor] | None = None
         self.batch_step = 0
         self.skipped = 0  # batches in a row
         self._logits: dict[str, Tensor] = {}  # of the last batch
-        self.generator = Generator(
-            window, image_size, channels, levels, max_channels, norm, dropout, head, placement, stride, conditioning
-        )
-        if lambda_adversarial:
-            if image_size // 2**discriminator_layers < SMALLEST_MAP:
-                raise ReenactError(
-                    f"model.discriminator_layers is {discriminator_layers}, too many for a model.image_size of {image_size}: of "
-                    f"the picture {SMALLEST_MAP} pixels a side must be left, and each layer halves it"
-                )
-            in_channels = conditioning_channels(conditioning) * window + 3
-            self.discriminator = PatchDiscriminator(
-                in_channels, discriminator_channels, discriminator_layers, discriminator_norm or norm
-            )
+        self._lpips: Lpips | None = None
+        self.generator = Generator(inputs, generator)
+        if losses.adversarial:
+            _refuse_too_many_layers(discriminator, inputs)
+            own = replace(discriminator, norm=discriminator.norm or generator.norm)
+            self.discriminator = PatchDiscriminator(inputs.channels, own)
         if compile:
             self._compile()
 
     def forward(self, conditioning: Tensor, base: Tensor | None = None) -> Tensor:
-        """As ``Generator.forward``."""
+        """Synthesise frames, as ``Generator.forward``."""
         frame: Tensor = self.generator(conditioning, base)
         return frame
 
     def configure_optimizers(self) -> Adam:
         groups = [{"params": network.parameters(), "name": name} for name, network in self._networks().items()]
-        return Adam(groups, lr=self.learning_rate, betas=(self.beta1, 0.999), fused=True)
+        return Adam(groups, lr=self.optimizer.learning_rate, betas=(self.optimizer.beta1, 0.999), fused=True)
 
     def setup(self, stage: str) -> None:
-        """Take the mean training frame from the data module, unless a checkpoint brought one; build what only training needs."""
-        if self.generator.head == "residual" and not self.generator.mean_frame.any():
-            mean: Tensor = self.trainer.datamodule.mean_frame()  # type: ignore[attr-defined]
-            self.generator.set_mean_frame(mean.mean(0) if mean.dim() == 4 else mean)  # of several actors: their mean
-        if self.lambda_lpips and stage == "fit":
-            self.lpips = reconstruction.Lpips(self.lpips_backbone)
+        """Build what only training needs."""
+        if stage != "fit":
+            return
+        if self.mean_frame is not None and self.generator.head == "residual" and not self.generator.mean_frame.any():
+            mean = self.mean_frame()
+            self.generator.set_mean_frame(mean.mean(0) if mean.dim() == 4 else mean)
+        if self.losses.lpips:
+            self._lpips = Lpips(self.losses.lpips_backbone)
 
     @property
     def is_logged(self) -> bool:
-        """Whether loggers write down what the last batch came to, by ``trainer.log_every_n_steps``; 0 stands for never.
+        """Whether loggers write down the values of the last batch, by ``trainer.log_every_n_steps``; 0 stands for never.
 
         Between those batches nothing is handed to Lightning: ``log`` takes a millisecond a value.
         """
@@ -154,23 +134,26 @@ class ReenactModule(LightningModule):
         return every > 0 and self.batch_step % every == 0
 
     def training_step(self, batch: Window, batch_idx: int) -> dict[str, Tensor]:
-        """What callbacks receive as ``outputs``, of the batch's last part: ``real`` and ``fake`` frames, and if there is a
-        discriminator its ``logits_real`` and ``logits_fake`` of them.
+        """Train on a batch.
+
+        Returns:
+            What callbacks receive as ``outputs``, of the batch's last part: ``real`` and ``fake`` frames (B, 3, H, W), and the
+            discriminator's ``logits_real`` and ``logits_fake`` if there is one.
         """
         optimizer = self.optimizers()
         assert isinstance(optimizer, LightningOptimizer)
         optimizer.zero_grad()
         statistics = [buffer.clone() for buffer in self._statistics()]
         logged: dict[str, Tensor | float] = defaultdict(float)
-        parts = batch.split(self.micro_batches)
+        parts = batch.split(self.optimizer.micro_batches)
         for number, part in enumerate(parts, start=1):
             share = len(part.frame) / len(batch.frame)
             fake = self.forward(part.conditioning, part.base)
-            terms = self._losses(part, fake)
+            terms = self.terms(part, fake)
             # One backward pass for both networks: DDP waits in every pass for the gradients of all its parameters, so a pass over
             # one network alone would need find_unused_parameters, toggled or not. Each loss reaches its own network only.
             with nullcontext() if number == len(parts) else self._without_exchange():
-                self.manual_backward(share * torch.stack([weight * loss for weight, loss in terms.values()]).sum())
+                self.manual_backward(share * total(terms))
             for name, (_, loss) in terms.items():
                 logged[f"loss/{name}"] += share * loss.detach()
         if not self._step(optimizer, logged):
@@ -182,11 +165,11 @@ class ReenactModule(LightningModule):
         return {"real": part.frame, "fake": fake.detach(), **self._logits}
 
     def validation_step(self, batch: Window, batch_idx: int) -> Tensor:
-        """The generated frames, which callbacks receive as ``outputs`` and compare with ``batch.frame``."""
+        """Return the generated frames, which callbacks receive as ``outputs`` and compare with ``batch.frame``."""
         return self.forward(batch.conditioning, batch.base)
 
     def test_step(self, batch: Window, batch_idx: int) -> Tensor:
-        """As ``validation_step``."""
+        """Return the generated frames, as ``validation_step`` does."""
         return self.forward(batch.conditioning, batch.base)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -197,47 +180,12 @@ class ReenactModule(LightningModule):
         self.batch_step = checkpoint["batch_step"]
         self.skipped = checkpoint.get("skipped", 0)
 
-    def _losses(self, batch: Window, fake: Tensor) -> dict[str, tuple[float, Tensor]]:
-        """Name to weight and value of every loss that has a weight, of both networks."""
-        terms: dict[str, tuple[float, Tensor]] = {}
-        if self.lambda_adversarial:
-            terms |= self._adversarial(batch, fake)
-        if self.lambda_l1:
-            terms["l1"] = self.lambda_l1, reconstruction.l1(prediction=fake, target=batch.frame)
-        parts = {
-            "face_l1": (self.lambda_face_l1, batch.region != EMPTY),
-            "eyes_l1": (self.lambda_eyes_l1, batch.region == EYES),
-            "mouth_l1": (self.lambda_mouth_l1, batch.region == MOUTH),
-        }
-        for name, (weight, region) in parts.items():
-            if weight:
-                terms[name] = weight, reconstruction.region_l1(prediction=fake, target=batch.frame, region=region)
-        if self.lambda_lpips:
-            terms[self.lpips.name] = self.lambda_lpips, self.lpips(prediction=fake, target=batch.frame).mean()
-        if self.lambda_temporal:
-            terms["temporal"] = (
-                self.lambda_temporal,
-                reconstruction.temporal(prediction=fake, target=batch.frame, flow=batch.flow),
-            )
-        return terms
-
-    def _adversarial(self, batch: Window, fake: Tensor) -> dict[str, tuple[float, Tensor]]:
-        """The part of ``_losses`` that the discriminator plays."""
-        terms: dict[str, tuple[float, Tensor]] = {}
-        seen = self.discriminator.look(batch.conditioning)
-        frame = batch.frame.detach().requires_grad_(bool(self.lambda_r1))
-        *features_real, logits_real = self.discriminator.features(seen, frame)
-        logits_fake = self.discriminator.judge(seen, fake.detach())
-        self._logits = {"logits_real": logits_real.detach(), "logits_fake": logits_fake.detach()}
-        terms["discriminator"] = 1.0, adversarial.discriminator_loss(logits_real, logits_fake, self.game)
-        if self.lambda_r1:
-            terms["r1"] = self.lambda_r1, adversarial.r1_penalty(logits_real, frame)
-        with frozen(self.discriminator):  # a constant for the generator
-            *features_fake, logits = self.discriminator.features(seen.detach(), fake)
-        terms["generator_adversarial"] = self.lambda_adversarial, adversarial.generator_loss(logits, self.game)
-        if self.lambda_feature_matching:
-            terms["feature_matching"] = self.lambda_feature_matching, adversarial.feature_matching(features_real, features_fake)
-        return terms
+    def terms(self, batch: Window, fake: Tensor) -> Terms:
+        """Return every loss of both networks that has a weight, for generated frames (B, 3, H, W) in [-1, 1]."""
+        terms: Terms = {}
+        if self.losses.adversarial:
+            terms, self._logits = adversarial_terms(self.losses, batch, fake, self.discriminator)
+        return terms | reconstruction_terms(self.losses, batch, fake, self._lpips)
 
     def _step(self, optimizer: LightningOptimizer, logged: dict[str, Tensor | float]) -> bool:
         """Take the step, unless gradients are not finite; log their lengths, and shorten them if that is asked for."""
@@ -249,14 +197,15 @@ class ReenactModule(LightningModule):
             length = get_total_norm([weight.grad for weight in network.parameters() if weight.grad is not None])
             logged[f"gradient/{name}"] = length
             lengths.append(length)
-            if self.clip_norm:
-                clip_grads_with_norm_(network.parameters(), self.clip_norm, length)
+            if self.optimizer.clip_norm:
+                clip_grads_with_norm_(network.parameters(), self.optimizer.clip_norm, length)
         finite = bool(torch.stack(lengths).isfinite().all())
         self.skipped = 0 if finite else self.skipped + 1
         if self.skipped > (1 if scaler is None else OVERFLOWS):
             raise ReenactError(
                 f"the gradients of {self.skipped} batches in a row are not finite: training stopped at batch step "
-                f"{self.batch_step}; go on from the last checkpoint with a lower model.learning_rate, or model.clip_norm=1"
+                f"{self.batch_step}; go on from the last checkpoint with a lower model.optimizer.learning_rate, or "
+                "model.optimizer.clip_norm=1"
             )
         if not finite and scaler is None:
             rank_zero_warn(f"the gradients of batch {self.batch_step + 1} are not finite: it is skipped, once")
@@ -265,7 +214,7 @@ class ReenactModule(LightningModule):
         return finite
 
     def _networks(self) -> dict[str, nn.Module]:
-        """Those that are trained, by name."""
+        """Return the networks that are trained, by name."""
         return {name: network for name, network in self.named_children() if name in ("generator", "discriminator")}
 
     def _statistics(self) -> list[Tensor]:
@@ -275,13 +224,22 @@ class ReenactModule(LightningModule):
         ]
 
     def _without_exchange(self) -> AbstractContextManager[None]:
-        """Gradients stay with this process: only the last part of a batch sends the sum of all."""
+        """Keep gradients in this process: only the last part of a batch sends the sum of all."""
         model = self.trainer.strategy.model
         return model.no_sync() if isinstance(model, DistributedDataParallel) else nullcontext()
 
     def _compile(self) -> None:
-        """In place, so that weights keep their names in checkpoints."""
+        """Compile in place, so that weights keep their names in checkpoints."""
         self.generator.compile()
-        if self.lambda_adversarial:
-            self.discriminator.look = torch.compile(self.discriminator.look)  # type: ignore[method-assign]
-            self.discriminator.features = torch.compile(self.discriminator.features)  # type: ignore[method-assign]
+        if self.losses.adversarial:
+            discriminator = self.discriminator
+            discriminator.embed_conditioning = torch.compile(discriminator.embed_conditioning)  # type: ignore[method-assign]
+            discriminator.features = torch.compile(discriminator.features)  # type: ignore[method-assign]
+
+
+def _refuse_too_many_layers(discriminator: DiscriminatorSettings, inputs: InputSettings) -> None:
+    if inputs.image_size // 2**discriminator.layers < SMALLEST_MAP:
+        raise ReenactError(
+            f"model.discriminator.layers is {discriminator.layers}, too many for a model.inputs.image_size of "
+            f"{inputs.image_size}: of the picture {SMALLEST_MAP} pixels a side must be left, and each layer halves it"
+        )

@@ -1,11 +1,10 @@
-"""The folder of one run: its configuration, checkpoints, logs and videos, found again by the same command."""
+"""Folder of one run: its configuration, checkpoints, logs and videos, found again by the same command."""
 
 from __future__ import annotations
 
 import csv
-import os
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,13 @@ import yaml
 from lightning.pytorch.utilities import rank_zero_only
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import write_text
+from lit_reenact.training.settings import RENAMED, first_difference, flatten
 
 FREE_KEYS = (
     "artifacts.kinds",
     "budget.max_batch_steps",
-    "data.workers",
+    "data.loading.workers",
     "health.patience",
     "loggers",
     "throughput.warm_up",
@@ -30,7 +31,7 @@ FREE_KEYS = (
     "trainer.strategy",
     "video.driver",
 )
-"""What may change when a run goes on: how long and on what it trains and what is told of it, not what it learns."""
+"""Settings that may change when a run goes on: how long and on what it trains and what it reports, not what it learns."""
 
 
 class AnotherRunError(ReenactError):
@@ -39,7 +40,7 @@ class AnotherRunError(ReenactError):
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Where a run lives: ``OUTPUT/NAME/seed-S``.
+    """Folder of a run, ``OUTPUT/NAME/seed-S``.
 
     Attributes:
         path: the folder.
@@ -59,12 +60,12 @@ class RunFolder:
 
     @property
     def previous(self) -> Path:
-        """The checkpoint before ``last``: should that be damaged."""
+        """The checkpoint before ``last``, for the case that ``last`` is damaged."""
         return self.path / "checkpoints" / "previous.ckpt"
 
     @property
     def saved(self) -> list[Path]:
-        """The checkpoints to go on from that are there, the newest first."""
+        """The existing checkpoints to go on from, the newest first."""
         return [path for path in (self.last, self.previous) if path.is_file()]
 
     @property
@@ -74,7 +75,7 @@ class RunFolder:
 
     @property
     def written(self) -> tuple[Path, ...]:
-        """All that a training writes, as files, and as folders that are its own."""
+        """Files and own folders that a training writes."""
         return (
             self.config,
             *(self.path / name for name in ("checkpoints", "metrics", "tensorboard", "videos", "wandb", "wandb-id.txt")),
@@ -87,30 +88,50 @@ class RunFolder:
         return tuple(sorted(files, key=lambda file: int(file.parent.name.removeprefix("version_"))))
 
     def newest(self) -> Path | None:
-        """The checkpoint to go on from: ``last``, or ``previous`` if that is damaged; None for a new run.
+        """Return the checkpoint to go on from: ``last``, or ``previous`` if that is damaged; None for a new run.
 
         Raises:
-            ReenactError: there is no other than damaged ones.
+            ReenactError: all checkpoints are damaged.
         """
         whole = next((path for path in self.saved if is_whole(path)), None)
         if self.saved and whole is None:
-            raise ReenactError(f"{self.saved[0]} is damaged: remove {self.path} to train anew")
+            raise ReenactError(f"{self.saved[0]} is damaged: remove {self.path} to train again")
         return whole
 
     def batch_step(self) -> int:
-        """How many batches the newest checkpoint has seen; 0 without one.
+        """Return the number of batches that the newest checkpoint has seen; 0 without one.
 
         Raises:
-            ReenactError: as ``newest``.
+            ReenactError: all checkpoints are damaged.
         """
         return batch_step_of(self.newest())
 
     def holds(self, config: dict[str, Any]) -> bool:
-        """Tell whether this configuration is there already."""
+        """Return whether the folder has this configuration already."""
         try:
             return bool(yaml.safe_load(self.config.read_text()) == config)
         except (OSError, ValueError, yaml.YAMLError):
             return False
+
+    def other_settings(self, config: Mapping[str, Any]) -> str | None:
+        """Compare the run in this folder with the settings of a command.
+
+        Args:
+            config: every setting of the command, nested, as plain values.
+
+        Returns:
+            The difference in words, to follow "a run"; None if there is no run with a checkpoint, or if it has these settings.
+        """
+        if not self.config.is_file() or not self.saved:
+            return None
+        before = yaml.safe_load(self.config.read_text())
+        old_name = next((name for name, _ in flatten(before) if name in RENAMED), None)
+        if old_name is not None:
+            return f"of an earlier version of lit_reenact, in which {RENAMED[old_name]} was called {old_name}"
+        difference = first_difference(before, config, FREE_KEYS)
+        if difference is None:
+            return None
+        return f"with {difference.name} = {difference.before}, this command has {difference.now}"
 
     def claim(self, config: dict[str, Any]) -> None:
         """Write the configuration, unless the folder holds a checkpoint of another one.
@@ -118,33 +139,24 @@ class RunFolder:
         Raises:
             AnotherRunError: it does; the message names the first setting that differs.
         """
-        if self.config.is_file() and self.saved:
-            self._refuse_another(config)
+        reason = self.other_settings(config)
+        if reason is not None:
+            raise AnotherRunError(
+                f"{self.path} holds a run {reason}: give this run another --name, or remove that folder to train again"
+            )
         self._write(config)
 
     @rank_zero_only
     def _write(self, config: dict[str, Any]) -> None:
-        self.path.mkdir(parents=True, exist_ok=True)
-        partial = self.config.with_name(f".{self.config.name}.{os.getpid()}")
-        partial.write_text(yaml.safe_dump(config, sort_keys=False))
-        os.replace(partial, self.config)
-
-    def _refuse_another(self, config: dict[str, Any]) -> None:
-        before, now = dict(flatten(yaml.safe_load(self.config.read_text()))), dict(flatten(config))
-        for key in sorted(before.keys() | now.keys()):
-            if key not in FREE_KEYS and before.get(key) != now.get(key):
-                raise AnotherRunError(
-                    f"{self.path} holds a run with {key} = {before.get(key)}, this command has {now.get(key)}: "
-                    f"give this run another --name, or remove that folder to train anew"
-                )
+        write_text(self.config, yaml.safe_dump(config, sort_keys=False))
 
 
 def joined_curves(logs: Iterable[Path]) -> dict[str, dict[int, float]]:
-    """Every logged name with its values by batch step.
+    """Return every logged name with its values by batch step.
 
     Args:
-        logs: ``RunFolder.metrics``. What was trained again after a kill counts as it came out the last time. A row without a
-            batch step belongs to that of the row before.
+        logs: CSV files, from ``RunFolder.metrics``. Batches that were trained again after a kill count with their last values.
+            A row without a batch step belongs to that of the row before.
     """
     curves: dict[str, dict[int, float]] = {}
     for path in logs:
@@ -158,24 +170,15 @@ def joined_curves(logs: Iterable[Path]) -> dict[str, dict[int, float]]:
     return {name: dict(sorted(curve.items())) for name, curve in sorted(curves.items())}
 
 
-def flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """The leaves of nested dictionaries as (dotted key, value)."""
-    if isinstance(config, dict) and config:
-        for key, value in config.items():
-            yield from flatten(value, f"{prefix}.{key}" if prefix else str(key))
-    else:
-        yield prefix, config
-
-
 def batch_step_of(checkpoint: Path | None) -> int:
-    """How many batches a checkpoint has seen; 0 for none."""
+    """Return the number of batches that a checkpoint has seen; 0 for none."""
     return (
         0 if checkpoint is None else int(torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)["batch_step"])
     )
 
 
 def is_whole(checkpoint: Path) -> bool:
-    """Whether a checkpoint is as it was written, by the checksums of its parts."""
+    """Return whether a checkpoint is as it was written, by the checksums of its parts."""
     try:
         with zipfile.ZipFile(checkpoint) as archive:
             return archive.testzip() is None

@@ -21,9 +21,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from lit_reenact.core.schema import Runs
+from lit_reenact.core.split import SplitSettings
 from lit_reenact.datamodules import TrackDataModule
-from lit_reenact.datamodules.track_datamodule import Rendering
+from lit_reenact.datamodules.track_datamodule import LoadingSettings, Rendering
 from lit_reenact.networks.generator import Generator
+from lit_reenact.networks.settings import GeneratorSettings, InputSettings
 from tests.factories import make_track
 
 SIZE, WINDOW, BATCH, FRAMES = 256, 11, 16, 120
@@ -54,7 +56,12 @@ class PngWindows(Dataset[tuple[Tensor, Tensor]]):
 
 def make_data(folder: Path, workers: int = 0, rendering: Rendering = "cache") -> TrackDataModule:
     return TrackDataModule(
-        str(folder), SIZE, WINDOW, batch_size=BATCH, workers=workers, fractions=(0.6, 0.2), balance=False, rendering=rendering
+        str(folder),
+        InputSettings(image_size=SIZE, window=WINDOW),
+        BATCH,
+        balance=False,
+        split=SplitSettings((0.6, 0.2)),
+        loading=LoadingSettings(workers=workers, rendering=rendering),
     )
 
 
@@ -164,7 +171,9 @@ def test_beside_the_training(
     data = make_data(folder)
     data.setup()
     batch = data.on_after_batch_transfer(data.train_dataset.__getitems__([20, 21]), 0)
-    generator = Generator(WINDOW, SIZE, channels=32, levels=5, max_channels=256)
+    generator = Generator(
+        InputSettings(image_size=SIZE, window=WINDOW), GeneratorSettings(channels=32, levels=5, max_channels=256)
+    )
 
     def step() -> None:
         (generator(batch.conditioning) - batch.frame).abs().mean().backward()

@@ -13,8 +13,7 @@ from lit_reenact.app.figures import conditioning_view, result_view
 from lit_reenact.app.preview import make_preview
 from lit_reenact.app.runs import open_run
 from lit_reenact.app.session import EditingSession
-from lit_reenact.training.module import ReenactModule
-from tests.factories import make_track
+from tests.factories import make_module, make_track
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -23,7 +22,7 @@ CONFIGS = Path(__file__).parents[2] / "configs"
 def test_slider_to_new_pictures(
     config: str, benchmark: BenchmarkFixture, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    module = ReenactModule(**yaml.safe_load((CONFIGS / f"{config}.yaml").read_text())["model"])
+    module = make_module(yaml.safe_load((CONFIGS / f"{config}.yaml").read_text())["model"])
     size = module.generator.image_size
     make_track(tmp_path / "track", frames=12, size=size)
     checkpoint = tmp_path / "best.ckpt"

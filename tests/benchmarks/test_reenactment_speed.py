@@ -11,13 +11,11 @@ import yaml
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from lit_reenact.live.puppet import Puppet
-from lit_reenact.networks.generator import Generator
 from lit_reenact.synthesis import target_renderer
 from lit_reenact.synthesis.inference import render_frames
-from tests.factories import make_track
+from tests.factories import make_module, make_track
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-SETTINGS = ("image_size", "channels", "levels", "max_channels", "norm", "head")
 FRAMES = 24
 
 
@@ -31,7 +29,7 @@ def test_reenactment(
     if benchmark.disabled:
         pytest.skip("measures speed: run it with --benchmark-enable")
     settings = yaml.safe_load((CONFIGS / f"{config}.yaml").read_text())["model"]
-    generator = Generator(**{name: settings[name] for name in SETTINGS if name in settings}).eval()
+    generator = make_module(settings).generator.eval()
     if precision == "bfloat16":
         generator.to_bfloat16()
     track = make_track(tmp_path, frames=FRAMES, size=generator.image_size)

@@ -23,7 +23,10 @@ from torch import Tensor, nn
 
 from lit_reenact.datamodules.sampler import seeded
 from lit_reenact.networks.generator import Generator
+from lit_reenact.networks.settings import GeneratorSettings
 from lit_reenact.training import fit
+from lit_reenact.training.cli import parse_config
+from lit_reenact.training.objective import total
 from lit_reenact.training.run_folder import joined_curves
 from tests.factories import make_track
 
@@ -35,7 +38,7 @@ class Usual(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.network = Generator(head="tanh").to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+        self.network = Generator(settings=GeneratorSettings(head="tanh")).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
 
     def forward(self, conditioning: Tensor) -> Tensor:
         skips: list[Tensor] = []
@@ -79,7 +82,11 @@ def seconds(run: Callable[[], object], rounds: int = 3) -> float:
 @pytest.mark.slow
 def test_training_step(benchmark: BenchmarkFixture, capsys: pytest.CaptureFixture[str]) -> None:
     """Forward and backward: bfloat16 autocast and channels last, as ``trainer.precision=bf16-mixed`` trains."""
-    usual, ours, conditioning = Usual().to(device()), Generator(head="tanh").to(device()), images(BATCH)
+    usual, ours, conditioning = (
+        Usual().to(device()),
+        Generator(settings=GeneratorSettings(head="tanh")).to(device()),
+        images(BATCH),
+    )
     last = conditioning.contiguous(memory_format=torch.channels_last)
 
     def step(network: nn.Module, conditioning: Tensor, half: bool) -> None:
@@ -96,7 +103,11 @@ def test_training_step(benchmark: BenchmarkFixture, capsys: pytest.CaptureFixtur
 @pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 8])
 def test_synthesis(benchmark: BenchmarkFixture, capsys: pytest.CaptureFixture[str], batch: int) -> None:
-    usual, ours, conditioning = Usual().eval().to(device()), Generator(head="tanh").eval().to(device()), images(batch)
+    usual, ours, conditioning = (
+        Usual().eval().to(device()),
+        Generator(settings=GeneratorSettings(head="tanh")).eval().to(device()),
+        images(batch),
+    )
     last = conditioning.contiguous(memory_format=torch.channels_last)
     ours.to_bfloat16()
     with torch.inference_mode():
@@ -108,7 +119,7 @@ def test_synthesis(benchmark: BenchmarkFixture, capsys: pytest.CaptureFixture[st
 
 def bare_steps(words: list[str]) -> Iterator[None]:
     """A loop over the same batches, losses and optimizer as those of a training, and nothing else; yields after every step."""
-    cli = fit._parse(words, "fit")
+    cli = parse_config(words)
     data, module = cli.datamodule, cli.model
     data.prepare_data()
     data.setup()
@@ -119,8 +130,8 @@ def bare_steps(words: list[str]) -> Iterator[None]:
             batches = iter(data.train_dataloader())
         batch = data.augmentation(data.on_after_batch_transfer(next(batches), 0), seeded(step))
         optimizer.zero_grad()
-        terms = module._losses(batch, module(batch.conditioning, batch.base))
-        torch.stack([weight * loss for weight, loss in terms.values()]).sum().backward()
+        terms = module.terms(batch, module(batch.conditioning, batch.base))
+        total(terms).backward()
         optimizer.step()
         del batch, terms
         yield
@@ -153,10 +164,10 @@ def test_overhead(
     make_track(tmp_path / "track", size=128)
     config = Path(__file__).parents[2] / "configs" / "demo.yaml"
     words = [f"--config={config}", f"--track={tmp_path / 'track'}", f"--output={tmp_path}", f"--budget.max_batch_steps={STEPS}"]
-    words += ["--trainer.accelerator=cpu", "--data.fractions=[0.5,0.25]"]
-    training, between = fit._parse(words, "fit"), Between(bare_steps(words))
+    words += ["--trainer.accelerator=cpu", "--data.split.fractions=[0.5,0.25]"]
+    training, between = parse_config(words), Between(bare_steps(words))
     training.trainer.callbacks.append(between)
-    benchmark.pedantic(lambda: fit._train(training, None), rounds=1)
+    benchmark.pedantic(lambda: fit.train(training, None), rounds=1)
     bare, whole = (statistics.median(times[5 : STEPS - 1]) for times in (between.bare, between.whole))
     with capsys.disabled():
         print(f"\ndemo step: {1000 * bare:.0f} ms bare, {1000 * whole:.0f} ms in the trainer: {whole / bare - 1:+.1%}")
@@ -168,7 +179,7 @@ def test_the_paper_on_a_gpu(benchmark: BenchmarkFixture, tmp_path: Path, capsys:
     """Its configuration as it is shipped: what the callback ``Throughput`` logs of the second half of some hundred batches."""
     make_track(tmp_path / "track", size=SIZE)
     words = [f"--config={Path(__file__).parents[2] / 'configs' / 'paper.yaml'}", f"--track={tmp_path / 'track'}"]
-    words += [f"--output={tmp_path}", "--loggers=[csv]", "--data.fractions=[0.5,0.25]", "--budget.max_batch_steps=200"]
+    words += [f"--output={tmp_path}", "--loggers=[csv]", "--data.split.fractions=[0.5,0.25]", "--budget.max_batch_steps=200"]
     run = benchmark.pedantic(lambda: fit.run_fit(words), rounds=1)
     curves = joined_curves(run.metrics)
     speed, waiting, used = (

@@ -15,6 +15,8 @@ from lightning.pytorch import Callback, Trainer  # isort: skip
 from torch.utils.data import DataLoader
 
 from lit_reenact.core.schema import Window
+from lit_reenact.losses.settings import LossSettings
+from lit_reenact.networks.settings import GeneratorSettings, InputSettings
 from lit_reenact.training.module import ReenactModule
 from tests.lit_reenact.training.test_module import quiet_trainer
 
@@ -39,7 +41,11 @@ def one_window() -> Window:
 
 def main(ranks: int, batch: int, steps: int) -> None:
     """``batch`` is that of all ranks together."""
-    module = ReenactModule(image_size=SIZE, channels=32, levels=5, max_channels=256, norm="instance", lambda_lpips=0.0)
+    module = ReenactModule(
+        InputSettings(image_size=SIZE),
+        GeneratorSettings(channels=32, levels=5, max_channels=256, norm="instance"),
+        losses=LossSettings(lpips=0.0),
+    )
     module.generator.set_mean_frame(torch.full((3, SIZE, SIZE), 0.25))
     loader: DataLoader[Window] = DataLoader([one_window()] * (steps * batch // ranks), batch // ranks)  # type: ignore[arg-type]
     clock, settings = Clock(), {"strategy": "ddp", "use_distributed_sampler": False} if ranks > 1 else {}

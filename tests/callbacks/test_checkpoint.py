@@ -15,7 +15,7 @@ from lit_reenact.callbacks.base import Callback, Trainer
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.schema import Window
 from lit_reenact.training.module import ReenactModule
-from tests.factories import make_data, make_module, make_trainer
+from tests.factories import TINY, groups_of, make_data, make_module, make_trainer
 
 
 class Scores(Callback):
@@ -134,7 +134,7 @@ def test_a_stopped_training_ends_as_one_without_a_stop(track_folder: Path, tmp_p
         trainer = make_trainer(folder, *callbacks, val_check_interval=6, deterministic=True)
         last = folder / "checkpoints" / "last.ckpt"
         resumed = last if last.is_file() else None
-        trainer.fit(make_module(dropout=0.5), datamodule=data, ckpt_path=resumed, weights_only=True)
+        trainer.fit(make_module(generator={"dropout": 0.5}), datamodule=data, ckpt_path=resumed, weights_only=True)
         return errors.seen
 
     expected = train(tmp_path / "whole", 20)
@@ -183,7 +183,7 @@ class Signalled(ReenactModule):
 
 
 def train_until_signals(track_folder: Path, folder: Path, *signals: signal.Signals) -> GracefulStop:
-    module, stop = Signalled(**make_module().hparams), GracefulStop()
+    module, stop = Signalled(**groups_of(TINY)), GracefulStop()
     module.signals = signals
     trainer = make_trainer(folder, stop, BatchBudget(20), BatchStepCheckpoint(every_n_batches=2), limit_val_batches=0)
     with pytest.raises(SystemExit):

@@ -21,8 +21,8 @@ def metrics() -> FrameMetrics:
 
 
 def test_validation_and_test_are_means_over_frames(track_folder: Path, tmp_path: Path, metrics: FrameMetrics) -> None:
-    data = make_data(track_folder, image_size=64, batch_size=7)  # 25 frames: the last batch is smaller
-    module = make_module(image_size=64)
+    data = make_data(track_folder, inputs={"image_size": 64}, batch_size=7)  # 25 frames: the last batch is smaller
+    module = make_module(inputs={"image_size": 64})
     trainer = make_trainer(tmp_path, metrics)
     (logged,) = trainer.test(module, datamodule=data, verbose=False)
 

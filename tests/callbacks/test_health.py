@@ -66,7 +66,7 @@ def test_a_lasting_imbalance_leads_to_one_warning(tmp_path: Path) -> None:
     _, warned = play(tmp_path, [lost, lost, fair, lost, lost, lost, lost, lost], patience=3)
     (sentence,) = warned
     assert sentence.startswith("batch step 6: 3 times in a row the discriminator classified 98% or more")
-    assert "model.lambda_r1" in sentence
+    assert "model.losses.r1" in sentence
 
 
 @pytest.mark.parametrize("stop", [1, 2, 3, 4])
@@ -117,14 +117,14 @@ def test_a_broken_network_ends_the_training_and_is_not_saved(tmp_path: Path, net
 
 def test_nothing_was_saved_yet(tmp_path: Path) -> None:
     trainer = make_trainer(tmp_path, Break("generator", 1), TrainingHealth(), BatchBudget(2), log_every_n_steps=1)
-    with pytest.raises(ReenactError, match=r"nothing was saved; choose a lower model\.learning_rate"):
+    with pytest.raises(ReenactError, match=r"nothing was saved; choose a lower model\.optimizer\.learning_rate"):
         trainer.fit(make_module(), Windows())
 
 
 def test_the_module_provides_the_outputs_to_watch(tmp_path: Path) -> None:
     """The outputs are there with micro-batches too."""
     recorder = Recorder()
-    module = make_module(micro_batches=2, norm="none", learning_rate=0.0)
+    module = make_module(optimizer={"micro_batches": 2, "learning_rate": 0.0}, generator={"norm": "none"})
     trainer = make_trainer(tmp_path, TrainingHealth(), recorder, BatchBudget(2), limit_val_batches=0, log_every_n_steps=1)
     trainer.fit(module, Windows(batch_size=4, count=8))
     assert {"health/logit_real", "health/logit_fake", "health/discriminator_accuracy", "health/variation"} <= set(

@@ -42,7 +42,7 @@ def test_every_validation_writes_a_tagged_video_of_the_held_out_frames(track_fol
 def test_a_network_with_other_conditioning_images_has_a_video_too(track_folder: Path, tmp_path: Path) -> None:
     trainer = make_trainer(tmp_path, ReenactmentVideo(max_frames=3), BatchBudget(1))
     images = ("landmarks", "depth")
-    trainer.fit(make_module(conditioning=images), datamodule=make_data(track_folder, conditioning=images))
+    trainer.fit(make_module(inputs={"conditioning": images}), datamodule=make_data(track_folder, inputs={"conditioning": images}))
     info = probe(tmp_path / "videos" / "step-000001.mp4")
     assert (info.width, info.frame_count) == (96, 3)
 

@@ -8,7 +8,7 @@ import pytest
 
 from lit_reenact.callbacks import BatchBudget, LearningRateSchedule
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.training.module import ReenactModule
+from tests.factories import make_module
 from tests.lit_reenact.training.test_module import SMALL, Recorder, Windows, quiet_trainer
 
 
@@ -30,7 +30,7 @@ def test_a_budget_of_ten_batches(schedule: LearningRateSchedule, expected: dict[
 
 
 def test_both_networks_train_at_the_rate_that_is_logged() -> None:
-    module = ReenactModule(**SMALL, learning_rate=0.01)
+    module = make_module(SMALL, optimizer={"learning_rate": 0.01})
     recorder = Recorder()
     trainer = quiet_trainer(callbacks=[LearningRateSchedule("linear", hold=0), BatchBudget(6), recorder], max_epochs=-1)
     trainer.fit(module, Windows())
@@ -42,7 +42,7 @@ def test_both_networks_train_at_the_rate_that_is_logged() -> None:
 
 def test_a_schedule_that_falls_needs_a_budget() -> None:
     with pytest.raises(ReenactError, match="needs the callback BatchBudget"):
-        quiet_trainer(callbacks=[LearningRateSchedule("linear")]).fit(ReenactModule(**SMALL), Windows())
+        quiet_trainer(callbacks=[LearningRateSchedule("linear")]).fit(make_module(SMALL), Windows())
 
 
 @pytest.mark.parametrize("settings", [{"kind": "exponential"}, {"warm_up": -1}, {"hold": 1.5}])

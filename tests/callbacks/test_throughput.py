@@ -18,7 +18,7 @@ from lit_reenact.callbacks.base import Callback, Trainer
 from lit_reenact.callbacks.throughput import peak_flops
 from lit_reenact.core.schema import Window
 from lit_reenact.training.module import ReenactModule
-from tests.factories import make_data, make_module, make_trainer
+from tests.factories import groups_of, make_data, make_module, make_trainer
 from tests.lit_reenact.training.test_module import SMALL, Windows
 
 
@@ -85,7 +85,7 @@ class SlowLogger(CSVLogger):
 def test_speed_and_waiting_without_validations_and_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, logger = Clock(), SlowLogger(tmp_path)
     monkeypatch.setattr(lit_reenact.callbacks.throughput, "perf_counter", clock)
-    module = SlowModule(**SMALL, lambda_adversarial=0.0)
+    module = SlowModule(**groups_of(SMALL, losses={"adversarial": 0.0}))
     module.clock = logger.clock = clock
     checkpoint = BatchStepCheckpoint(every_n_batches=17)
     settings = {"val_check_interval": 12, "log_every_n_steps": 5, "logger": logger}
@@ -103,7 +103,7 @@ def test_speed_and_waiting_without_validations_and_checkpoints(tmp_path: Path, m
 
 def test_operations_equal_those_of_three_passes_by_hand(tmp_path: Path) -> None:
     """Forward pass and both gradients take as many each; the first layer needs no gradient by its input."""
-    module = make_module(lambda_adversarial=0.0, head="tanh")
+    module = make_module(losses={"adversarial": 0.0}, generator={"head": "tanh"})
     forward: dict[nn.Module, int] = {}
 
     def count(layer: Any, inputs: tuple[Tensor], output: Tensor) -> None:
@@ -124,7 +124,7 @@ def test_counting_operations_changes_no_weight(track_folder: Path, tmp_path: Pat
     states = []
     for watching in ([], [Throughput(warm_up=1)]):
         torch.manual_seed(0)
-        module = make_module(lambda_feature_matching=1.0, lambda_r1=1.0)
+        module = make_module(losses={"feature_matching": 1.0, "r1": 1.0})
         trainer = make_trainer(tmp_path, *watching, BatchBudget(4), limit_val_batches=0, log_every_n_steps=1)
         trainer.fit(module, datamodule=make_data(track_folder))
         states.append(module.state_dict())
@@ -162,7 +162,7 @@ def test_counting_leaves_a_compiled_network_compiled(tmp_path: Path) -> None:
 
     flops = []
     for compile_it in (False, True):
-        module, throughput = make_module(lambda_adversarial=0.0), Throughput()
+        module, throughput = make_module(losses={"adversarial": 0.0}), Throughput()
         if compile_it:
             module.generator.compile(backend=backend)
         make_trainer(tmp_path, throughput, limit_val_batches=0, max_steps=3).fit(module, Windows())

@@ -27,7 +27,7 @@ from tests.lit_reenact.tracking.test_tracker import project_face
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 FILES = sorted((CONFIGS / "ablations").glob("*.yaml"))
 ABLATIONS = read_ablations(FILES)
-BATCH = [*SMALL, *SHORT, "--model.lpips_backbone=untrained", "--loggers=[]"]
+BATCH = [*SMALL, *SHORT, "--model.losses.lpips_backbone=untrained", "--loggers=[]"]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def test_it_trains_a_batch(ablation: Ablation, track_folder: Path, tmp_path: Pat
     if ablation.question == "footage":
         with pytest.raises(ReenactError, match=r"training_frames is \d+: choose 11 \(a window\) to 40 \(the training part"):
             fit.run_fit(words)
-        words.append("--data.training_frames=20")
+        words.append("--data.split.training_frames=20")
     run = fit.run_fit(words)
     assert run.path == study.run_folder(ablation, 0).path
     assert run.batch_step() == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from pathlib import Path
 
@@ -13,22 +12,23 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from lit_reenact.networks.generator import Generator
 from lit_reenact.training import fit
+from lit_reenact.training.settings import module_settings
 from tests.factories import make_track
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs").glob("*.yaml"))
 TRACK = " --track outputs/tracks/NAME"
 SMALL = [
-    "--model.image_size=64",
-    "--model.levels=4",
-    "--model.channels=4",
-    "--model.max_channels=8",
-    "--model.discriminator_channels=4",
+    "--model.inputs.image_size=64",
+    "--model.generator.levels=4",
+    "--model.generator.channels=4",
+    "--model.generator.max_channels=8",
+    "--model.discriminator.channels=4",
 ]
 SHORT = [
     "--budget.max_batch_steps=1",
     "--data.batch_size=2",
-    "--data.workers=0",
-    "--data.fractions=[0.5,0.25]",
+    "--data.loading.workers=0",
+    "--data.split.fractions=[0.5,0.25]",
     "--trainer.accelerator=cpu",
     "--trainer.devices=1",
     "--trainer.sync_batchnorm=false",  # which needs a GPU
@@ -74,21 +74,20 @@ def test_an_override_reaches_every_place_that_refers_to_it(track_folder: Path, t
         f"--config={CONFIGS[0].with_name('demo.yaml')}",
         f"--track={track_folder}",
         f"--output={tmp_path}",
-        "--model.window=5",
+        "--model.inputs.window=5",
         *SMALL,
         *SHORT,
     ]
-    assert "window: 5\n" in fit.run_fit(arguments).config.read_text().split("data:")[1]
+    assert "window: 5\n" in fit.run_fit(arguments).config.read_text().split("data:")[0]
 
 
 def test_fast_takes_a_quarter_of_the_operations_of_the_paper() -> None:
     """Operations of one frame, counted by PyTorch without running anything."""
 
     def operations(name: str) -> int:
-        settings = yaml.safe_load((CONFIGS[0].parent / name).read_text())["model"]
-        known = inspect.signature(Generator).parameters
+        settings = module_settings(yaml.safe_load((CONFIGS[0].parent / name).read_text())["model"])
         with torch.device("meta"), FlopCounterMode(display=False) as counter:
-            Generator(**{key: value for key, value in settings.items() if key in known})(torch.empty(1, 99, 256, 256))
+            Generator(settings["inputs"], settings["generator"])(torch.empty(1, 99, 256, 256))
         return int(counter.get_total_flops())
 
     assert 4 * operations("fast.yaml") <= operations("paper.yaml")

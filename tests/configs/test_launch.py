@@ -131,7 +131,12 @@ def test_a_job_whose_time_is_up_goes_on_where_it_was(tmp_path: Path, monkeypatch
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     make_track(tmp_path / "track")
     options = ["--config", str(REPOSITORY / "configs" / "debug.yaml"), "--track", str(tmp_path / "track")]
-    options += ["--data.fractions=[0.5,0.25]", "--model.image_size=32", "--model.norm=instance", "--model.lambda_lpips=0.0"]
+    options += [
+        "--data.split.fractions=[0.5,0.25]",
+        "--model.inputs.image_size=32",
+        "--model.generator.norm=instance",
+        "--model.losses.lpips=0.0",
+    ]
     options += ["--trainer.accelerator=cpu", "--trainer.log_every_n_steps=1", "--trainer.limit_val_batches=1"]
     options += ["--budget.max_batch_steps=150", "--checkpoint.every_n_batches=20", "--trainer.enable_progress_bar=false"]
     shape = ["--ntasks-per-node=2", "--cpus-per-task=1", "--mem-per-cpu=2G", "--gpus-per-node=0", f"--output={tmp_path}/log.txt"]

@@ -76,8 +76,8 @@ def test_its_first_trial_trains_and_logs_its_metric(
 def test_a_trial_on_two_processes_is_one_run(track_folder: Path, tmp_path: Path) -> None:
     """What an agent starts, in the environment that it sets."""
     config = REPOSITORY / "configs" / "debug.yaml"
-    words = [f"--config={config}", f"--track={track_folder}", f"--output={tmp_path}", "--model.norm=instance", *SMALL]
-    words += ["--trainer.accelerator=cpu", "--trainer.devices=2", "--data.fractions=[0.5,0.25]", "--model.lambda_l1=30.0"]
+    words = [f"--config={config}", f"--track={track_folder}", f"--output={tmp_path}", "--model.generator.norm=instance", *SMALL]
+    words += ["--trainer.accelerator=cpu", "--trainer.devices=2", "--data.split.fractions=[0.5,0.25]", "--model.losses.l1=30.0"]
     agent = {"WANDB_SWEEP_ID": "a-sweep", "WANDB_RUN_ID": "atrial", "WANDB_MODE": "offline", "OMP_NUM_THREADS": "1"}
     program = Path(sys.executable).with_name("lit-reenact")
     subprocess.run([program, "fit", *words], env={**os.environ, **agent}, cwd=tmp_path, check=True, timeout=500)
@@ -100,7 +100,7 @@ def test_a_sweep_runs_without_a_server(
     folder = tmp_path / "learning_rate"
     with (folder / "trials.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert {row["trial"]: row["model.learning_rate"] for row in rows} == {"trial-1": "0.0001", "trial-2": "0.0002"}
+    assert {row["trial"]: row["model.optimizer.learning_rate"] for row in rows} == {"trial-1": "0.0001", "trial-2": "0.0002"}
     for row in rows:
         run = RunFolder(folder / row["trial"] / "seed-0")
         assert run.batch_step() == 1

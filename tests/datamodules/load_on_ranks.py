@@ -53,7 +53,7 @@ def main(folder: Path, ranks: int, output: Path) -> None:
     data = make_data(folder, batch_size=GLOBAL_BATCH // ranks, balance=True)
     trainer.fit(make_module(), data)
     torch.manual_seed(0)
-    module = make_module(norm="instance")
+    module = make_module(generator={"norm": "instance"})
     torch.nn.init.normal_(module.generator.to_frame.weight)
     (metrics,) = trainer.test(module, data, verbose=False)
     tested = [numbers.tested]

@@ -41,7 +41,7 @@ def train(track_folder: Path, folder: Path, workers: int, resume: bool = False, 
     numbers = Numbers(**stop)
     callbacks = numbers, BatchBudget(20), BatchStepCheckpoint(every_n_batches=1000, monitor="batch_step")
     trainer = make_trainer(folder, *callbacks, val_check_interval=4, log_every_n_steps=1)
-    data = make_data(track_folder, workers=workers, balance=False, run_length=2)
+    data = make_data(track_folder, loading={"workers": workers, "run_length": 2}, balance=False)
     last = folder / "checkpoints" / "last.ckpt"
     try:
         trainer.fit(make_module(), datamodule=data, ckpt_path=last if resume else None, weights_only=True)

@@ -56,7 +56,7 @@ def equal(first: list[Window], second: list[Window]) -> bool:
 
 
 def test_unique_images_are_handed_over_and_become_windows(track_folder: Path) -> None:
-    data = prepared(track_folder, run_length=4)
+    data = prepared(track_folder, loading={"run_length": 4})
     runs = next(iter(data.train_dataloader()))
     assert isinstance(runs, Runs)
     assert isinstance(runs.images, Tensor)
@@ -76,7 +76,7 @@ def test_unique_images_are_handed_over_and_become_windows(track_folder: Path) ->
 
 
 def test_flow_is_told_between_windows_that_follow_each_other(track_folder: Path) -> None:
-    data = prepared(track_folder, run_length=2, flow=True)
+    data = prepared(track_folder, loading={"run_length": 2, "flow": True})
     followed = 0
     for runs in data.train_dataloader():
         window = data.on_after_batch_transfer(runs, 0)
@@ -93,13 +93,13 @@ def test_flow_is_told_between_windows_that_follow_each_other(track_folder: Path)
 
 def test_flow_where_no_window_follows_another_is_refused(track_folder: Path) -> None:
     with pytest.raises(ReenactError, match="moves each window by itself"):
-        make_data(track_folder, run_length=2, flow=True, augmentation=Augmentation(shift=0.1))
-    with pytest.raises(ReenactError, match=r"in batches of 4 .* set data.run_length=2"):
-        make_data(track_folder, flow=True)
+        make_data(track_folder, loading={"run_length": 2, "flow": True}, augmentation=Augmentation(shift=0.1))
+    with pytest.raises(ReenactError, match=r"in batches of 4 .* set data.loading.run_length=2"):
+        make_data(track_folder, loading={"flow": True})
 
 
 def test_a_centred_window_has_its_current_frame_in_the_middle(track_folder: Path) -> None:
-    data = prepared(track_folder, placement="centred", stride=2)
+    data = prepared(track_folder, inputs={"placement": "centred", "stride": 2})
     window = data.on_after_batch_transfer(data.val_dataset[10], 0)
     drawn = data.renderer(data.track.parameters[torch.tensor([73, 75, 77])])
     assert torch.allclose(window.conditioning[0], drawn.flatten(0, 1).float() / 127.5 - 1, atol=1e-6)
@@ -119,7 +119,7 @@ def test_parts_are_apart_by_a_second_and_the_held_out_ones_are_in_order(track_fo
 
 
 def test_less_footage_is_the_first_of_it_and_nothing_else_changes(track_folder: Path) -> None:
-    data = prepared(track_folder, training_frames=20)
+    data = prepared(track_folder, split={"training_frames": 20})
     assert sorted(torch.cat([batch.number for batch in data.train_dataloader()]).tolist()) == list(range(20))
     assert torch.cat([batch.number for batch in data.test_dataloader()]).tolist() == list(range(95, 120))
     assert torch.equal(data.mean_frame(), data.frames[0].mean(torch.arange(20)))
@@ -128,7 +128,7 @@ def test_less_footage_is_the_first_of_it_and_nothing_else_changes(track_folder: 
 @pytest.mark.parametrize("frames", [2, 61])
 def test_footage_that_is_not_there_is_refused(track_folder: Path, frames: int) -> None:
     with pytest.raises(ReenactError, match=rf"training_frames is {frames}: choose 3 \(a window\) to 60 \(the training part"):
-        make_data(track_folder, training_frames=frames).check()
+        make_data(track_folder, split={"training_frames": frames}).check()
 
 
 def test_the_seed_of_the_run_is_that_of_the_order(track_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,8 +151,8 @@ def test_loading_draws_nothing_from_the_generator_of_the_training(track_folder: 
 
 @pytest.mark.parametrize(("rendering", "workers"), [("cache", 2), ("worker", 0), ("worker", 2), ("device", 0), ("device", 2)])
 def test_batches_are_the_same_wherever_they_are_made(own_folder: Path, rendering: Rendering, workers: int) -> None:
-    expected = prepared(own_folder, run_length=2)
-    data = prepared(own_folder, run_length=2, rendering=rendering, workers=workers)
+    expected = prepared(own_folder, loading={"run_length": 2})
+    data = prepared(own_folder, loading={"run_length": 2, "rendering": rendering, "workers": workers})
     assert equal(windows_of(data, data.train_dataloader()), windows_of(expected, expected.train_dataloader()))
     assert equal(windows_of(data, data.val_dataloader()), windows_of(expected, expected.val_dataloader()))
 
@@ -160,8 +160,8 @@ def test_batches_are_the_same_wherever_they_are_made(own_folder: Path, rendering
 @pytest.mark.parametrize(("rendering", "workers"), [("worker", 2), ("device", 0)])
 def test_so_are_batches_of_other_images(own_folder: Path, rendering: Rendering, workers: int) -> None:
     images = ("normals", "eyes", "landmarks", "depth")
-    expected = prepared(own_folder, conditioning=images)
-    data = prepared(own_folder, conditioning=images, rendering=rendering, workers=workers)
+    expected = prepared(own_folder, inputs={"conditioning": images})
+    data = prepared(own_folder, inputs={"conditioning": images}, loading={"rendering": rendering, "workers": workers})
     made = windows_of(expected, expected.val_dataloader())
     assert equal(windows_of(data, data.val_dataloader()), made)
     assert made[0].conditioning.shape[1:] == (3 * 12, 32, 32)
@@ -186,7 +186,7 @@ def test_everything_is_made_once(own_folder: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_without_the_cache_nothing_is_rendered_beforehand(own_folder: Path) -> None:
-    prepared(own_folder, rendering="device")
+    prepared(own_folder, loading={"rendering": "device"})
     assert not list(own_folder.glob("conditioning-*"))
     prepared(own_folder)
     assert len(list(own_folder.glob("conditioning-*"))) == 1
@@ -197,7 +197,7 @@ def test_frames_that_do_not_fit_are_decoded(own_folder: Path, workers: int) -> N
     """Workers open the clip although this process has it open already."""
     expected = prepared(own_folder)
     before = windows_of(expected, expected.val_dataloader())
-    data = prepared(own_folder, frame_cache_gib=70 * 3 * 32**2 / 2**30, workers=workers)
+    data = prepared(own_folder, loading={"frame_cache_gib": 70 * 3 * 32**2 / 2**30, "workers": workers})
     assert data.frames[0].keep == 70
     assert equal(windows_of(data, data.val_dataloader()), before)
     assert torch.equal(data.mean_frame(), expected.mean_frame())
@@ -209,7 +209,7 @@ def test_the_mean_frame_is_that_of_the_valid_training_frames(own_folder: Path) -
     save_track(track, own_folder)
     frames = np.stack(list(iterate_frames(own_folder / "clip.mp4"))).astype(np.float64)[:60]
     expected = np.delete(frames, range(10, 20), axis=0).mean(0).transpose(2, 0, 1) / 127.5 - 1
-    mean = prepared(own_folder, image_size=64).mean_frame()
+    mean = prepared(own_folder, inputs={"image_size": 64}).mean_frame()
     assert mean.shape == (3, 64, 64)
     assert np.abs(mean.numpy() - expected).max() < 1e-5
 
@@ -249,7 +249,7 @@ def two_actors(track_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.mark.parametrize("rendering", ["cache", "worker", "device"])
 def test_several_actors_stand_side_by_side(two_actors: list[str], rendering: Rendering) -> None:
-    data = prepared(two_actors, rendering=rendering)
+    data = prepared(two_actors, loading={"rendering": rendering})
     assert data.mean_frame().shape == (2, 3, 32, 32)
     made = windows_of(data, data.train_dataloader())
     number, actor = (torch.cat([getattr(window, name) for window in made]) for name in ("number", "actor"))
@@ -318,12 +318,12 @@ def test_another_clip_is_refused(own_folder: Path) -> None:
 
 def test_a_window_longer_than_a_part_is_refused(track_folder: Path) -> None:
     with pytest.raises(ReenactError, match="window of 26"):
-        make_data(track_folder, window=26).check()
+        make_data(track_folder, inputs={"window": 26}).check()
 
 
 def test_images_larger_than_the_clip_are_refused(track_folder: Path) -> None:
     with pytest.raises(ReenactError, match="image_size 128 is larger than the 64 pixels"):
-        make_data(track_folder, image_size=128).check()
+        make_data(track_folder, inputs={"image_size": 128}).check()
 
 
 def test_an_actor_learned_from_held_out_frames_is_refused(own_folder: Path) -> None:
@@ -372,12 +372,12 @@ def test_parameters_that_are_no_numbers_are_refused(own_folder: Path, value: flo
 
 def test_fractions_that_leave_no_window_are_refused(track_folder: Path) -> None:
     with pytest.raises(ReenactError, match="leave 1 for its validation part, fewer than a window of 3"):
-        make_data(track_folder, fractions=(0.5, 0.05)).check()
+        make_data(track_folder, split={"fractions": (0.5, 0.05)}).check()
 
 
 def test_a_window_longer_than_the_clip_is_refused(track_folder: Path) -> None:
     with pytest.raises(ReenactError, match="window of 131"):
-        make_data(track_folder, window=14, stride=10).check()
+        make_data(track_folder, inputs={"window": 14, "stride": 10}).check()
 
 
 def test_a_full_disk_is_one_sentence(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -413,7 +413,9 @@ def anonymous(process: int) -> float:
 
 def memory_over_epochs(folder: Path, gib: float) -> list[float]:
     """Anonymous memory of a worker, MB, after each of six epochs."""
-    data = prepared(folder, image_size=256, window=11, batch_size=16, workers=1, frame_cache_gib=gib)
+    data = prepared(
+        folder, inputs={"image_size": 256, "window": 11}, batch_size=16, loading={"workers": 1, "frame_cache_gib": gib}
+    )
     loader, used = data.train_dataloader(), []
     for _ in range(6):
         for batch in loader:

@@ -31,7 +31,7 @@ def folder(track_folder: Path, tmp_path: Path) -> Path:
 
 
 def varied(folder: Path, settings: dict[str, Any] | None = None, **others: Any) -> TrackDataModule:
-    data = make_data(folder, image_size=64, variations=Variations(**{"copies": 2, **(settings or {})}), **others)
+    data = make_data(folder, inputs={"image_size": 64}, variations=Variations(**{"copies": 2, **(settings or {})}), **others)
     data.prepare_data()
     data.setup()
     return data
@@ -64,7 +64,7 @@ def test_edits_stay_within_their_settings_and_differ_from_copy_to_copy() -> None
 
 
 def test_held_out_parts_and_the_mean_frame_have_none(folder: Path) -> None:
-    data, plain = varied(folder), make_data(folder, image_size=64)
+    data, plain = varied(folder), make_data(folder, inputs={"image_size": 64})
     plain.prepare_data()
     plain.setup()
     assert torch.equal(data.mean_frame(), plain.mean_frame())
@@ -158,7 +158,7 @@ def test_variations_are_written_once_and_those_of_other_settings_stay(folder: Pa
 
 def test_training_runs_on_variations(folder: Path, tmp_path: Path) -> None:
     data = varied(folder)
-    module = make_module(image_size=64)
+    module = make_module(inputs={"image_size": 64})
     make_trainer(tmp_path, max_steps=5).fit(module, datamodule=data)
     assert module.batch_step == 5
 

@@ -11,7 +11,7 @@ import yaml
 
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.tracking.settings import TrackerSettings
-from lit_reenact.training.run_folder import flatten
+from lit_reenact.training.settings import flatten
 
 REFERENCE = "full"
 """Name of the ablation without a difference, which the others are compared with."""
@@ -20,13 +20,13 @@ TRACKER = "tracker"
 """Part of an ablation file that holds settings of the tracker; all other parts are settings of ``lit-reenact fit``."""
 
 QUESTIONS = {
-    "model.conditioning": "conditioning",
-    "model.window": "window",
-    "model.placement": "window",
-    "model.stride": "window",
-    "model.lambda_": "losses",
-    "model.discriminator_": "discriminator",
-    "data.training_frames": "footage",
+    "model.inputs.conditioning": "conditioning",
+    "model.inputs.window": "window",
+    "model.inputs.placement": "window",
+    "model.inputs.stride": "window",
+    "model.losses.": "losses",
+    "model.discriminator.": "discriminator",
+    "data.split.training_frames": "footage",
     "data.variations.": "augmentation",
     "data.augmentation.": "augmentation",
     "tracker.": "tracker",

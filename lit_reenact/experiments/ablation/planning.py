@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.experiments.ablation.definition import REFERENCE, Ablation
 from lit_reenact.experiments.ablation.study import Study
 from lit_reenact.tracking.tracked_clip import TrackedClip
-from lit_reenact.training import fit
-from lit_reenact.training.run_folder import FREE_KEYS, RunFolder, flatten
+from lit_reenact.training.cli import ReenactCLI, parse_config
+from lit_reenact.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -62,9 +60,9 @@ def plan_study(study: Study) -> StudyPlan:
     return plan
 
 
-def _parse(study: Study, ablation: Ablation) -> fit.ReenactCLI:
+def _parse(study: Study, ablation: Ablation) -> ReenactCLI:
     try:
-        return fit._parse(study.arguments(ablation, seed=0), "fit")
+        return parse_config(study.arguments(ablation, seed=0))
     except ReenactError as error:
         raise ReenactError(f"{ablation.file or study.base}: {error}") from error
 
@@ -78,12 +76,6 @@ def _config(study: Study, plan: StudyPlan, ablation: Ablation, seed: int) -> dic
 
 def _refuse_another_run(run: RunFolder, config: dict[str, Any]) -> None:
     """Refuse what ``RunFolder.claim`` would refuse, without writing anything."""
-    if not run.config.is_file() or not run.saved:
-        return
-    before, now = dict(flatten(yaml.safe_load(run.config.read_text()))), dict(flatten(config))
-    for key in sorted(before.keys() | now.keys()):
-        if key not in FREE_KEYS and before.get(key) != now.get(key):
-            raise ReenactError(
-                f"{run.path} holds a run with {key} = {before.get(key)}, but this study has {now.get(key)}: "
-                "choose another folder with -o, or remove that one to train again"
-            )
+    reason = run.other_settings(config)
+    if reason is not None:
+        raise ReenactError(f"{run.path} holds a run {reason}: choose another folder with -o, or remove that one to train again")

@@ -15,8 +15,8 @@ from lit_reenact.core.errors import ReenactError
 from lit_reenact.experiments.sweep.definition import Sweep
 from lit_reenact.experiments.sweep.engine import propose
 from lit_reenact.experiments.sweep.form import listed_values, problem_of_form
-from lit_reenact.training import fit
-from lit_reenact.training.run_folder import flatten
+from lit_reenact.training.cli import parse_config
+from lit_reenact.training.settings import flatten
 
 NO_TRACK = "--data.track=unread"
 """Stands in checks for a track that would have to be made first."""
@@ -78,7 +78,7 @@ def _parse_trial(sweep: Sweep, parameters: Mapping[str, Any], known: Sequence[st
     """
     try:
         with torch.device("meta"):  # networks without weights: the check is only whether they can be built
-            return fit._parse([*sweep.arguments(parameters), NO_TRACK], "fit").plain_config
+            return parse_config([*sweep.arguments(parameters), NO_TRACK]).plain_config
     except ReenactError as error:
         stranger = re.search(r"unrecognized arguments: --([^=\s]+)", str(error))
         if stranger is None or stranger[1] not in parameters:

@@ -10,6 +10,8 @@ import yaml
 
 from lit_reenact.app.runs import OpenRun, open_run
 from lit_reenact.app.session import EditingSession
+from lit_reenact.losses.settings import LossSettings
+from lit_reenact.networks.settings import DiscriminatorSettings, GeneratorSettings, InputSettings
 from lit_reenact.networks.windows import WindowMemory, stack_windows, to_signed
 from lit_reenact.synthesis import target_renderer
 from lit_reenact.tracking.tracked_clip import TrackedClip
@@ -60,8 +62,12 @@ def make_run(folder: Path, steps: int) -> Path:
 def train(target: TrackedClip, steps: int) -> ReenactModule:
     """A network that copies what it sees of the face into its frame."""
     torch.manual_seed(0)
-    settings = {"window": 3, "image_size": SIZE, "channels": 16, "levels": 4, "max_channels": 32, "norm": "instance"}
-    module = ReenactModule(**settings, head="tanh", discriminator_channels=4, lambda_lpips=0.0)
+    module = ReenactModule(
+        InputSettings(window=3, image_size=SIZE),
+        GeneratorSettings(channels=16, levels=4, max_channels=32, norm="instance", head="tanh"),
+        DiscriminatorSettings(channels=4),
+        LossSettings(lpips=0.0),
+    )
     generator = module.generator.train()
     images = target_renderer(target.track, generator)(target.track.parameters)  # (T, 9, H, W)
     frames = to_signed(target.read(slice(None), SIZE).permute(0, 3, 1, 2))

@@ -18,9 +18,8 @@ from skimage.data import astronaut
 
 from lit_reenact.commands.main import main
 from lit_reenact.tracking.trackfile import CLIP_NAME, TRACK_NAME
-from lit_reenact.training.module import ReenactModule
 from lit_reenact.video import VideoWriter
-from tests.factories import make_track
+from tests.factories import make_module, make_track
 
 Refused = Callable[..., str]
 
@@ -148,7 +147,7 @@ def reenactment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a small track and a checkpoint that fits it."""
     folder = tmp_path_factory.mktemp("reenactment")
     make_track(folder / "track", frames=24, size=32)
-    module = ReenactModule(window=3, image_size=32, channels=4, levels=3, discriminator_channels=4)
+    module = make_module(generator={"max_channels": 512}, discriminator={"layers": 3}, losses={"lpips": 10.0})
     torch.save({"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}, folder / "fit.ckpt")
     return folder
 
@@ -203,7 +202,9 @@ def test_a_damaged_track(reenactment: Path, tmp_path: Path, refused: Refused) ->
 
 def test_a_checkpoint_of_another_network(reenactment: Path, tmp_path: Path, refused: Refused) -> None:
     state = torch.load(reenactment / "fit.ckpt", weights_only=True)
-    torch.save({**state, "hyper_parameters": {**state["hyper_parameters"], "channels": 8}}, tmp_path / "other.ckpt")
+    torch.save(
+        {**state, "hyper_parameters": {**state["hyper_parameters"], "generator": {"channels": 8}}}, tmp_path / "other.ckpt"
+    )
     sentence = refused(*reenact(reenactment, reenactment / "track", tmp_path / "other.ckpt", tmp_path / "out.mp4"))
     assert "other.ckpt does not match" in sentence
 

@@ -18,7 +18,7 @@ from lit_reenact.commands.main import build_parser, main
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import refuse_overwriting
 from lit_reenact.core.paths import config_path
-from lit_reenact.training import fit
+from lit_reenact.training.cli import parse_config
 
 MADE = "--target target --checkpoint net.ckpt"
 
@@ -231,7 +231,7 @@ def test_what_a_manifest_names(folder: Path, capsys: pytest.CaptureFixture[str])
 
 def test_a_run_may_be_told_by_its_own_configuration(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--track", "target", "--output", "v", "--name", "n"]
-    config = fit._parse(["--config", "other.yaml", *words], "validate").plain_config
+    config = parse_config(["--config", "other.yaml", *words], "validate").plain_config
     own = put(Path("v/n/seed-0/config.yaml"), yaml.safe_dump(config))
     assert main(["fit", "--config", str(own), *words]) == 2
     assert "target/track.safetensors is damaged" in capsys.readouterr().err

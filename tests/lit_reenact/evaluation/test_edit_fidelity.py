@@ -123,7 +123,7 @@ def test_the_command_tells_both_tables(
     monkeypatch.setattr(
         evaluate, "measure_warped_edits", lambda target, frames, size, progress: unseen.append(frames) or turned(5)
     )
-    module = make_module(window=1)
+    module = make_module(inputs={"window": 1})
     state = {"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}
     info = track.info
     state["TrackDataModule"] = {"source": [info.source], "clip_sha256": [info.clip_sha256]}

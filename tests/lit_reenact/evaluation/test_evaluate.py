@@ -45,7 +45,7 @@ def track(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def checkpoint(track: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
-    module = make_module(window=1)
+    module = make_module(inputs={"window": 1})
     torch.nn.init.normal_(module.generator.to_frame.weight, std=0.1)
     info = load_track(track).info
     state: dict[str, Any] = {"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}

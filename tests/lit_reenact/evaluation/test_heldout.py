@@ -23,9 +23,9 @@ def target(track_folder: Path) -> TrackedClip:
     return TrackedClip.load(track_folder)
 
 
-def save_checkpoint(folder: Path, track_folder: Path, **settings: Any) -> tuple[Path, Split]:
-    """Write a checkpoint as a training with these data settings does; returns it and the split that the training used."""
-    module, data = make_module(), make_data(track_folder, **settings)
+def save_checkpoint(folder: Path, track_folder: Path, split: dict[str, Any]) -> tuple[Path, Split]:
+    """Write a checkpoint as a training with this split does; returns it and the split that the training used."""
+    module, data = make_module(), make_data(track_folder, split=split)
     state: dict[str, Any] = {"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}
     state |= {"datamodule_hyper_parameters": dict(data.hparams), "TrackDataModule": data.state_dict()}
     torch.save(state, folder / "best.ckpt")
@@ -36,14 +36,14 @@ def save_checkpoint(folder: Path, track_folder: Path, **settings: Any) -> tuple[
 def test_the_split_is_that_of_the_training(
     settings: dict[str, Any], target: TrackedClip, track_folder: Path, tmp_path: Path
 ) -> None:
-    checkpoint, split = save_checkpoint(tmp_path, track_folder, **settings)
+    checkpoint, split = save_checkpoint(tmp_path, track_folder, settings)
     assert held_out_split(target, checkpoint, window=3) == split
 
 
 def test_self_reenactment_shows_exactly_the_frames_held_out_from_the_training(
     target: TrackedClip, track_folder: Path, tmp_path: Path
 ) -> None:
-    checkpoint, split = save_checkpoint(tmp_path, track_folder, fractions=(0.85, 0.08))
+    checkpoint, split = save_checkpoint(tmp_path, track_folder, {"fractions": (0.85, 0.08)})
     assert split.train[-1] in held_out_split(target).test  # the default split would measure training frames
     candidate = synthesise_candidate(target, checkpoint, progress=False, video=tmp_path / "self.mp4")
     assert candidate.split == split
@@ -58,7 +58,7 @@ def test_self_reenactment_shows_exactly_the_frames_held_out_from_the_training(
 def test_evaluation_edits_and_ablations_use_the_same_frames(
     target: TrackedClip, track_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checkpoint, split = save_checkpoint(tmp_path, track_folder, fractions=(0.5, 0.1))
+    checkpoint, split = save_checkpoint(tmp_path, track_folder, {"fractions": (0.5, 0.1)})
     real = target.read(split.test, 32)
     evaluation = evaluate.evaluate(target, Candidate("real frames", split, real), progress=False)
     assert evaluation.frames == split.test

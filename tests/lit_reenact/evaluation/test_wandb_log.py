@@ -26,7 +26,7 @@ def track(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def checkpoint(track: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Of batch step 40, where a run's folder has it."""
     monkeypatch.setenv("WANDB_MODE", "offline")
-    module = make_module(window=1)
+    module = make_module(inputs={"window": 1})
     info = load_track(track).info
     state: dict[str, Any] = {"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams), "batch_step": 40}
     state["TrackDataModule"] = {"source": [info.source], "clip_sha256": [info.clip_sha256]}

@@ -70,4 +70,4 @@ def test_skipped_frames_are_part_of_the_window(scene: Scene, generator: Generato
 
 def test_windows_that_look_ahead_are_refused(scene: Scene) -> None:
     with pytest.raises(ReenactError, match="1 frames ahead"):
-        Puppet(scene.track, make_module(placement="centred").generator.eval())
+        Puppet(scene.track, make_module(inputs={"placement": "centred"}).generator.eval())

@@ -1,4 +1,4 @@
-"""What the game of the two networks costs, against values worked by hand and against the definitions."""
+"""GAN losses of the two networks, against values worked by hand and against the definitions."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lit_reenact.losses.adversarial import Game, discriminator_loss, feature_matching, generator_loss, r1_penalty
+from lit_reenact.losses.adversarial import GanLoss, discriminator_loss, feature_matching, generator_loss, r1_penalty
 
-GAMES = get_args(Game)
+GAN_LOSSES = get_args(GanLoss)
 
 
 def test_an_undecided_discriminator() -> None:
     logits = torch.zeros(2, 1, 6, 6)
     expected = {"vanilla": (math.log(2), math.log(2)), "least_squares": (1.0, 1.0), "hinge": (1.0, 0.0)}
-    for game in GAMES:
-        of_discriminator, of_generator = expected[game]
-        assert discriminator_loss(logits, logits, game).item() == pytest.approx(of_discriminator)
-        assert generator_loss(logits, game).item() == pytest.approx(of_generator)
+    for gan_loss in GAN_LOSSES:
+        of_discriminator, of_generator = expected[gan_loss]
+        assert discriminator_loss(logits, logits, gan_loss).item() == pytest.approx(of_discriminator)
+        assert generator_loss(logits, gan_loss).item() == pytest.approx(of_generator)
 
 
 def test_values_by_hand() -> None:
@@ -42,11 +42,11 @@ def test_the_vanilla_losses_are_cross_entropies() -> None:
     assert torch.allclose(generator_loss(fake), F.binary_cross_entropy(fake.sigmoid(), one), atol=1e-5)
 
 
-@pytest.mark.parametrize("game", GAMES)
-def test_the_players_want_opposite_logits(game: Game) -> None:
+@pytest.mark.parametrize("gan_loss", GAN_LOSSES)
+def test_the_players_want_opposite_logits(gan_loss: GanLoss) -> None:
     fake = torch.zeros(1, 1, 2, 2, requires_grad=True)
-    (of_discriminator,) = torch.autograd.grad(discriminator_loss(fake.detach(), fake, game), fake)
-    (of_generator,) = torch.autograd.grad(generator_loss(fake, game), fake)
+    (of_discriminator,) = torch.autograd.grad(discriminator_loss(fake.detach(), fake, gan_loss), fake)
+    (of_generator,) = torch.autograd.grad(generator_loss(fake, gan_loss), fake)
     assert (of_discriminator > 0).all()  # descent lowers the logits
     assert (of_generator < 0).all()  # descent raises them
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
 
 from lit_reenact.networks.generator import Generator
+from lit_reenact.networks.settings import GeneratorSettings, InputSettings
 
 
 @pytest.fixture(scope="module")
 def paper() -> Generator:
-    return Generator(head="tanh")
+    return Generator(settings=GeneratorSettings(head="tanh"))
+
+
+def small(window: int, image_size: int = 64, **settings: Any) -> Generator:
+    return Generator(InputSettings(window=window, image_size=image_size), GeneratorSettings(**settings))
 
 
 def _convolutions(module: nn.Module) -> list[nn.Conv2d | nn.ConvTranspose2d]:
@@ -21,7 +28,7 @@ def _convolutions(module: nn.Module) -> list[nn.Conv2d | nn.ConvTranspose2d]:
 @pytest.mark.parametrize(("image_size", "levels"), [(64, 6), (128, 7), (192, 6), (256, 8), (320, 6), (512, 9)])
 @pytest.mark.parametrize("norm", ["batch", "instance", "none"])
 def test_frames_have_the_images_size_and_range(image_size: int, levels: int, norm: str) -> None:
-    generator = Generator(window=2, image_size=image_size, channels=4, levels=levels, max_channels=8, norm=norm)  # type: ignore[arg-type]
+    generator = small(2, image_size, generator={"channels": 4, "levels": levels, "max_channels": 8, "norm": norm})
     conditioning = torch.rand(1, 18, image_size, image_size) * 2 - 1
     frame = generator.train()(conditioning)  # a batch of one, in training: no map of a single value may be normalised
     assert frame.shape == (1, 3, image_size, image_size)
@@ -49,13 +56,13 @@ def test_the_default_is_the_papers_decoder(paper: Generator) -> None:
 
 
 def test_dropout_acts_on_the_three_deepest_up_steps() -> None:
-    generator = Generator(channels=4, max_channels=8)
+    generator = Generator(settings=GeneratorSettings(channels=4, max_channels=8))
     assert [part.p for part in generator.modules() if isinstance(part, nn.Dropout)] == [0.5] * 3 + [0.0] * 5
 
 
 def test_the_innermost_map_sees_the_whole_window() -> None:
     """The receptive field, measured: every pixel of every channel reaches the middle of the frame."""
-    generator = Generator(window=2, image_size=64, channels=8, levels=6, norm="none", dropout=0.0, head="tanh")
+    generator = small(2, generator={"channels": 8, "levels": 6, "norm": "none", "dropout": 0.0, "head": "tanh"})
     for convolution in _convolutions(generator):
         nn.init.constant_(convolution.weight, 1 / convolution.weight[0].numel())
     conditioning = torch.ones(1, 18, 64, 64, requires_grad=True)
@@ -70,7 +77,7 @@ def test_weights_start_as_in_the_paper(paper: Generator) -> None:
 
 
 def test_the_residual_head_starts_at_the_mean_frame() -> None:
-    generator = Generator(window=3, image_size=64, channels=8, levels=6)
+    generator = small(3, generator={"channels": 8, "levels": 6})
     mean_frame = torch.rand(3, 64, 64) * 1.9 - 0.95
     generator.set_mean_frame(mean_frame)
     frame = generator(torch.rand(2, 27, 64, 64) * 2 - 1)
@@ -78,7 +85,7 @@ def test_the_residual_head_starts_at_the_mean_frame() -> None:
 
 
 def test_the_residual_head_starts_at_another_base_where_one_is_given() -> None:
-    generator = Generator(window=3, image_size=64, channels=8, levels=6)
+    generator = small(3, generator={"channels": 8, "levels": 6})
     base = torch.rand(2, 3, 64, 64) * 1.9 - 0.95
     frame = generator(torch.rand(2, 27, 64, 64) * 2 - 1, base)
     assert (frame - base).abs().max() < 2 / 255
@@ -86,7 +93,7 @@ def test_the_residual_head_starts_at_another_base_where_one_is_given() -> None:
 
 def test_the_network_of_a_residual_head_sees_its_base() -> None:
     """The first step, against one convolution over window and base stacked."""
-    generator = Generator(window=2, image_size=64, channels=8, levels=3, norm="none")
+    generator = small(2, generator={"channels": 8, "levels": 3, "norm": "none"})
     conditioning, base = torch.rand(2, 18, 64, 64) * 2 - 1, torch.rand(2, 3, 64, 64) * 2 - 1
     first: nn.Conv2d = generator.down[0][0]  # type: ignore[index, assignment]
     weight = torch.cat([first.weight, generator.from_base.weight], dim=1)
@@ -100,7 +107,7 @@ def test_the_network_of_a_residual_head_sees_its_base() -> None:
 
 
 def test_a_mean_frame_at_the_ends_of_the_range_stays_finite_and_learnable() -> None:
-    generator = Generator(window=3, image_size=64, channels=8, levels=6)
+    generator = small(3, generator={"channels": 8, "levels": 6})
     generator.set_mean_frame(torch.ones(3, 64, 64))
     frame = generator(torch.zeros(2, 27, 64, 64))
     frame.sum().backward()
@@ -111,19 +118,19 @@ def test_a_mean_frame_at_the_ends_of_the_range_stays_finite_and_learnable() -> N
 
 
 def test_the_mean_frame_is_part_of_the_state_of_the_residual_head_alone() -> None:
-    assert "mean_frame" in Generator(channels=4).state_dict()
-    assert "mean_frame" not in Generator(channels=4, head="tanh").state_dict()
+    assert "mean_frame" in Generator(settings=GeneratorSettings(channels=4)).state_dict()
+    assert "mean_frame" not in Generator(settings=GeneratorSettings(channels=4, head="tanh")).state_dict()
 
 
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"image_size": 100, "levels": 8}, r"image_size 100 .*levels = 256"),
+        ({"levels": 8}, r"image_size 100 .*levels = 256"),
         ({"levels": 0}, "levels"),
         ({"head": "sigmoid"}, "head"),
         ({"norm": "layer"}, "norm"),
     ],
 )
-def test_contradictory_settings_are_refused(settings: dict[str, object], words: str) -> None:
+def test_contradictory_settings_are_refused(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        Generator(**settings)  # type: ignore[arg-type]
+        small(11, 100 if "levels" in settings else 256, **settings)

@@ -23,19 +23,20 @@ from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.synthesis.export import FORMATS, TOLERANCE, largest_difference
 from lit_reenact.synthesis.inference import load_generator, render_frames
 from lit_reenact.synthesis.onnx_generator import OnnxGenerator
-from lit_reenact.training.module import ReenactModule
-from tests.factories import make_actor, make_parameters, make_track
+from tests.factories import make_actor, make_module, make_parameters, make_track
 
-SETTINGS: dict[str, Any] = {"window": 3, "image_size": 32, "channels": 4, "levels": 2, "stride": 2, "discriminator_channels": 4}
-
-
+SETTINGS: dict[str, dict[str, Any]] = {
+    "inputs": {"window": 3, "image_size": 32, "stride": 2},
+    "generator": {"channels": 4, "levels": 2},
+    "discriminator": {"channels": 4},
+}
 HEADS: dict[Head, Any] = {"residual": {"norm": "batch"}, "tanh": {"norm": "instance"}}
 
 
 def _checkpoint(path: Path, head: Head) -> Path:
     """Of a network whose frames spread over the whole range and whose normalisations have seen something."""
     torch.manual_seed(0)
-    module = ReenactModule(**SETTINGS, **HEADS[head], head=head)
+    module = make_module(SETTINGS, generator={**HEADS[head], "head": head})
     generator = module.generator
     torch.nn.init.normal_(generator.to_frame.weight, std=0.2)
     if head == "residual":

@@ -18,16 +18,12 @@ from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.rendering.renderer import make_renderer
 from lit_reenact.synthesis import inference
 from lit_reenact.synthesis.inference import load_generator, render_frames
-from lit_reenact.training.module import ReenactModule
-from tests.factories import make_actor, make_parameters
+from tests.factories import make_actor, make_module, make_parameters
 
-SETTINGS: dict[str, Any] = {
-    "window": 3,
-    "image_size": 32,
-    "channels": 4,
-    "levels": 3,
-    "discriminator_channels": 4,
-    "norm": "instance",
+SETTINGS: dict[str, dict[str, Any]] = {
+    "inputs": {"window": 3, "image_size": 32},
+    "generator": {"channels": 4, "levels": 3, "norm": "instance"},
+    "discriminator": {"channels": 4},
 }
 
 
@@ -39,7 +35,7 @@ def renderer() -> ConditioningRenderer:
 
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> dict[str, Any]:
-    module = ReenactModule(**SETTINGS)
+    module = make_module(SETTINGS)
     torch.nn.init.normal_(module.generator.to_frame.weight)
     return {"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}
 
@@ -53,7 +49,7 @@ def _load(checkpoint: object, tmp_path: Path) -> torch.nn.Module:
 def test_half_the_bits_change_frames_by_less_than_a_level(head: str, checkpoint: dict[str, Any], tmp_path: Path) -> None:
     """On a network whose frames spread over the whole range."""
     torch.manual_seed(0)
-    module = ReenactModule(**SETTINGS | {"head": head})
+    module = make_module(SETTINGS, generator={"head": head})
     torch.nn.init.normal_(module.generator.to_frame.weight, std=0.2)
     if head == "residual":
         module.generator.set_mean_frame(torch.rand(3, 32, 32) * 2 - 1)
@@ -78,7 +74,7 @@ def test_streaming_equals_all_windows_at_once(
     batch: int, stride: int, placement: str, renderer: ConditioningRenderer, checkpoint: dict[str, Any], tmp_path: Path
 ) -> None:
     """Frames before the first and after the last are those."""
-    checkpoint["hyper_parameters"] |= {"placement": placement, "stride": stride}
+    checkpoint["hyper_parameters"]["inputs"] |= {"placement": placement, "stride": stride}
     generator = _load(checkpoint, tmp_path)
     parameters = make_parameters(load_face_model("builtin"), 12)
     images = renderer(parameters)
@@ -97,7 +93,7 @@ def test_each_image_is_rendered_once_and_kept_no_longer_than_needed(
     renderer: ConditioningRenderer, checkpoint: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Memory does not grow with the length of a video."""
-    checkpoint["hyper_parameters"] |= {"placement": "centred", "stride": 2}
+    checkpoint["hyper_parameters"]["inputs"] |= {"placement": "centred", "stride": 2}
     generator = _load(checkpoint, tmp_path)
     rendered, stacked = [], []
     draw, stack = ConditioningRenderer.__call__, inference.stack_windows
@@ -178,7 +174,7 @@ def test_a_network_that_cannot_be_compiled_is_refused(
 
 
 def test_a_network_of_other_images_is_given_those(renderer: ConditioningRenderer, tmp_path: Path) -> None:
-    module = ReenactModule(**SETTINGS, conditioning=["depth", "eyes"])
+    module = make_module(SETTINGS, inputs={"conditioning": ["depth", "eyes"]})
     torch.nn.init.normal_(module.generator.to_frame.weight)
     generator = _load({"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}, tmp_path)
     assert generator.conditioning == ("depth", "eyes")
@@ -190,7 +186,7 @@ def test_a_network_of_other_images_is_given_those(renderer: ConditioningRenderer
 
 
 def test_a_checkpoint_older_than_the_setting_has_the_usual_images(checkpoint: dict[str, Any], tmp_path: Path) -> None:
-    del checkpoint["hyper_parameters"]["conditioning"]
+    del checkpoint["hyper_parameters"]["inputs"]["conditioning"]
     assert _load(checkpoint, tmp_path).conditioning == CONDITIONING
 
 
@@ -203,7 +199,7 @@ def test_averaged_weights_are_preferred(checkpoint: dict[str, Any], tmp_path: Pa
 
 
 def test_a_checkpoint_that_does_not_match_its_settings_is_refused(checkpoint: dict[str, Any], tmp_path: Path) -> None:
-    checkpoint["hyper_parameters"]["channels"] = 8
+    checkpoint["hyper_parameters"]["generator"]["channels"] = 8
     with pytest.raises(ReenactError, match=r"a\.ckpt does not match the network"):
         _load(checkpoint, tmp_path)
 

@@ -21,7 +21,10 @@ def saved(module: ReenactModule, folder: Path, **more: Any) -> Path:
 
 
 def test_both_networks_start_there_but_the_mean_frame_does_not(tmp_path: Path) -> None:
-    trained, module = make_module(), make_module(learning_rate=1e-3, lambda_l1=5.0, dropout=0.1)
+    trained, module = (
+        make_module(),
+        make_module(optimizer={"learning_rate": 1e-3}, losses={"l1": 5.0}, generator={"dropout": 0.1}),
+    )
     trained.generator.set_mean_frame(torch.full((3, 32, 32), 0.5))
     average = {name: 0.5 * value for name, value in trained.generator.state_dict().items()}
     start_from(module, saved(trained, tmp_path, generator_ema=average))
@@ -30,63 +33,65 @@ def test_both_networks_start_there_but_the_mean_frame_does_not(tmp_path: Path) -
     for name, value in module.discriminator.state_dict().items():
         assert torch.equal(value, trained.discriminator.state_dict()[name])
     assert module.batch_step == 0
-    assert module.hparams["learning_rate"] == 1e-3
+    assert module.optimizer.learning_rate == 1e-3
 
 
 def test_without_an_average_the_trained_weights_count(tmp_path: Path) -> None:
-    trained, module = make_module(head="tanh"), make_module(head="tanh")
+    trained, module = make_module(generator={"head": "tanh"}), make_module(generator={"head": "tanh"})
     start_from(module, saved(trained, tmp_path))
     assert torch.equal(module.generator.to_frame.weight, trained.generator.to_frame.weight)
 
 
 @pytest.mark.parametrize(("before", "now"), [(0.0, 1.0), (1.0, 0.0)])
 def test_a_training_without_a_discriminator_lends_and_takes_the_generator(tmp_path: Path, before: float, now: float) -> None:
-    trained = make_module(lambda_adversarial=before, discriminator_channels=8)
-    module = make_module(lambda_adversarial=now)
+    trained = make_module(losses={"adversarial": before}, discriminator={"channels": 8})
+    module = make_module(losses={"adversarial": now})
     start_from(module, saved(trained, tmp_path))
     assert torch.equal(module.generator.to_frame.weight, trained.generator.to_frame.weight)
 
 
 def test_a_larger_image_may_start_from_a_smaller_one(tmp_path: Path) -> None:
-    trained, module = make_module(), make_module(image_size=64)
+    trained, module = make_module(), make_module(inputs={"image_size": 64})
     start_from(module, saved(trained, tmp_path))
     assert torch.equal(module.generator.to_frame.weight, trained.generator.to_frame.weight)
     assert module.generator.mean_frame.shape == (3, 64, 64)
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("group", "name", "value"),
     [
-        ("conditioning", ["diffuse", "eyes"]),
-        ("conditioning", ["eyes", "correspondence", "diffuse"]),
-        ("window", 5),
-        ("placement", "centred"),
-        ("stride", 2),
-        ("channels", 8),
-        ("levels", 4),
-        ("max_channels", 16),
-        ("norm", "instance"),
-        ("head", "tanh"),
-        ("discriminator_channels", 8),
-        ("discriminator_layers", 2),
+        ("inputs", "conditioning", ["diffuse", "eyes"]),
+        ("inputs", "conditioning", ["eyes", "correspondence", "diffuse"]),
+        ("inputs", "window", 5),
+        ("inputs", "placement", "centred"),
+        ("inputs", "stride", 2),
+        ("generator", "channels", 8),
+        ("generator", "levels", 4),
+        ("generator", "max_channels", 16),
+        ("generator", "norm", "instance"),
+        ("generator", "head", "tanh"),
+        ("discriminator", "channels", 8),
+        ("discriminator", "layers", 2),
     ],
 )
-def test_other_networks_are_refused_by_the_setting_that_differs(tmp_path: Path, name: str, value: Any) -> None:
+def test_other_networks_are_refused_by_the_setting_that_differs(tmp_path: Path, group: str, name: str, value: Any) -> None:
     module = make_module()
     before = {key: tensor.clone() for key, tensor in module.state_dict().items()}
-    with pytest.raises(ReenactError, match=rf"a\.ckpt has other networks: it was trained with model\.{name} = "):
-        start_from(module, saved(make_module(**{name: value}), tmp_path))
+    with pytest.raises(ReenactError, match=rf"a\.ckpt has other networks: it was trained with model\.{group}\.{name} = "):
+        start_from(module, saved(make_module(**{group: {name: value}}), tmp_path))
     assert all(torch.equal(tensor, before[key]) for key, tensor in module.state_dict().items())
 
 
 def test_an_image_of_another_size_whose_smallest_map_is_one_pixel_is_refused(tmp_path: Path) -> None:
     """That map is not normalised, so the network has other layers."""
-    with pytest.raises(ReenactError, match=r"model\.image_size = 32, this command has 64"):
-        start_from(make_module(levels=5, image_size=64), saved(make_module(levels=5), tmp_path))
+    with pytest.raises(ReenactError, match=r"model\.inputs\.image_size = 32, this command has 64"):
+        start_from(
+            make_module(generator={"levels": 5}, inputs={"image_size": 64}), saved(make_module(generator={"levels": 5}), tmp_path)
+        )
 
 
 def test_the_same_images_by_list_or_tuple_are_the_same(tmp_path: Path) -> None:
-    start_from(make_module(), saved(make_module(conditioning=["diffuse", "correspondence", "eyes"]), tmp_path))
+    start_from(make_module(), saved(make_module(inputs={"conditioning": ["diffuse", "correspondence", "eyes"]}), tmp_path))
 
 
 def test_unusable_checkpoints_are_refused(tmp_path: Path) -> None:

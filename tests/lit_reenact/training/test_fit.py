@@ -26,6 +26,7 @@ from lit_reenact.synthesis.inference import load_generator
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.tracking.trackfile import load_track
 from lit_reenact.training import fit
+from lit_reenact.training.cli import configuration_name
 from lit_reenact.video import probe
 from tests.factories import make_data, make_track
 
@@ -46,8 +47,8 @@ def arguments(track_folder: Path, tmp_path: Path) -> Callable[..., list[str]]:
     base = ["--config", str(CONFIG), "--track", str(track_folder), "--output", str(tmp_path), "--trainer.accelerator=cpu"]
     return lambda *options: [
         *base,
-        "--data.fractions=[0.5,0.25]",
-        "--model.image_size=32",
+        "--data.split.fractions=[0.5,0.25]",
+        "--model.inputs.image_size=32",
         "--trainer.log_every_n_steps=1",
         *options,
     ]
@@ -71,7 +72,8 @@ def test_a_run_writes_its_folder_and_says_what_comes_next(
     assert [row["batch_step"] for row in rows if row["loss/l1"]] == ["1.0", "2.0", "3.0"]
     assert [row["batch_step"] for row in rows if row["val/face_l1"]] == ["3.0"]
     settings = yaml.safe_load(run.config.read_text())
-    assert (settings["model"]["image_size"], settings["data"]["image_size"]) == (32, 32)
+    assert settings["model"]["inputs"]["image_size"] == 32
+    assert "inputs" not in settings["data"]  # they are those of the model
     said = capsys.readouterr().out
     assert str(run.path) in said
     assert f"Next: lit-reenact reenact --source SOURCE_TRACK --target {arguments()[3]} --checkpoint {run.best}" in said
@@ -118,10 +120,10 @@ def test_a_full_disk_is_one_sentence_and_exit_code_2(
 def test_another_configuration_in_the_same_folder_is_refused(arguments: Callable[..., list[str]]) -> None:
     run = fit.run_fit(arguments())
     before = run.config.read_text()
-    with pytest.raises(ReenactError, match=r"model\.channels = 8, this command has 9"):
-        fit.run_fit(arguments("--model.channels=9"))
+    with pytest.raises(ReenactError, match=r"model\.generator\.channels = 8, this command has 9"):
+        fit.run_fit(arguments("--model.generator.channels=9"))
     assert run.config.read_text() == before
-    other = fit.run_fit(arguments("--model.channels=9", "--name=wider", "--seed_everything=3"))
+    other = fit.run_fit(arguments("--model.generator.channels=9", "--name=wider", "--seed_everything=3"))
     assert other.path.parts[-2:] == ("wider", "seed-3")
 
 
@@ -141,28 +143,28 @@ def test_another_clip_behind_the_same_track_folder_is_refused(
     [
         ("--model.lamda_l1=10", "model.lamda_l1"),
         ("--data.batch_size=many", "data.batch_size"),
-        ("--model.levels=9", "image_size 32 is not a multiple"),
-        ("--data.window=5", "model.window is 3, but data.window is 5"),
-        ("--data.placement=centred", "model.placement is causal, but data.placement is centred"),
-        ("--data.stride=2", "model.stride is 1, but data.stride is 2"),
-        (
-            "--data.conditioning=[eyes]",
-            "model.conditioning is ['diffuse', 'correspondence', 'eyes'], but data.conditioning is ['eyes']",
-        ),
-        ("--model.conditioning=[eyes,nose]", "model.conditioning"),
-        ("--model.conditioning=[eyes,eyes]", "conditioning names eyes twice"),
-        ("--model.conditioning=[]", "conditioning names no image"),
+        ("--model.generator.levels=9", "image_size 32 is not a multiple"),
+        ("--data.inputs.window=5", "data.inputs.window is now model.inputs.window: write that name instead"),
+        ("--data.inputs.placement=centred", "data.inputs.placement is now model.inputs.placement"),
+        ("--data.stride=2", "data.stride is now model.inputs.stride: write that name instead"),
+        ("--data.conditioning=[eyes]", "data.conditioning is now model.inputs.conditioning: write that name instead"),
+        ("--model.lambda_l1=50", "model.lambda_l1 is now model.losses.l1: write that name instead"),
+        ("--model.game=hinge", "model.game is now model.losses.gan_loss"),
+        ("--data.workers=1", "data.workers is now data.loading.workers"),
+        ("--model.inputs.conditioning=[eyes,nose]", "model.inputs.conditioning"),
+        ("--model.inputs.conditioning=[eyes,eyes]", "conditioning names eyes twice"),
+        ("--model.inputs.conditioning=[]", "conditioning names no image"),
         ("--init_from=nowhere.ckpt", "nowhere.ckpt: no such checkpoint"),
-        ("--data.run_length=0", "data.run_length is 0"),
+        ("--data.loading.run_length=0", "data.loading.run_length is 0"),
         ("--trainer.max_steps=5", "budget.max_batch_steps"),
         ("--trainer.devices=1000", "trainer.accelerator is cpu and trainer.devices is 1000, but this machine has"),
         ("--data.batch_size=0", "data.batch_size is 0, but must be at least 1"),
-        ("--model.lambda_l1=-1", "model.lambda_l1 is -1.0, but must be at least 0"),
+        ("--model.losses.l1=-1", "model.losses.l1 is -1.0, but must be at least 0"),
         ("--ema.decay=1.5", "ema.decay is 1.5, but must be"),
-        ("--model.discriminator_layers=4", "model.discriminator_layers is 4, too many for a model.image_size of 32"),
+        ("--model.discriminator.layers=4", "model.discriminator.layers is 4, too many for a model.inputs.image_size of 32"),
         ("--checkpoint.monitor=val/psnr", "checkpoint.monitor"),
-        ("--trainer.gradient_clip_val=1", "set model.clip_norm instead"),
-        ("--trainer.accumulate_grad_batches=2", "set model.micro_batches instead"),
+        ("--trainer.gradient_clip_val=1", "set model.optimizer.clip_norm instead"),
+        ("--trainer.accumulate_grad_batches=2", "set model.optimizer.micro_batches instead"),
         ("--trainer.check_val_every_n_epoch=1", "set trainer.val_check_interval instead"),
         ("--trainer.enable_checkpointing=false", "trainer.enable_checkpointing cannot be chosen"),
         ("--trainer.devices=0", "devices"),
@@ -170,7 +172,7 @@ def test_another_clip_behind_the_same_track_folder_is_refused(
         ("--trainer.precision=bf16-true", "trainer.precision is bf16-true, but networks train in"),
         ("--trainer.precision=16-mixed", "trainer.precision is 16-mixed, which a CPU does not train in"),
         ("--trainer.sync_batchnorm=true", "trainer.sync_batchnorm is on, which works on GPUs alone"),
-        ("--model.lambda_temporal=1", "model.lambda_temporal is 1.0, but data.flow is off"),
+        ("--model.losses.temporal=1", "model.losses.temporal is 1.0, but data.loading.flow is off"),
         ("--trainer.logger=true", "trainer.logger is not read"),
         ("--track=nowhere", "nowhere: no such track"),
         ("--config=nowhere.yaml", "nowhere.yaml"),
@@ -192,8 +194,8 @@ def test_a_centred_run_on_two_actors(arguments: Callable[..., list[str]], track_
     make_track(tmp_path / "other", seed=1)
     settings = tmp_path / "mine.yaml"
     settings.write_text(
-        f"model:\n  placement: centred\n  stride: 2\n  head: tanh\n"
-        f"data:\n  placement: centred\n  stride: 2\n  track:\n  - {track_folder}\n  - {tmp_path / 'other'}\n"
+        f"model:\n  inputs:\n    placement: centred\n    stride: 2\n  generator:\n    head: tanh\n"
+        f"data:\n  track:\n  - {track_folder}\n  - {tmp_path / 'other'}\n"
     )
     words = [word for word in arguments() if word not in ("--track", str(track_folder))]
     run = fit.run_fit([*words, "--config", str(settings)])
@@ -207,8 +209,8 @@ def test_a_centred_run_on_two_actors(arguments: Callable[..., list[str]], track_
 
 def test_an_ablation_by_configuration_alone(arguments: Callable[..., list[str]], track_folder: Path, tmp_path: Path) -> None:
     """Other images all the way from training to a video."""
-    run = fit.run_fit(arguments("--model.conditioning=['normals', 'landmarks']"))
-    assert yaml.safe_load(run.config.read_text())["data"]["conditioning"] == ["normals", "landmarks"]
+    run = fit.run_fit(arguments("--model.inputs.conditioning=['normals', 'landmarks']"))
+    assert yaml.safe_load(run.config.read_text())["model"]["inputs"]["conditioning"] == ["normals", "landmarks"]
     clip = TrackedClip.load(track_folder)
     generator = load_generator(run.last, target=clip.track)
     assert generator.conditioning == ("normals", "landmarks")
@@ -227,7 +229,7 @@ def test_fine_tuning_starts_from_weights_and_then_resumes_its_own(
 ) -> None:
     first = fit.run_fit(arguments())
     make_track(tmp_path / "other", seed=1)
-    tune = arguments("--track", str(tmp_path / "other"), "--name=tuned", "--model.learning_rate=0.0")
+    tune = arguments("--track", str(tmp_path / "other"), "--name=tuned", "--model.optimizer.learning_rate=0.0")
     run = fit.run_fit([*tune, f"--init_from={first.last}"])
     said = capsys.readouterr().out
     assert f"Starting from the weights of {first.last}." in said
@@ -251,14 +253,14 @@ def test_fine_tuning_starts_from_weights_and_then_resumes_its_own(
 def test_an_unknown_key_in_a_file_is_refused(
     arguments: Callable[..., list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "mine.yaml").write_text("model:\n  windov: 5\n")
+    (tmp_path / "mine.yaml").write_text("model:\n  inputs:\n    windov: 5\n")
     assert main(["fit", *arguments("--config", str(tmp_path / "mine.yaml"))]) == 2
     assert "windov" in capsys.readouterr().err
 
 
 def test_the_run_is_named_after_its_last_configuration_file() -> None:
-    assert fit._configuration_name(["--config", "configs/paper.yaml", "--config=mine/other.yaml", "--track", "x"]) == "other"
-    assert fit._configuration_name(["--track", "x"]) == "run"
+    assert configuration_name(["--config", "configs/paper.yaml", "--config=mine/other.yaml", "--track", "x"]) == "other"
+    assert configuration_name(["--track", "x"]) == "run"
 
 
 def test_validate_and_test_measure_the_best_checkpoint(

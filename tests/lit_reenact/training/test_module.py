@@ -21,9 +21,14 @@ from torch.utils.data import DataLoader
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.schema import Window
 from lit_reenact.training.module import ReenactModule
+from tests.factories import make_module
 
-SMALL: dict[str, Any] = {"window": 3, "image_size": 32, "channels": 8, "levels": 5, "discriminator_channels": 8}
-SMALL["lambda_lpips"] = 0.0
+SMALL: dict[str, dict[str, Any]] = {
+    "inputs": {"window": 3, "image_size": 32},
+    "generator": {"channels": 8, "levels": 5},
+    "discriminator": {"channels": 8},
+    "losses": {"lpips": 0.0},
+}
 
 
 class Windows(LightningDataModule):
@@ -87,22 +92,16 @@ def quiet_trainer(**settings: Any) -> Trainer:
 
 
 def _fit(module: ReenactModule, **settings: Any) -> tuple[Trainer, Recorder]:
-    recorder = Recorder()
+    recorder, data = Recorder(), Windows()
+    module.mean_frame = data.mean_frame
     trainer = quiet_trainer(callbacks=[recorder], **settings)
-    trainer.fit(module, Windows())
+    trainer.fit(module, data)
     return trainer, recorder
 
 
 def test_every_loss_is_logged_by_name_and_without_its_weight() -> None:
-    settings = {
-        **SMALL,
-        "lambda_l1": 7.0,
-        "lambda_lpips": 3.0,
-        "lpips_backbone": "untrained",
-        "learning_rate": 0.0,
-        "norm": "none",
-    }
-    module = ReenactModule(**settings)
+    losses = {"l1": 7.0, "lpips": 3.0, "lpips_backbone": "untrained"}
+    module = make_module(SMALL, losses=losses, optimizer={"learning_rate": 0.0}, generator={"norm": "none"})
     _, recorder = _fit(module)
     expected = {"loss/discriminator", "loss/generator_adversarial", "loss/l1", "loss/lpips_untrained", "batch_step"}
     expected |= {"gradient/generator", "gradient/discriminator"}
@@ -115,19 +114,19 @@ def test_every_loss_is_logged_by_name_and_without_its_weight() -> None:
 @pytest.mark.parametrize(
     ("weights", "logged"),
     [
-        ({"lambda_adversarial": 0.0}, {"loss/l1"}),
-        ({"lambda_l1": 0.0}, {"loss/discriminator", "loss/generator_adversarial"}),
+        ({"adversarial": 0.0}, {"loss/l1"}),
+        ({"l1": 0.0}, {"loss/discriminator", "loss/generator_adversarial"}),
         ({}, {"loss/discriminator", "loss/generator_adversarial", "loss/l1"}),
-        ({"lambda_l1": 0.0, "lambda_r1": 1.0}, {"loss/discriminator", "loss/generator_adversarial", "loss/r1"}),
-        ({"lambda_adversarial": 0.0, "lambda_temporal": 1.0}, {"loss/l1", "loss/temporal"}),
+        ({"l1": 0.0, "r1": 1.0}, {"loss/discriminator", "loss/generator_adversarial", "loss/r1"}),
+        ({"adversarial": 0.0, "temporal": 1.0}, {"loss/l1", "loss/temporal"}),
         (
-            {"lambda_l1": 0.0, "lambda_feature_matching": 1.0},
+            {"l1": 0.0, "feature_matching": 1.0},
             {"loss/discriminator", "loss/generator_adversarial", "loss/feature_matching"},
         ),
     ],
 )
 def test_a_weight_of_0_leaves_its_part_out(weights: dict[str, float], logged: set[str]) -> None:
-    module = ReenactModule(**SMALL, **weights)
+    module = make_module(SMALL, losses=weights)
     trainer, recorder = _fit(module)
     networks = {"generator"} | ({"discriminator"} if "loss/discriminator" in logged else set())
     assert set(recorder.logged[0]) == logged | {"batch_step"} | {f"gradient/{network}" for network in networks}
@@ -138,7 +137,12 @@ def test_a_weight_of_0_leaves_its_part_out(weights: dict[str, float], logged: se
 def test_each_network_descends_its_own_loss_alone() -> None:
     """The gradients of one training step, against those of each loss taken by itself."""
     seed_everything(0, verbose=False)
-    module = ReenactModule(**SMALL, learning_rate=0.0, norm="none", dropout=0.0, lambda_adversarial=0.5, lambda_l1=10.0)
+    module = make_module(
+        SMALL,
+        optimizer={"learning_rate": 0.0},
+        generator={"norm": "none", "dropout": 0.0},
+        losses={"adversarial": 0.5, "l1": 10.0},
+    )
     _fit(module, max_steps=1)  # a learning rate of 0 keeps the weights as they were
     conditioning, frame, *_ = next(iter(Windows().train_dataloader()))
     fake = module(conditioning)
@@ -165,13 +169,13 @@ def test_each_network_descends_its_own_loss_alone() -> None:
         assert torch.allclose(parameter.grad, gradient, rtol=1e-3, atol=1e-7)
 
 
-@pytest.mark.parametrize(("weight", "of"), [("lambda_r1", "discriminator"), ("lambda_feature_matching", "generator")])
+@pytest.mark.parametrize(("weight", "of"), [("r1", "discriminator"), ("feature_matching", "generator")])
 def test_what_one_network_adds_is_nothing_to_the_other(weight: str, of: str) -> None:
     gradients: dict[float, dict[str, Tensor]] = {}
     for value in (0.0, 10.0):
         seed_everything(0, verbose=False)
-        settings = {**SMALL, "learning_rate": 0.0, "norm": "none", "dropout": 0.0, weight: value}
-        module = ReenactModule(**settings)
+        generator = {"norm": "none", "dropout": 0.0}
+        module = make_module(SMALL, generator=generator, losses={weight: value}, optimizer={"learning_rate": 0.0})
         _fit(module, max_steps=1)
         gradients[value] = {name: parameter.grad for name, parameter in module.named_parameters() if parameter.grad is not None}
     changed = {
@@ -180,11 +184,16 @@ def test_what_one_network_adds_is_nothing_to_the_other(weight: str, of: str) -> 
     assert changed == {of}
 
 
-@pytest.mark.parametrize("game", ["least_squares", "hinge"])
-def test_the_other_games_are_played(game: str) -> None:
+@pytest.mark.parametrize("gan_loss", ["least_squares", "hinge"])
+def test_the_other_gan_losses_are_used(gan_loss: str) -> None:
     """The logged losses of the first batch, against the networks taken by themselves."""
-    settings = {**SMALL, "norm": "none", "discriminator_norm": "instance", "dropout": 0.0, "learning_rate": 0.0, "game": game}
-    module = ReenactModule(**settings)
+    module = make_module(
+        SMALL,
+        generator={"norm": "none", "dropout": 0.0},
+        discriminator={"norm": "instance"},
+        losses={"gan_loss": gan_loss},
+        optimizer={"learning_rate": 0.0},
+    )
     _, recorder = _fit(module, max_steps=1)
     conditioning, frame, *_ = next(iter(Windows().train_dataloader()))
     fake = module(conditioning)
@@ -192,7 +201,7 @@ def test_the_other_games_are_played(game: str) -> None:
     expected = {
         "least_squares": (((real - 1) ** 2).mean() / 2 + ((made + 1) ** 2).mean() / 2, ((made - 1) ** 2).mean()),
         "hinge": ((1 - real).clamp_min(0).mean() / 2 + (1 + made).clamp_min(0).mean() / 2, -made.mean()),
-    }[game]
+    }[gan_loss]
     logged = recorder.logged[0]["loss/discriminator"], recorder.logged[0]["loss/generator_adversarial"]
     assert logged == pytest.approx(tuple(float(value) for value in expected), rel=1e-3, abs=1e-4)
 
@@ -200,7 +209,7 @@ def test_the_other_games_are_played(game: str) -> None:
 def test_long_gradients_are_shortened() -> None:
     def lengths(**settings: float) -> list[float]:
         seed_everything(0, verbose=False)
-        module = ReenactModule(**{**SMALL, "learning_rate": 0.0, **settings})
+        module = make_module(SMALL, optimizer={"learning_rate": 0.0, **settings})
         _fit(module, max_steps=1)
         networks = (module.generator, module.discriminator)
         return [float(torch.stack([p.grad.norm() for p in n.parameters() if p.grad is not None]).norm()) for n in networks]
@@ -211,7 +220,7 @@ def test_long_gradients_are_shortened() -> None:
 
 
 def test_both_networks_learn() -> None:
-    module = ReenactModule(**SMALL)
+    module = make_module(SMALL)
     before = {name: value.clone() for name, value in module.named_parameters()}
     _fit(module)
     unchanged = [name for name, value in module.named_parameters() if torch.equal(value, before[name])]
@@ -219,7 +228,7 @@ def test_both_networks_learn() -> None:
 
 
 def test_batch_step_counts_batches() -> None:
-    module = ReenactModule(**SMALL)
+    module = make_module(SMALL)
     trainer, recorder = _fit(module, max_epochs=2)
     assert module.batch_step == 6
     assert trainer.global_step == 6  # Lightning's own count, which schedules and callbacks of others go by
@@ -228,40 +237,40 @@ def test_batch_step_counts_batches() -> None:
 
 @pytest.mark.parametrize(("every", "expected"), [(2, [None, 2, 2]), (0, [None, None, None])])
 def test_values_are_handed_over_where_they_are_written_down(every: int, expected: list[float | None]) -> None:
-    _, recorder = _fit(ReenactModule(**SMALL), log_every_n_steps=every)
+    _, recorder = _fit(make_module(SMALL), log_every_n_steps=every)
     assert [logged.get("batch_step") for logged in recorder.logged] == expected
 
 
 def test_validation_hands_the_frames_to_the_callbacks() -> None:
-    module = ReenactModule(**SMALL)
+    module = make_module(SMALL)
     _, recorder = _fit(module, num_sanity_val_steps=0)
     assert len(recorder.outputs) == 3
     assert recorder.outputs[0].shape == (2, 3, 32, 32)
     assert not recorder.outputs[0].requires_grad
 
 
-def test_the_mean_frame_comes_from_the_data_module_unless_a_checkpoint_brought_one() -> None:
-    module = ReenactModule(**SMALL)
+def test_the_mean_frame_is_the_one_handed_in_unless_a_checkpoint_brought_one() -> None:
+    module = make_module(SMALL)
     _fit(module, max_steps=1)
     assert (module.generator.mean_frame == 0.25).all()
-    loaded = ReenactModule(**SMALL)
+    loaded = make_module(SMALL)
     loaded.generator.set_mean_frame(torch.full((3, 32, 32), -0.5))
     _fit(loaded, max_steps=1)
     assert (loaded.generator.mean_frame == -0.5).all()
 
 
 def test_a_checkpoint_is_plain_and_resumes(tmp_path: Path) -> None:
-    module = ReenactModule(**{**SMALL, "lambda_lpips": 1.0}, lpips_backbone="untrained")
+    module = make_module(SMALL, losses={"lpips": 1.0, "lpips_backbone": "untrained"})
     trainer, _ = _fit(module)
     path = tmp_path / "a.ckpt"
     trainer.save_checkpoint(path)
 
     checkpoint = torch.load(path, weights_only=True)
     assert checkpoint["batch_step"] == 3
-    assert checkpoint["hyper_parameters"]["channels"] == 8
+    assert checkpoint["hyper_parameters"]["generator"]["channels"] == 8
     assert {name.split(".")[0] for name in checkpoint["state_dict"]} == {"generator", "discriminator"}
 
-    resumed = ReenactModule(**{**SMALL, "lambda_lpips": 1.0}, lpips_backbone="untrained")
+    resumed = make_module(SMALL, losses={"lpips": 1.0, "lpips_backbone": "untrained"})
     again = quiet_trainer(max_epochs=2)
     again.fit(resumed, Windows(), ckpt_path=path, weights_only=True)
     assert resumed.batch_step == 6
@@ -273,7 +282,7 @@ def test_a_checkpoint_is_plain_and_resumes(tmp_path: Path) -> None:
 
 def test_one_window_can_be_learned_by_heart() -> None:
     seed_everything(0, verbose=False)
-    module = ReenactModule(**SMALL, dropout=0.0, learning_rate=2e-3)
+    module = make_module(SMALL, generator={"dropout": 0.0}, optimizer={"learning_rate": 2e-3})
     batch = next(iter(Windows(count=2).train_dataloader()))
     ramp = torch.linspace(-0.8, 0.8, 32).expand(3, 32, 32)
     smooth = batch._replace(frame=torch.stack([ramp, -ramp.mT]))
@@ -290,15 +299,13 @@ def test_one_window_can_be_learned_by_heart() -> None:
 
 def test_parts_of_the_face_are_weighed_by_their_regions() -> None:
     """Each term against a mean over the pixels that were picked by hand."""
-    module = ReenactModule(
-        **SMALL, lambda_adversarial=0.0, lambda_l1=0.0, lambda_face_l1=1.0, lambda_eyes_l1=2.0, lambda_mouth_l1=3.0
-    )
+    module = make_module(SMALL, losses={"adversarial": 0.0, "l1": 0.0, "face_l1": 1.0, "eyes_l1": 2.0, "mouth_l1": 3.0})
     batch = next(iter(Windows().train_dataloader()))
     fake = torch.zeros_like(batch.frame)
     error = batch.frame.abs().permute(0, 2, 3, 1)  # (B, H, W, 3)
     expected = {"face_l1": (1.0, error[batch.region > 0]), "eyes_l1": (2.0, error[batch.region == 2])}
     expected["mouth_l1"] = 3.0, error[batch.region == 3]
-    terms = module._losses(batch, fake)
+    terms = module.terms(batch, fake)
     assert terms.keys() == expected.keys()
     for name, (weight, errors) in expected.items():
         assert terms[name][0] == weight
@@ -310,7 +317,12 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole() -> None:
 
     def gradients(parts: int) -> Tensor:
         seed_everything(0, verbose=False)
-        module = ReenactModule(**SMALL, norm="none", dropout=0.0, lambda_feature_matching=1.0, micro_batches=parts)
+        module = make_module(
+            SMALL,
+            generator={"norm": "none", "dropout": 0.0},
+            losses={"feature_matching": 1.0},
+            optimizer={"micro_batches": parts},
+        )
         recorder = Recorder()
         quiet_trainer(callbacks=[recorder], max_steps=1, limit_val_batches=0).fit(module, Windows(batch_size=3))
         losses.append(recorder.logged[0]["loss/l1"])
@@ -338,7 +350,7 @@ def test_a_batch_that_is_not_finite_is_skipped_once() -> None:
         def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
             weights.append(torch.cat([value.detach().flatten() for value in pl_module.state_dict().values()]).clone())
 
-    module = ReenactModule(**SMALL)
+    module = make_module(SMALL)
     with pytest.warns(UserWarning, match="batch 2 are not finite"):
         quiet_trainer(callbacks=[Weights()], limit_val_batches=0).fit(module, Spoilt({1}))
     assert torch.equal(weights[0], weights[1])
@@ -347,7 +359,7 @@ def test_a_batch_that_is_not_finite_is_skipped_once() -> None:
     assert module.batch_step == 3
 
     with pytest.raises(ReenactError, match="2 batches in a row are not finite"):
-        quiet_trainer(limit_val_batches=0).fit(ReenactModule(**SMALL), Spoilt({1, 2}))
+        quiet_trainer(limit_val_batches=0).fit(make_module(SMALL), Spoilt({1, 2}))
 
 
 @pytest.mark.parametrize("older", [False, True])
@@ -355,13 +367,13 @@ def test_a_resumed_training_remembers_that_it_skipped(older: bool, tmp_path: Pat
     """The second batch in a row is refused as it is without a pause; a checkpoint that does not say counts from 0."""
     trainer, path = quiet_trainer(limit_train_batches=2, limit_val_batches=0), tmp_path / "a.ckpt"
     with pytest.warns(UserWarning, match="batch 2 are not finite"):
-        trainer.fit(ReenactModule(**SMALL), Spoilt({1}))
+        trainer.fit(make_module(SMALL), Spoilt({1}))
     trainer.save_checkpoint(path)
     if older:
         checkpoint = torch.load(path, weights_only=True)
         del checkpoint["skipped"]
         torch.save(checkpoint, path)
-    resumed, again = ReenactModule(**SMALL), quiet_trainer(max_epochs=2, limit_train_batches=1, limit_val_batches=0)
+    resumed, again = make_module(SMALL), quiet_trainer(max_epochs=2, limit_train_batches=1, limit_val_batches=0)
     expected: Any = (
         pytest.warns(UserWarning, match="batch 3 are not finite: it is skipped, once")
         if older
@@ -376,7 +388,12 @@ def test_it_learns_in_half_precision(scaled: bool) -> None:
     """Lightning itself offers fp16 on a GPU alone; here its plugin is given a scaler for the CPU."""
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**40, growth_interval=4)
     plugin = MixedPrecision("16-mixed", "cpu", scaler) if scaled else MixedPrecision("bf16-mixed", "cpu")
-    module = ReenactModule(**SMALL, norm="instance", dropout=0.0, lambda_r1=1.0, clip_norm=100.0, learning_rate=2e-3)
+    module = make_module(
+        SMALL,
+        generator={"norm": "instance", "dropout": 0.0},
+        losses={"r1": 1.0},
+        optimizer={"clip_norm": 100.0, "learning_rate": 2e-3},
+    )
     before = torch.cat([value.detach().flatten() for value in module.parameters()])
     _, recorder = _fit(module, plugins=[plugin], max_epochs=20, limit_val_batches=0)
     after = torch.cat([value.detach().flatten() for value in module.parameters()])
@@ -403,7 +420,9 @@ def test_compiled_networks_learn_the_same(monkeypatch: pytest.MonkeyPatch) -> No
     results = []
     for compile_ in (False, True):
         seed_everything(0, verbose=False)
-        module = ReenactModule(**SMALL, norm="instance", dropout=0.0, lambda_feature_matching=1.0, compile=compile_)
+        module = make_module(
+            SMALL, generator={"norm": "instance", "dropout": 0.0}, losses={"feature_matching": 1.0}, compile=compile_
+        )
         _, recorder = _fit(module, limit_val_batches=0)
         results.append((recorder.logged, module.state_dict()))
     (logged, weights), (compiled_logged, compiled_weights) = results

@@ -102,13 +102,22 @@ def test_devices_are_told_apart() -> None:
 
 
 SETTINGS: dict[str, dict[str, Any]] = {
-    "drawn on the device": {"data": {"rendering": "device", "flow": True, "run_length": 2}, "module": {"lambda_temporal": 1.0}},
+    "drawn on the device": {
+        "data": {"loading": {"rendering": "device", "flow": True, "run_length": 2}},
+        "module": {"losses": {"temporal": 1.0}},
+    },
     "augmented": {"data": {"augmentation": Augmentation(3, 0.04, 0.04, 0.1, 0.1, 0.1), "balance": True}},
     "all losses": {
-        "module": {f"lambda_{name}": 1.0 for name in ("r1", "feature_matching", "face_l1", "eyes_l1", "mouth_l1", "lpips")}
-        | {"lpips_backbone": "untrained", "clip_norm": 1.0, "micro_batches": 2, "discriminator_norm": "spectral"}
+        "module": {
+            "losses": dict.fromkeys(("r1", "feature_matching", "face_l1", "eyes_l1", "mouth_l1", "lpips"), 1.0)
+            | {"lpips_backbone": "untrained"},
+            "optimizer": {"clip_norm": 1.0, "micro_batches": 2},
+            "discriminator": {"norm": "spectral"},
+        }
     },
-    "other images": {name: {"conditioning": ["normals", "landmarks", "diffuse", "depth"]} for name in ("data", "module")},
+    "other images": {
+        name: {"inputs": {"conditioning": ["normals", "landmarks", "diffuse", "depth"]}} for name in ("data", "module")
+    },
 }
 
 

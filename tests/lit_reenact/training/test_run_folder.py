@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.training.run_folder import RunFolder, joined_curves
+from lit_reenact.training.run_folder import AnotherRunError, RunFolder, joined_curves
 
 
 def cut(content: bytes) -> bytes:
@@ -59,12 +60,26 @@ def test_a_new_run_has_none(tmp_path: Path) -> None:
     assert (RunFolder(tmp_path).newest(), RunFolder(tmp_path).batch_step()) == (None, 0)
 
 
+def settings(channels: int, workers: int = 0) -> dict[str, Any]:
+    return {"model": {"generator": {"channels": channels}}, "data": {"loading": {"workers": workers}}}
+
+
 def test_another_configuration_is_refused_whichever_checkpoint_there_is(run: RunFolder) -> None:
-    run.claim({"model": {"channels": 8}, "data": {"workers": 0}})
+    run.claim(settings(8))
     run.last.unlink()
-    with pytest.raises(ReenactError, match=r"model\.channels = 8, this command has 9"):
-        run.claim({"model": {"channels": 9}, "data": {"workers": 0}})
-    run.claim({"model": {"channels": 8}, "data": {"workers": 2}})
+    with pytest.raises(ReenactError, match=r"model\.generator\.channels = 8, this command has 9"):
+        run.claim(settings(9))
+    run.claim(settings(8, workers=2))
+
+
+def test_a_run_of_an_earlier_version_is_refused_in_words(run: RunFolder) -> None:
+    run.config.write_text("model:\n  channels: 8\n  lambda_l1: 100.0\n")
+    with pytest.raises(
+        AnotherRunError,
+        match=r"earlier version .* model\.generator\.channels was called model\.channels: give .* --name, or remove",
+    ):
+        run.claim(settings(8))
+    assert run.config.read_text() == "model:\n  channels: 8\n  lambda_l1: 100.0\n"
 
 
 def test_of_what_was_trained_twice_the_later_counts(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from lit_reenact.core.schema import Window
 from lit_reenact.datamodules.sampler import held_out_batches
 from lit_reenact.metrics import psnr
 from lit_reenact.training.module import ReenactModule
+from lit_reenact.training.objective import total
+from tests.factories import make_module
 from tests.lit_reenact.training.test_module import SMALL, Windows, quiet_trainer
 
 
@@ -53,26 +55,25 @@ class SameOnBothRanks(Callback):
                 assert torch.allclose(weight.grad, gradient, rtol=1e-3, atol=1e-6)
 
 
-def make_module(**settings: Any) -> ReenactModule:
+def seeded_module(**groups: Any) -> ReenactModule:
     seed_everything(0, verbose=False)
-    module = ReenactModule(**{**SMALL, "norm": "instance", "dropout": 0.0, "levels": 4, **settings})
+    module = make_module(SMALL, generator={"norm": "instance", "dropout": 0.0, "levels": 4}, **groups)
     module.generator.set_mean_frame(Windows().mean_frame())
     return module
 
 
-def gradients_of_one(**settings: Any) -> list[torch.Tensor]:
+def gradients_of_one(**groups: Any) -> list[torch.Tensor]:
     """Of the first four windows."""
-    module = make_module(**{**settings, "micro_batches": 1})
+    module = seeded_module(**{**groups, "optimizer": {"micro_batches": 1}})
     batch = Window(*default_collate(Windows(count=16).windows[:4]))
-    terms = module._losses(batch, module(batch.conditioning))
-    torch.stack([weight * loss for weight, loss in terms.values()]).sum().backward()  # type: ignore[no-untyped-call]
+    total(module.terms(batch, module(batch.conditioning))).backward()  # type: ignore[no-untyped-call]
     return [weight.grad for weight in module.parameters() if weight.grad is not None]
 
 
-def main(**settings: Any) -> None:
-    module = make_module(**settings)
+def main(**groups: Any) -> None:
+    module = seeded_module(**groups)
     metrics = FrameMetrics("untrained")
-    callbacks = [SameOnBothRanks(gradients_of_one(**settings)), metrics]
+    callbacks = [SameOnBothRanks(gradients_of_one(**groups)), metrics]
     settings = {"devices": 2, "strategy": "ddp", "use_distributed_sampler": False, "num_sanity_val_steps": 0}
     trainer = quiet_trainer(**settings, max_epochs=5, callbacks=callbacks)
     trainer.fit(module, Shared(count=16))
@@ -88,5 +89,5 @@ def main(**settings: Any) -> None:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    main(lambda_feature_matching=1.0, micro_batches=2)
-    main(lambda_adversarial=0.0)
+    main(losses={"feature_matching": 1.0}, optimizer={"micro_batches": 2})
+    main(losses={"adversarial": 0.0})

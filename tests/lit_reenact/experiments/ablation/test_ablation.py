@@ -28,22 +28,22 @@ from tests.factories import make_track
 
 BASE = """
 model:
-  image_size: 32
-  window: 3
-  levels: 3
-  discriminator_layers: 1
-  channels: 4
-  max_channels: 8
-  discriminator_channels: 4
-  lambda_lpips: 0.0
+  inputs:
+    image_size: 32
+    window: 3
+  generator:
+    levels: 3
+    channels: 4
+    max_channels: 8
+  discriminator:
+    layers: 1
+    channels: 4
+  losses:
+    lpips: 0.0
 data:
-  image_size: ${model.image_size}
-  window: ${model.window}
-  placement: ${model.placement}
-  stride: ${model.stride}
-  conditioning: ${model.conditioning}
   batch_size: 2
-  workers: 0
+  loading:
+    workers: 0
 budget:
   max_batch_steps: 2
 loggers: []
@@ -59,15 +59,15 @@ def write(folder: Path, **files: str) -> list[Path]:
 
 def test_the_reference_comes_first_and_settings_tell_the_question(tmp_path: Path) -> None:
     files = {
-        "no_eyes": "model: {conditioning: [diffuse]}",
-        "short": "model:\n  window: 1\n  placement: causal\n",
-        "pix2pix": "model: {window: 1, conditioning: [landmarks]}",
+        "no_eyes": "model: {inputs: {conditioning: [diffuse]}}",
+        "short": "model:\n  inputs:\n    window: 1\n    placement: causal\n",
+        "pix2pix": "model: {inputs: {window: 1, conditioning: [landmarks]}}",
         "rough": "tracker: {pose_smoothing: 0.0}",
-        "wide": "model: {channels: 64}",
+        "wide": "model: {generator: {channels: 64}}",
     }
     found = read_ablations(write(tmp_path, **files))
     assert [one.name for one in found] == [REFERENCE, *files]
-    assert [one.question for one in found] == ["", "conditioning", "window", MIXED, "tracker", "model.channels"]
+    assert [one.question for one in found] == ["", "conditioning", "window", MIXED, "tracker", "model.generator.channels"]
     assert found[4].changes == {"tracker.pose_smoothing": 0.0}
 
 
@@ -77,8 +77,8 @@ def test_the_reference_comes_first_and_settings_tell_the_question(tmp_path: Path
         ("a", "- 1", "holds no settings"),
         ("a", "model: [", "is no YAML"),
         ("a", "tracker: {pose: 1}", "no setting pose"),
-        ("a", "tracker: {pose_smoothing: 1}\nmodel: {window: 1}", "changes both the tracker and model"),
-        ("full", "model: {window: 1}", "full is the base as it is"),
+        ("a", "tracker: {pose_smoothing: 1}\nmodel: {inputs: {window: 1}}", "changes both the tracker and model"),
+        ("full", "model: {inputs: {window: 1}}", "full is the base as it is"),
     ],
 )
 def test_a_bad_ablation_is_told_in_a_sentence(name: str, text: str, words: str, tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_missing_file_and_two_of_one_name(tmp_path: Path) -> None:
     with pytest.raises(ReenactError, match="cannot be read: give the YAML files"):
         read_ablations([tmp_path / "nowhere.yaml"])
     (tmp_path / "b").mkdir()
-    twins = [*write(tmp_path, a="model: {window: 1}"), *write(tmp_path / "b", a="model: {window: 3}")]
+    twins = [*write(tmp_path, a="model: {inputs: {window: 1}}"), *write(tmp_path / "b", a="model: {inputs: {window: 3}}")]
     with pytest.raises(ReenactError, match="are both named a"):
         read_ablations(twins)
 
@@ -181,7 +181,9 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 
 def ablate(track: Path, folder: Path, *words: str) -> int:
-    files = write(folder, window_1="model: {window: 1}", same="model: {window: 3}", long="model: {window: 61}")
+    files = write(
+        folder, window_1="model: {inputs: {window: 1}}", same="model: {inputs: {window: 3}}", long="model: {inputs: {window: 61}}"
+    )
     (base,) = write(folder, base=BASE)
     options = ["--base", str(base), "--track", str(track), "--seeds", "2", "-o", str(folder / "out"), *words]
     return main(["ablate", *map(str, files), *options])
@@ -253,7 +255,7 @@ def test_bad_words_are_told_in_a_sentence(
 def test_an_unknown_setting_is_found_before_anything_is_trained(
     track: Path, tmp_path: Path, trained: list[list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    typo, base = write(tmp_path, typo="model: {windw: 1}", base=BASE)
+    typo, base = write(tmp_path, typo="model: {inputs: {windw: 1}}", base=BASE)
     assert main(["ablate", str(typo), "--base", str(base), "--track", str(track), "-o", str(tmp_path / "out")]) == 2
     assert "typo.yaml: " in (said := capsys.readouterr().err)
     assert "windw" in said
@@ -278,7 +280,7 @@ def test_a_cluster_gets_a_task_for_each_run(
 
 
 def test_runs_live_and_are_called_as_by_hand(tmp_path: Path) -> None:
-    (one,) = write(tmp_path, no_eyes="model: {conditioning: [diffuse]}")
+    (one,) = write(tmp_path, no_eyes="model: {inputs: {conditioning: [diffuse]}}")
     study = Study(Path("b.yaml"), "t", Path("o"), seeds=2, steps=500, ablations=read_ablations([one]))
     assert study.run_folder(study.ablations[1], 1).path == Path("o/no_eyes/seed-1")
     assert " ".join(study.arguments(study.ablations[1], 1)) == (

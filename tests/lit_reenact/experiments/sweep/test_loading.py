@@ -25,7 +25,10 @@ def write(folder: Path, **changes: Any) -> Path:
         "method": "grid",
         "metric": {"name": "val/face_l1", "goal": "minimize"},
         "command": ["lit-reenact", "fit", "--config", str(CONFIG), "${args}", "--seed_everything=1"],
-        "parameters": {"model.learning_rate": {"values": [1e-4, 2e-4]}, "model.norm": {"values": ["batch", "none"]}},
+        "parameters": {
+            "model.optimizer.learning_rate": {"values": [1e-4, 2e-4]},
+            "model.generator.norm": {"values": ["batch", "none"]},
+        },
     }
     path = folder / "sweep.yaml"
     path.write_text(yaml.safe_dump({key: value for key, value in (content | changes).items() if value is not None}))
@@ -41,18 +44,27 @@ def varied(name: str, **choice: Any) -> dict[str, Any]:
     [
         (
             varied("model.lerning_rate", values=[1e-4]),
-            "parameters.model.lerning_rate is not a setting .* nearest is model.learning_",
+            "parameters.model.lerning_rate is not a setting .* nearest is model.optimizer.learning_",
         ),
-        (varied("model.learning_rate", values=[1e-4, "1e-5"]), "YAML reads 1e-5 as text, not as a number: write 1.0e-05"),
-        (varied("model.learning_rate", distribution="log_uniform_values", min="1e-5", max=0.1), "YAML reads 1e-5 as text"),
-        (varied("model.learning_rate", values=[1e-4, "fast"]), "model.learning_rate.*float.*fast"),
-        (varied("model.window", values=[3, 2.5]), "model.window.*int.*2.5"),
-        (varied("model.window", distribution="uniform", min=1.0, max=5.0), "one of grid, random|disallowed type with grid"),
-        (varied("model.conditioning", values=[["eyes"], ["difuse"]]), "model.conditioning.*difuse"),
-        (varied("data.window", values=[5]), "model.window is 3, but data.window is 5"),
-        (varied("model.levels", values=[4, 9]), "9 levels|levels"),
+        (
+            varied("model.optimizer.learning_rate", values=[1e-4, "1e-5"]),
+            "YAML reads 1e-5 as text, not as a number: write 1.0e-05",
+        ),
+        (
+            varied("model.optimizer.learning_rate", distribution="log_uniform_values", min="1e-5", max=0.1),
+            "YAML reads 1e-5 as text",
+        ),
+        (varied("model.optimizer.learning_rate", values=[1e-4, "fast"]), "model.optimizer.learning_rate.*float.*fast"),
+        (varied("model.inputs.window", values=[3, 2.5]), "model.inputs.window.*int.*2.5"),
+        (
+            varied("model.inputs.window", distribution="uniform", min=1.0, max=5.0),
+            "one of grid, random|disallowed type with grid",
+        ),
+        (varied("model.inputs.conditioning", values=[["eyes"], ["difuse"]]), "model.inputs.conditioning.*difuse"),
+        (varied("data.window", values=[5]), "data.window is now model.inputs.window: write that name instead"),
+        (varied("model.generator.levels", values=[4, 9]), "9 levels|levels"),
         (varied("model", parameters={"window": {"values": [3]}}), r"parameters.model is nested: write .* as in model\.NAME"),
-        (varied("model.window", min=5, max=3), "min 5 is not less than max 3"),
+        (varied("model.inputs.window", min=5, max=3), "min 5 is not less than max 3"),
         ({"parameters": None}, "parameters must name each setting"),
         ({"parametres": {}}, "'parametres' was unexpected"),
         ({"metric": None, "method": "bayes"}, "there is no metric, and bayes learns from it"),
@@ -82,8 +94,11 @@ def test_what_is_no_sweep_file_is_refused(tmp_path: Path, text: str | None, sent
 
 
 def test_a_setting_for_all_trials_may_not_be_one_that_varies(tmp_path: Path) -> None:
-    with pytest.raises(ReenactError, match=r"varies model.norm, so it cannot be set for all trials: leave --model.norm=none out"):
-        load_sweep(write(tmp_path), ["--model.norm=none"])
+    with pytest.raises(
+        ReenactError,
+        match=r"varies model.generator.norm, so it cannot be set for all trials: leave --model.generator.norm=none out",
+    ):
+        load_sweep(write(tmp_path), ["--model.generator.norm=none"])
 
 
 def test_a_missing_engine_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +114,7 @@ def test_a_random_sweep_needs_an_end(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 def test_a_trial_gets_the_words_that_an_agent_would_give_it(tmp_path: Path) -> None:
     sweep = load_sweep(write(tmp_path), ["--budget.max_batch_steps=7"])
-    parameters = {"model.conditioning": ["diffuse", "eyes"], "model.learning_rate": 1e-5, "model.compile": False}
+    parameters = {"model.inputs.conditioning": ["diffuse", "eyes"], "model.optimizer.learning_rate": 1e-5, "model.compile": False}
     agents: list[str] = create_sweep_command_args({"args": {name: {"value": value} for name, value in parameters.items()}})[
         "args"
     ]
@@ -109,12 +124,12 @@ def test_a_trial_gets_the_words_that_an_agent_would_give_it(tmp_path: Path) -> N
 
 def test_the_same_trials_lead_to_the_same_proposal(tmp_path: Path) -> None:
     distribution = {"distribution": "log_uniform_values", "min": 1e-5, "max": 1e-3}
-    sweep = load_sweep(write(tmp_path, method="random", parameters={"model.learning_rate": distribution}))
+    sweep = load_sweep(write(tmp_path, method="random", parameters={"model.optimizer.learning_rate": distribution}))
     first, again = propose(sweep, []), propose(sweep, [])
     assert first == again
     assert first is not None
-    assert 1e-5 <= first["model.learning_rate"] <= 1e-3
-    assert type(first["model.learning_rate"]) is float
+    assert 1e-5 <= first["model.optimizer.learning_rate"] <= 1e-3
+    assert type(first["model.optimizer.learning_rate"]) is float
 
 
 @pytest.mark.parametrize(("text", "number"), [("1e-5", 1e-5), ("-3", -3.0), ("none", None), (1e-5, None), (["1"], None)])

@@ -1,0 +1,43 @@
+"""Weights and kinds of the losses of a training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from lit_reenact.losses.adversarial import GanLoss
+from lit_reenact.losses.reconstruction import LpipsBackbone
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """Weights of the losses, and the kinds of two of them. A weight of 0 leaves its loss out altogether.
+
+    Attributes:
+        gan_loss: cost of the discriminator's logits: ``vanilla`` (the paper), ``least_squares`` or ``hinge``.
+        adversarial: weight of the GAN loss in the generator's objective; 0 trains without a discriminator.
+        feature_matching: weight of the difference between the discriminator's feature maps of real and generated frames.
+        r1: weight of the R1 penalty in the discriminator's objective.
+        l1: weight of the mean absolute difference.
+        face_l1: weight of L1 over the face alone; in the whole image a face is too small to count for much.
+        eyes_l1: weight of L1 over the eyes with their lids.
+        mouth_l1: weight of L1 over the mouth with its lips.
+        lpips: weight of the perceptual distance.
+        lpips_backbone: network of the perceptual distance (``Lpips``); an untrained one is logged as ``loss/lpips_untrained``.
+        temporal: weight of the flicker along the optical flow of the real frames; needs ``data.loading.flow``.
+    """
+
+    gan_loss: GanLoss = "vanilla"
+    adversarial: float = 1.0
+    feature_matching: float = 0.0
+    r1: float = 0.0
+    l1: float = 100.0
+    face_l1: float = 0.0
+    eyes_l1: float = 0.0
+    mouth_l1: float = 0.0
+    lpips: float = 10.0
+    lpips_backbone: LpipsBackbone = "auto"
+    temporal: float = 0.0
+
+
+WEIGHTS = tuple(field.name for field in fields(LossSettings) if field.type == "float")
+"""Names of the settings that are weights."""

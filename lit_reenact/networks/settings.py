@@ -1,0 +1,94 @@
+"""Settings of the two networks: what they take in, and how large they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from lit_reenact.core.schema import CONDITIONING, ConditioningImage, conditioning_channels, parse_conditioning
+from lit_reenact.networks.blocks import Norm
+from lit_reenact.networks.windows import Placement, WindowShape
+
+Head = Literal["residual", "tanh"]
+
+DiscriminatorNorm = Literal["batch", "instance", "none", "spectral"]
+
+
+@dataclass(frozen=True)
+class InputSettings:
+    """Images that a network sees of each frame, and the frames of its window; model and data share them.
+
+    Attributes:
+        conditioning: names of the conditioning images of each frame, in their order.
+        image_size: side of the square images in pixels.
+        window: number of frames in a window, N_w of the paper.
+        placement: ``causal``: the current frame is the window's last (the paper); ``centred``: it is in the middle.
+        stride: step in frames of the clip from one frame of a window to the next.
+
+    Raises:
+        ReenactError: ``conditioning`` names no image, an unknown one, or one of them twice.
+        ValueError: ``window`` or ``stride`` is less than 1, or ``placement`` is unknown.
+
+    Example:
+        >>> InputSettings(image_size=128, window=3).channels
+        27
+    """
+
+    conditioning: tuple[ConditioningImage, ...] = CONDITIONING
+    image_size: int = 256
+    window: int = 11
+    placement: Placement = "causal"
+    stride: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "conditioning", parse_conditioning(self.conditioning))
+        WindowShape(self.window, self.placement, self.stride)  # raises
+
+    @property
+    def shape(self) -> WindowShape:
+        """Frames of a window about its current frame."""
+        return WindowShape(self.window, self.placement, self.stride)
+
+    @property
+    def channels(self) -> int:
+        """Number of channels of a stacked window."""
+        return conditioning_channels(self.conditioning) * self.window
+
+
+@dataclass(frozen=True)
+class GeneratorSettings:
+    """Size and layers of the ``Generator``; the defaults are the paper's but for the head.
+
+    Attributes:
+        channels: feature maps of the first level, at half the image's resolution; each further level doubles them up to
+            ``max_channels``, and the last up-step, at the full resolution, has half of them.
+        levels: number of down-steps; 8 in the paper.
+        max_channels: largest number of feature maps of a level.
+        norm: ``batch`` (the paper), ``instance`` or ``none``.
+        dropout: probability in [0, 1], in the deep up-steps.
+        head: ``tanh`` (the paper), or ``residual``: ``tanh(network + atanh(mean_frame))``, which starts from the mean training
+            frame instead of from noise, so that a static background need not be learned.
+    """
+
+    channels: int = 64
+    levels: int = 8
+    max_channels: int = 512
+    norm: Norm = "batch"
+    dropout: float = 0.5
+    head: Head = "residual"
+
+
+@dataclass(frozen=True)
+class DiscriminatorSettings:
+    """Size and layers of the ``PatchDiscriminator``.
+
+    Attributes:
+        channels: feature maps of the first layer; each layer doubles them, up to 8 times.
+        layers: number of stride-2 convolutions; with three a logit judges a patch of 70x70 pixels.
+        norm: ``batch``, ``instance``, ``none``, or ``spectral``: no layer can stretch its input (Miyato et al. 2018). None takes
+            the generator's.
+    """
+
+    channels: int = 64
+    layers: int = 3
+    norm: DiscriminatorNorm | None = None
