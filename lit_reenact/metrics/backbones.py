@@ -35,7 +35,7 @@ class OnnxBackbone(nn.Module):
         try:
             from onnxruntime import InferenceSession
         except ImportError as error:
-            raise ReenactError(f"{path} needs onnxruntime: pip install -e '.[export]' -c constraints.txt") from error
+            raise ReenactError(f"{path} needs onnxruntime: pip install 'lit_reenact[export]'") from error
         if not path.is_file():
             raise ReenactError(f"{path}: there is no such file; give an ONNX file, or leave its metric out")
         try:

@@ -52,7 +52,10 @@ def check_loggers(names: Sequence[LoggerName]) -> None:
         ReenactError: the package of a logger is not installed.
     """
     if "tensorboard" in names and not any(map(find_spec, ("tensorboard", "tensorboardX"))):
-        raise ReenactError("loggers names tensorboard, but the package tensorboard is not installed: install it, or leave it out")
+        raise ReenactError(
+            "loggers names tensorboard, but the package tensorboard is not installed: pip install 'lit_reenact[tensorboard]', "
+            "or leave it out"
+        )
 
 
 def make_loggers(
