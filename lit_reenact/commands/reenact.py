@@ -181,7 +181,7 @@ def _check_files(
     """Refuse two videos of one name, and outputs that are inputs."""
     from lit_reenact.synthesis.driven_video import guard_report_path
     from lit_reenact.synthesis.video_plan import video_files
-    from lit_reenact.tracking.batch import make_jobs
+    from lit_reenact.tracking.jobs import make_jobs
 
     performers = [path for path in people if path is not None]
     make_jobs([(path, path.stem) for path in performers if not is_track(path)], arguments.tracks)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lit_reenact.commands.common import Commands
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import refuse_overwriting
+
+if TYPE_CHECKING:
+    from lit_reenact.tracking.batch import Outcome
+    from lit_reenact.tracking.jobs import Job
 
 
 def add(commands: Commands) -> None:
@@ -26,10 +31,30 @@ def add(commands: Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Carry the command out; returns its exit code."""
+    """Run the command; return its exit code."""
+    from lit_reenact.tracking.batch import track_all
+    from lit_reenact.tracking.settings import TrackerSettings
+
+    jobs = _jobs(arguments)
+    outcomes: list[Outcome] = []
+    for outcome in track_all(jobs, TrackerSettings(face_model=arguments.face_model), arguments.size, arguments.jobs):
+        outcomes.append(outcome)
+        _report(outcome, f"{len(outcomes)}/{len(jobs)}")
+    statuses = [outcome.status for outcome in outcomes]
+    print(", ".join(f"{statuses.count(status)} {status}" for status in ("tracked", "skipped", "failed")))
+    if "failed" in statuses:
+        raise ReenactError("; ".join(outcome.lines[0] for outcome in outcomes if outcome.status == "failed"))
+    if jobs:
+        folder = jobs[0].folder
+        print(f"Next: train on the target's track with `lit-reenact fit --config configs/paper.yaml --track {folder}`")
+    return 0
+
+
+def _jobs(arguments: argparse.Namespace) -> list[Job]:
+    """Return the jobs of this machine; refuse arguments without videos, and outputs that are inputs of any machine."""
     from lit_reenact.face.reading import model_file
-    from lit_reenact.tracking.batch import make_jobs, parse_shard, read_manifest, shard, track_all
-    from lit_reenact.tracking.tracker import TrackerSettings, written_by_tracking
+    from lit_reenact.tracking.jobs import make_jobs, parse_shard, read_manifest, select_shard
+    from lit_reenact.tracking.tracker import written_by_tracking
 
     entries = [(video, video.stem) for video in arguments.videos]
     if arguments.manifest is not None:
@@ -38,24 +63,16 @@ def run(arguments: argparse.Namespace) -> int:
         raise ReenactError("lit-reenact track needs a video, or --manifest with a list of them")
     if arguments.jobs < 1:
         raise ReenactError(f"--jobs {arguments.jobs}: it takes 1 or more")
-    every = make_jobs(entries, arguments.output)
-    jobs = shard(every, *parse_shard(arguments.shard))
-    inputs = [*(job.video for job in every), arguments.manifest, model_file(arguments.face_model)]
-    refuse_overwriting((path for job in every for path in written_by_tracking(job.folder)), inputs)
-    outcomes = []
-    for outcome in track_all(jobs, TrackerSettings(face_model=arguments.face_model), arguments.size, arguments.jobs):
-        outcomes.append(outcome)
-        print(f"[{len(outcomes)}/{len(jobs)}] {outcome.status} {outcome.job.video} -> {outcome.job.folder}", flush=True)
-        for line in outcome.lines:
-            print(f"  {line}")
-        if outcome.status != "failed":
-            print(f"  look at {outcome.job.folder / 'report.html'}", flush=True)
-    kinds = [outcome.status for outcome in outcomes]
-    print(", ".join(f"{kinds.count(kind)} {kind}" for kind in ("tracked", "skipped", "failed")))
-    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
-    if failed:
-        raise ReenactError("; ".join(outcome.lines[0] for outcome in failed))
-    if jobs:
-        folder = jobs[0].folder
-        print(f"Next: train on the target's track with `lit-reenact fit --config configs/paper.yaml --track {folder}`")
-    return 0
+    jobs = make_jobs(entries, arguments.output)
+    selected = select_shard(jobs, *parse_shard(arguments.shard))
+    inputs = [*(job.video for job in jobs), arguments.manifest, model_file(arguments.face_model)]
+    refuse_overwriting((path for job in jobs for path in written_by_tracking(job.folder)), inputs)
+    return selected
+
+
+def _report(outcome: Outcome, count: str) -> None:
+    print(f"[{count}] {outcome.status} {outcome.job.video} -> {outcome.job.folder}", flush=True)
+    for line in outcome.lines:
+        print(f"  {line}")
+    if outcome.status != "failed":
+        print(f"  look at {outcome.job.folder / 'report.html'}", flush=True)

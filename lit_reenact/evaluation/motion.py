@@ -30,8 +30,9 @@ from lit_reenact.core.schema import CropBox, Landmarks, Track
 from lit_reenact.landmarks.detection import detect
 from lit_reenact.landmarks.gaps import fill_gaps
 from lit_reenact.metrics import mouth_opening, pearson_r, slope
+from lit_reenact.tracking.face_search import MAX_GAP_SECONDS
 from lit_reenact.tracking.tracker import TrackerSettings, track
-from lit_reenact.tracking.working_clip import MAX_GAP_SECONDS, Prepared
+from lit_reenact.tracking.working_clip import Prepared
 from lit_reenact.video import iterate_frames, probe
 from lit_reenact.video.cuts import shots
 

@@ -12,21 +12,20 @@ from lit_reenact.core.facemesh import FACE_POINTS
 from lit_reenact.core.geometry import matrix_to_axis_angle
 from lit_reenact.core.schema import Camera, CropBox, Landmarks, Track
 from lit_reenact.face import FaceModel, load_face_model
+from lit_reenact.tracking.crop import MARGIN, choose_crop, to_clip
+from lit_reenact.tracking.footage import Footage
 from lit_reenact.tracking.gaze import fit_gaze
 from lit_reenact.tracking.problem import Problem, landmark_problem
+from lit_reenact.tracking.schedule import FIT
 from lit_reenact.tracking.settings import TrackerSettings
-from lit_reenact.tracking.shape import FIT, fit_landmarks, smooth_shape, with_true_depth
+from lit_reenact.tracking.shape import fit_landmarks, smooth_shape, with_true_depth
 from lit_reenact.tracking.smoothing import Timing
 from lit_reenact.tracking.solver import solve
 from lit_reenact.tracking.state import initial_state
-from lit_reenact.tracking.working_clip import choose_crop, to_clip
 from lit_reenact.transfer import mean_rotation
 
 VIEW = 256
 """Side in pixels of the square view that landmarks are mapped to; the fit does not depend on it."""
-
-MARGIN = 2.0
-"""Side of the square view in heights of the face, as in working clips."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +75,9 @@ def calibrate(points: Tensor, width: int, height: int, fps: float, face_model: s
     points = to_clip(seen, crop, VIEW).points
     if track is None:
         timing = Timing(seen.found, seen.found, ~seen.found, fps, len(points))
-        fit = fit_landmarks(points, timing, model, camera, settings)
-        eyeballs, offset, _ = fit_gaze(
-            points, smooth_shape(fit, points, timing, model, settings), timing, model, camera, settings
-        )
+        footage = Footage(points, timing, model, camera, settings)
+        fit = fit_landmarks(footage)
+        eyeballs, offset, _ = fit_gaze(smooth_shape(fit, footage), footage)
         problem, state = fit.problem, fit.state
     else:
         problem, eyeballs, offset = *_from_track(track, model, camera, settings), track.actor.gaze_offset

@@ -13,9 +13,10 @@ from lit_reenact.live.driver import Driver
 from lit_reenact.live.smoothing import OneEuroFilter, Steadiness
 from lit_reenact.tracking.bounded_solver import single_frame_backend
 from lit_reenact.tracking.gaze import gaze_angles, iris_centres, iris_plane_radius, rays_in_head
+from lit_reenact.tracking.schedule import FIT, REST, SETTLE, Stage
 from lit_reenact.tracking.settings import TrackerSettings
-from lit_reenact.tracking.shape import BLINK_PREFIX, FIT, REST, SETTLE, SPEECH_PREFIXES, with_true_depth
-from lit_reenact.tracking.solver import Stage, solve_chunk
+from lit_reenact.tracking.shape import BLINK_PREFIX, SPEECH_PREFIXES, with_true_depth
+from lit_reenact.tracking.solver import solve_chunk
 from lit_reenact.tracking.state import State, clamp_expression, initial_state
 
 TURN, ACROSS, DEPTH = Steadiness(3.0, 30.0), Steadiness(3.0, 0.3), Steadiness(1.0, 0.05)

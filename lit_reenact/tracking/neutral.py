@@ -11,28 +11,29 @@ from lit_reenact.landmarks.measures import DEPTH_SCALE
 from lit_reenact.tracking import energy
 from lit_reenact.tracking.landmark_term import head_jacobian, residuals
 from lit_reenact.tracking.problem import Problem
+from lit_reenact.tracking.schedule import ROBUST_SCALE
 from lit_reenact.tracking.state import State
-
-ROBUST_SCALE = 8.0
-"""Residual in % of the outer-eye distance at which a landmark begins to lose its say."""
 
 JAW_REST = 0.05
 """Share of the training frames in which the chin is higher than in the neutral head."""
 
 LIP_REACH = 8.0
-"""Millimetres over which the skin follows lips that are brought together."""
+"""Distance (mm) over which the skin follows lips that are brought together."""
 
 
 def refine_template(problem: Problem, state: State, observed: Tensor, prior: float) -> Tensor:
-    """The template with each landmark moved to where it explains most of what is left of all frames: linear least squares.
+    """Move the landmarks of the template to where they best explain the residuals of all frames, by linear least squares.
 
-    The template stays frontal and of its size: what is no more than another pose is left out.
+    The template stays frontal and keeps its size: a rigid motion or scaling is taken out of the move.
 
     Args:
-        problem: with the template to refine.
-        state: of the T frames to learn from.
-        observed: (T, L, 2) their landmarks, pixels.
-        prior: see ``TrackerSettings.template_prior``.
+        problem: fit with the template to refine.
+        state: pose and expression of the T frames to learn from.
+        observed: (T, L, 2) landmarks of these frames, pixels.
+        prior: weight of a squared mm of each landmark's move, against its mean squared residual.
+
+    Returns:
+        (L, 3) template, mm.
     """
     residual = residuals(problem, state, observed)
     weight = energy.geman_mcclure_weight(residual, ROBUST_SCALE)
@@ -44,22 +45,21 @@ def refine_template(problem: Problem, state: State, observed: Tensor, prior: flo
 
 
 def without_pose(moved: Tensor, points: Tensor) -> Tensor:
-    """Displacements (L, 3) of points (L, 3) less the small rigid motion and scaling that is nearest to them."""
+    """Subtract from displacements (L, 3) of points (L, 3) the small rigid motion and scaling that is nearest to them."""
     axes = torch.eye(3)
     turns = torch.stack([torch.linalg.cross(axis.expand_as(points), points, dim=-1) for axis in axes])  # (3, L, 3)
     shifts = axes[:, None].expand(3, len(points), 3)
     motions = torch.cat([turns, shifts, points[None]]).flatten(1).T  # (3L, 7)
-    # The normal equations, for LAPACK's least squares differ in the last digits from one run to the next.
+    # Normal equations, because LAPACK's least squares differ in the last digits from one run to the next.
     amount = torch.linalg.solve(motions.T @ motions, motions.T @ moved.flatten()[:, None])
     rigid: Tensor = motions @ amount
     return moved - rigid.view(moved.shape)
 
 
 def close_mouth(neutral: Tensor) -> Tensor:
-    """A neutral head (468, 3) whose lips meet: each side of the gap moves half of it, and the skin around follows.
+    """Close the lips of a neutral head (468, 3): each side of the gap moves by half of it, and the skin around follows.
 
-    People who hardly ever close their mouth leave a gap in the median of their frames; a closed mouth that drives them must
-    close it all the same.
+    The median frame of people who hardly ever close their mouth has a gap, which a source's closed mouth must close.
     """
     upper, lower = list(UPPER_LIP_RIM[1:-1]), list(LOWER_LIP_RIM[1:-1])
     half = (neutral[lower] - neutral[upper]) / 2
@@ -71,9 +71,18 @@ def close_mouth(neutral: Tensor) -> Tensor:
 
 
 def raise_jaw(neutral: Tensor, points: Tensor, model: FaceModel) -> Tensor:
-    """A neutral head (468, 3) whose jaw is as high as it hardly ever is in landmarks (T, 468, 3), the lips staying closed.
+    """Raise the jaw of a neutral head with closed lips to a height that the person seldom exceeds.
 
-    The median head's jaw hangs in its middle place, from which ``jawOpen``, which only opens, could explain half of its travel.
+    The jaw of the median head hangs in its middle place, from which ``jawOpen``, which only opens, could explain half of its
+    travel.
+
+    Args:
+        neutral: (468, 3) neutral head, mm.
+        points: (T, 468, 3) landmarks of training frames, pixels.
+        model: face model; without the shapes ``jawOpen`` and ``mouthClose`` the head is returned unchanged.
+
+    Returns:
+        (468, 3) neutral head, mm.
     """
     names, basis = model.expression_names, model.at_landmarks(model.expression_basis)
     if not {"jawOpen", "mouthClose"} <= set(names):
@@ -85,5 +94,5 @@ def raise_jaw(neutral: Tensor, points: Tensor, model: FaceModel) -> Tensor:
 
 
 def face_length(points: Tensor) -> Tensor:
-    """From the chin to the bridge of the nose, over the outer eye corners' distance: FaceMesh points (..., 468, 3) to (...)."""
+    """Divide the distance from chin to nasion by that of the outer eye corners: FaceMesh points (..., 468, 3) to (...)."""
     return energy.length(points[..., CHIN, :] - points[..., NASION, :]) / energy.outer_eye_length(points)

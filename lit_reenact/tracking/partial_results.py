@@ -1,10 +1,9 @@
-"""What is known so far of a video, kept beside its track until that is finished, so that a run that is killed is not in vain."""
+"""Partial results of a tracking run, kept beside the track until it is finished, so that a killed run can continue."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import atomic_output
 
 Array = npt.NDArray[Any]
 Facts = Mapping[str, str | int]
@@ -25,38 +25,32 @@ FOLDER_NAME = "unfinished"
 
 
 class Unfinished:
-    """Groups of arrays in ``folder/unfinished``, a file each, that count only for what they were made from.
+    """Groups of arrays in ``folder/unfinished``, one file each, valid only for the facts that they depend on.
 
     Args:
-        folder: of the track.
-        facts: all that the arrays depend on: which source, which settings. A file with other facts is as good as missing.
+        folder: folder of the track.
+        facts: everything that all arrays depend on: source, settings, versions. A file with other facts counts as missing.
     """
 
     def __init__(self, folder: Path, facts: Facts) -> None:
         self.folder = folder / FOLDER_NAME
         self._facts = dict(facts)
 
-    def keep(self, name: str, arrays: Mapping[str, Array], **facts: str | int) -> None:
-        """Write a file under a temporary name, then rename it.
+    def store(self, name: str, arrays: Mapping[str, Array], **facts: str | int) -> None:
+        """Write a group of arrays.
 
         Args:
-            name: of the file, without its suffix.
-            arrays: what it holds.
-            facts: what these arrays depend on beside the common facts.
+            name: name of the file, without its suffix.
+            arrays: arrays of the group.
+            facts: facts that these arrays depend on beside the common ones.
         """
-        path = self._path(name)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
         whole = {key: np.ascontiguousarray(value) for key, value in arrays.items()}
         block = {"facts": self._facts | facts, "digest": _digest(whole)}
-        self.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            temporary.write_bytes(save(whole, metadata={"unfinished": json.dumps(block)}))
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with atomic_output(self._path(name)) as partial:
+            partial.write_bytes(save(whole, metadata={"unfinished": json.dumps(block)}))
 
-    def kept(self, name: str, **facts: str | int) -> dict[str, Array] | None:
-        """The arrays of a file; None if it is missing, damaged, or made from something else."""
+    def load(self, name: str, **facts: str | int) -> dict[str, Array] | None:
+        """Read a group of arrays; return None if the file is missing, damaged, or depends on other facts."""
         try:
             with safe_open(self._path(name), framework="np") as file:
                 block = json.loads((file.metadata() or {})["unfinished"])
@@ -70,15 +64,15 @@ class Unfinished:
 
 
 def forget(folder: Path) -> None:
-    """Remove what is kept in the folder of a track, and the folder itself if it holds nothing else."""
+    """Remove the partial results in the folder of a track, and the folder itself if it holds nothing else."""
     shutil.rmtree(folder / FOLDER_NAME, ignore_errors=True)
     with suppress(OSError):
         folder.rmdir()
 
 
 @contextmanager
-def forgotten_if_refused(folder: Path) -> Iterator[None]:
-    """A video that is refused leaves nothing behind; a kill, Ctrl-C or a fault of the program leaves what is kept."""
+def forget_if_refused(folder: Path) -> Iterator[None]:
+    """Forget the partial results if the block refuses the video; a kill, Ctrl-C or a fault of the program leaves them."""
     try:
         yield
     except ReenactError:

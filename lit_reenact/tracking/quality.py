@@ -1,6 +1,8 @@
-"""How good a track is: figures for the report, each against what the clip itself shows."""
+"""Quality of a track: figures for the report, each against the clip itself."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -11,19 +13,30 @@ from lit_reenact.core.geometry import head_to_camera, project
 from lit_reenact.core.schema import FACE, Track
 from lit_reenact.face import FaceModel
 from lit_reenact.rendering.conditioning import ConditioningRenderer
+from lit_reenact.rendering.shading import irradiance
+from lit_reenact.tracking import photometric
+from lit_reenact.tracking.complexion import learn_complexion
 from lit_reenact.tracking.energy import length
+from lit_reenact.tracking.settings import TrackerSettings
+from lit_reenact.tracking.shape import spread_evenly
+from lit_reenact.tracking.skin_colour import features
+from lit_reenact.tracking.smoothing import Timing
+from lit_reenact.tracking.tracked_skin import TrackedSkin, sparse_skin, training_spread
 from lit_reenact.video import FrameReader
+
+MEASURED_FRAMES = 16
+"""Maximum number of frames that a photometric error is measured in, and learned from."""
 
 
 def projected_landmarks(track: Track, model: FaceModel) -> Tensor:
-    """Where the track puts the 468 landmarks, (T, 468, 2) in pixels of the clip."""
+    """Project the landmarks of a track into the clip: (T, 468, 2) pixels."""
     landmarks = model.landmarks_of(track.actor, track.parameters)
     placed = head_to_camera(landmarks, track.parameters.rotation, track.parameters.translation)
     return project(placed, track.camera)[..., :2]
 
 
 def jitter(points: Tensor) -> Tensor:
-    """Mean second difference over time of points (T, L, 2): (T,) in their unit, NaN in the first and the last frame."""
+    """Average the second differences over time of points (T, L, 2): (T,) in their unit, NaN in the first and the last frame."""
     if len(points) < 3:
         return points.new_full((len(points),), torch.nan)
     second = length(points[2:] - 2 * points[1:-1] + points[:-2]).mean(-1)
@@ -31,7 +44,7 @@ def jitter(points: Tensor) -> Tensor:
 
 
 def jitter_ratio(track: Track, model: FaceModel) -> float:
-    """Jitter of the track over that of the landmarks it was fitted to: 1 is as restless as they are, 0 perfectly calm."""
+    """Divide the jitter of the track by that of its landmarks: 1 is as restless as they are, 0 perfectly calm."""
     raw = jitter(track.landmarks.points[:, :FACE_POINTS, :2])
     fitted = jitter(projected_landmarks(track, model))
     both = raw.isfinite() & fitted.isfinite()
@@ -39,7 +52,7 @@ def jitter_ratio(track: Track, model: FaceModel) -> float:
 
 
 def photometric_gain(track: Track) -> str:
-    """What refinement on the image did for the photometric error, in words."""
+    """Describe in words how refinement on the image changed the photometric error."""
     measured = track.photometric_error.isfinite().all(-1)
     if not bool(measured.any()):
         return "not measured, for no held-out frame shows the face"
@@ -48,8 +61,16 @@ def photometric_gain(track: Track) -> str:
 
 
 def skin_error(track: Track, model: FaceModel, reader: FrameReader, numbers: Tensor) -> Tensor:
-    """E_photo as a person would read it: mean absolute difference on bare skin, in levels of 255, between the diffuse render and
-    the clip in the frames int64 (N,): (N,), NaN where no skin is seen. Eyes and mouth are left out.
+    """Compare the diffuse rendering with the clip on bare skin, without eyes and mouth.
+
+    Args:
+        track: track of the clip.
+        model: face model of the track.
+        reader: frames of the clip.
+        numbers: int64 (N,) frames to compare.
+
+    Returns:
+        (N,) mean absolute differences in levels of 255, NaN in frames without skin.
     """
     renderer = ConditioningRenderer(model, track.actor, track.camera)
     parameters = track.parameters[numbers]
@@ -57,3 +78,34 @@ def skin_error(track: Track, model: FaceModel, reader: FrameReader, numbers: Ten
     seen = reader.read(numbers.tolist()).permute(0, 3, 1, 2).float()
     difference = (diffuse - seen).abs().mean(1)  # (N, H, W)
     return (difference * skin).sum((1, 2)) / skin.sum((1, 2))
+
+
+def photometric_error(skin: TrackedSkin, timing: Timing, settings: TrackerSettings) -> Tensor:
+    """Compare the colours that a tracked shape predicts with the picture, in some held-out frames.
+
+    The reflectance is learned from training frames under this very shape, and the light is fitted to each held-out frame, so the
+    error measures the shape alone.
+
+    Args:
+        skin: skin of the tracked clip.
+        timing: which of the T frames are seen, valid, repeated, and used for training.
+        settings: settings of the tracker.
+
+    Returns:
+        (T,) mean absolute differences of the diffuse colour on visible skin points, in levels of 255; NaN in all other frames.
+    """
+    points = sparse_skin(skin.model, settings)
+    feature = features(skin.model, points)
+    learned = learn_complexion(skin.sample(points, training_spread(timing, MEASURED_FRAMES)), feature, settings)
+    usable = timing.seen & timing.valid
+    held_out = usable[timing.actor_frames :].nonzero()[:, 0] + timing.actor_frames
+    numbers = held_out[spread_evenly(len(held_out), MEASURED_FRAMES)]
+    error = torch.full((len(usable),), torch.nan)
+    if len(numbers):
+        samples = skin.sample(points, numbers)
+        samples = replace(samples, weight=samples.weight * learned.reliable)
+        light = photometric.fit_light(samples, learned.albedo, settings.light_steadiness, learned.usual)
+        difference = (learned.albedo * irradiance(samples.normal, light) - samples.colour).abs().mean(-1)
+        visible = samples.weight > 0
+        error[numbers] = 255 * (difference * visible).sum(1) / visible.sum(1)
+    return error

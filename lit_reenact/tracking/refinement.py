@@ -14,23 +14,20 @@ from torch import Tensor
 
 from lit_reenact.core.facemesh import FACE_POINTS
 from lit_reenact.core.parallel import map_in_threads
-from lit_reenact.core.schema import Camera
-from lit_reenact.face import FaceModel
-from lit_reenact.tracking.appearance import Chunk, TrackedSkin, learn_complexion, read_in_chunks, sparse_skin, training_spread
+from lit_reenact.tracking.clip_frames import Chunk, read_in_chunks
+from lit_reenact.tracking.complexion import learn_complexion
+from lit_reenact.tracking.footage import Footage
 from lit_reenact.tracking.landmark_term import POSE
-from lit_reenact.tracking.neutral import ROBUST_SCALE
 from lit_reenact.tracking.photo_term import KnownSkin, PhotoModel, Picture, linearise, sample_picture
 from lit_reenact.tracking.problem import Problem
-from lit_reenact.tracking.settings import TrackerSettings
+from lit_reenact.tracking.schedule import REFINE, Stage
 from lit_reenact.tracking.shape import Fit
 from lit_reenact.tracking.skin_colour import Normal, features
 from lit_reenact.tracking.smoothing import Timing
-from lit_reenact.tracking.solver import Stage, gauss_newton_step
+from lit_reenact.tracking.solver import gauss_newton_step
 from lit_reenact.tracking.state import State, concatenate
+from lit_reenact.tracking.tracked_skin import TrackedSkin, sparse_skin, training_spread
 from lit_reenact.video import FrameReader
-
-REFINE = (Stage(iterations=2, robust_scale=ROBUST_SCALE),)
-"""Schedule from the fit to landmarks to pose and expression on the image."""
 
 
 class Refined(NamedTuple):
@@ -47,35 +44,22 @@ class Refined(NamedTuple):
     colour: Normal
 
 
-def refine(
-    fit: Fit,
-    points: Tensor,
-    timing: Timing,
-    model: FaceModel,
-    camera: Camera,
-    reader: FrameReader,
-    settings: TrackerSettings,
-    progress: str | None,
-) -> Refined:
+def refine(fit: Fit, footage: Footage, reader: FrameReader, progress: str | None) -> Refined:
     """Minimise E_photo together with the terms of the landmarks, frame by frame, chunk by chunk.
 
     Args:
         fit: fit to landmarks.
-        points: (T, 478, 3) landmarks in pixels, NaN in frames without them.
-        timing: which of the T frames are seen, valid, repeated, and used for training.
-        model: face model.
-        camera: camera of the clip.
+        footage: landmarks, timing, camera, model and settings.
         reader: frames of the clip.
-        settings: settings of the tracker.
         progress: label of the progress bar; None shows none.
     """
-    seen = timing.seen.nonzero()[:, 0]
-    skin, colour = known_skin(fit, timing, model, camera, reader, settings)
-    everywhere = _extend(fit, timing)
+    points, seen = footage.points, footage.timing.seen.nonzero()[:, 0]
+    skin, colour = known_skin(fit, footage, reader)
+    everywhere = _extend(fit, footage.timing)
 
     def refine_chunk(chunk: Chunk) -> tuple[State, Tensor, Tensor]:
         state = everywhere[chunk.numbers]
-        picture = sample_picture(chunk.frames, state, fit.neutral, skin.points, model, camera)
+        picture = sample_picture(chunk.frames, state, fit.neutral, skin.points, footage.model, footage.camera)
         state, last = refine_frames(fit.problem, skin, picture, points[chunk.numbers, :FACE_POINTS, :2], state, REFINE)
         return state, last.quadratic.slope[:, POSE:].clone(), last.light
 
@@ -84,14 +68,12 @@ def refine(
     return Refined(replace(fit, state=concatenate(states), pull=torch.cat(pulls)), light, colour)
 
 
-def known_skin(
-    fit: Fit, timing: Timing, model: FaceModel, camera: Camera, reader: FrameReader, settings: TrackerSettings
-) -> tuple[KnownSkin, Normal]:
+def known_skin(fit: Fit, footage: Footage, reader: FrameReader) -> tuple[KnownSkin, Normal]:
     """Learn the reflectance of skin points from training frames, and the distribution of bare skin's colour."""
+    model, timing, settings = footage.model, footage.timing, footage.settings
     points = sparse_skin(model, settings)
-    samples = TrackedSkin(model, camera, fit.neutral, _extend(fit, timing), reader).sample(
-        points, training_spread(timing, settings.texture_frames)
-    )
+    tracked = TrackedSkin(model, footage.camera, fit.neutral, _extend(fit, timing), reader)
+    samples = tracked.sample(points, training_spread(timing, settings.texture_frames))
     learned = learn_complexion(samples, features(model, points), settings)
     skin = KnownSkin(
         points=points,

@@ -1,11 +1,10 @@
-"""A page that shows a person at a glance whether a clip was tracked well; needs no other file and no network."""
+"""The report of a track: one page that shows at a glance how well the clip was tracked, without other files or a network."""
 
 from __future__ import annotations
 
 import base64
 import html
 import io
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from lit_reenact.core.facemesh import FACE_POINTS
+from lit_reenact.core.files import atomic_output, write_text
 from lit_reenact.core.geometry import axis_angle_to_matrix, head_to_camera, matrix_to_euler, project
 from lit_reenact.core.schema import FaceParameters, Track
 from lit_reenact.face import FaceModel, load_face_model
@@ -28,7 +28,7 @@ from lit_reenact.video import FrameReader
 
 REPORT_NAME = "report.html"
 SHEET_NAME = "report.png"
-SHOWN_FRAMES = 8
+SHEET_FRAMES = 8
 
 STYLE = (
     "body{font:15px/1.5 sans-serif;max-width:1180px;margin:2em auto;padding:0 1em}"
@@ -40,27 +40,28 @@ def write_report(track: Track, folder: Path) -> Path:
     """Write ``folder/report.html`` and the picture sheet ``folder/report.png`` of a track whose clip lies in the folder.
 
     Returns:
-        The path of the page.
+        path of the page.
     """
     model = load_face_model(track.info.face_model)
-    reader, numbers = FrameReader(folder / CLIP_NAME), shown_frames(track.valid)
+    reader, numbers = FrameReader(folder / CLIP_NAME), choose_frames(track.valid)
     with ThreadPoolExecutor(1) as pool:
         figure = pool.submit(lambda: _svg(draw_curves(track, model)))
         sheet = _png(picture_sheet(track, model, reader, numbers))
         page = _page(track, summary(track, model, reader, numbers), sheet, figure.result())
-    _replace(folder / SHEET_NAME, sheet)
-    _replace(folder / REPORT_NAME, page.encode())
+    with atomic_output(folder / SHEET_NAME) as partial:
+        partial.write_bytes(sheet)
+    write_text(folder / REPORT_NAME, page)
     return folder / REPORT_NAME
 
 
-def shown_frames(valid: Tensor) -> Tensor:
-    """Numbers of up to ``SHOWN_FRAMES`` valid frames, spread over the clip."""
+def choose_frames(valid: Tensor) -> Tensor:
+    """Choose up to ``SHEET_FRAMES`` valid frames, spread over the clip: numbers int64 (N,)."""
     usable = valid.nonzero()[:, 0]
-    return usable[torch.linspace(0, len(usable) - 1, min(SHOWN_FRAMES, len(usable))).round().long()]
+    return usable[torch.linspace(0, len(usable) - 1, min(SHEET_FRAMES, len(usable))).round().long()]
 
 
 def picture_sheet(track: Track, model: FaceModel, reader: FrameReader, numbers: Tensor) -> Tensor:
-    """One column a frame: the frame, the mesh over it, then its three conditioning images: uint8 (5 H, N W, 3)."""
+    """Draw one column per frame, the frame, the mesh over it and its three conditioning images: uint8 (5 H, N W, 3)."""
     frames = reader.read(numbers.tolist())
     parameters = track.parameters[numbers]
     conditioning = ConditioningRenderer(model, track.actor, track.camera)(parameters).cpu()
@@ -71,7 +72,7 @@ def picture_sheet(track: Track, model: FaceModel, reader: FrameReader, numbers: 
 
 
 def edges_in_pixels(track: Track, model: FaceModel, parameters: FaceParameters) -> Tensor:
-    """Both ends of every edge of the mesh in the clip's pixels: (T, E, 2, 2)."""
+    """Project both ends of every edge of the mesh into the clip: (T, E, 2, 2) pixels."""
     mesh = model.mesh(track.actor, parameters)
     points = project(head_to_camera(mesh, parameters.rotation, parameters.translation), track.camera)[..., :2]
     sides = torch.cat([model.faces[:, [0, 1]], model.faces[:, [1, 2]], model.faces[:, [2, 0]]]).sort(1).values
@@ -80,7 +81,7 @@ def edges_in_pixels(track: Track, model: FaceModel, parameters: FaceParameters) 
 
 
 def draw_mesh(frame: Tensor, edges: Tensor) -> Tensor:
-    """A frame uint8 (H, W, 3) with edges (E, 2, 2) drawn over it as fine green lines."""
+    """Draw edges (E, 2, 2) over a frame uint8 (H, W, 3) as fine green lines."""
     along = torch.linspace(0, 1, 24)[:, None, None]
     points = (edges[:, 0] * (1 - along) + edges[:, 1] * along).flatten(0, 1).floor().long()  # (24 E, 2)
     height, width = frame.shape[:2]
@@ -92,7 +93,7 @@ def draw_mesh(frame: Tensor, edges: Tensor) -> Tensor:
 
 
 def curves(track: Track, model: FaceModel) -> list[tuple[str, dict[str, Tensor]]]:
-    """What the page plots: (unit, {name: (T,)}) for each picture."""
+    """Collect the curves of the page: (unit, {name: (T,)}) for each panel."""
     pose = torch.rad2deg(matrix_to_euler(axis_angle_to_matrix(track.parameters.rotation)))
     gaze = torch.rad2deg(track.parameters.gaze)
     fitted = projected_landmarks(track, model)
@@ -112,7 +113,7 @@ def curves(track: Track, model: FaceModel) -> list[tuple[str, dict[str, Tensor]]
 
 
 def draw_curves(track: Track, model: FaceModel) -> Figure:
-    """The figure with all curves over the seconds of the clip; what was held out of learning is shaded."""
+    """Draw all curves over the seconds of the clip, with the held-out part shaded."""
     panels = curves(track, model)
     seconds = np.arange(len(track)) / _fps(track)
     figure = Figure(figsize=(11, 2.0 * len(panels)), layout="constrained")
@@ -127,12 +128,12 @@ def draw_curves(track: Track, model: FaceModel) -> Figure:
             axis.axvline(seconds[cut], color="0.4", linewidth=0.8, linestyle="--")
         axis.set_ylabel(unit, fontsize=8)
         axis.legend(loc="upper right", fontsize=7, ncols=4)
-    axes[-1].set_xlabel("seconds (grey: held out of everything that is learned; red: left out of training; dashed: cut)")
+    axes[-1].set_xlabel("seconds (grey: held-out; red: left out of training; dashed: cut)")
     return figure
 
 
 def failures(track: Track) -> list[str]:
-    """A sentence for each run of frames that is not fit for training, and for those that fit badly."""
+    """Describe each run of frames that is unfit for training or fits badly, in a sentence."""
     sentences = []
     for start, stop in runs(~track.valid):
         unseen = not bool(track.landmarks.found[start:stop].any())
@@ -141,12 +142,14 @@ def failures(track: Track) -> list[str]:
     usual = float(track.error.nanmedian())
     for start, stop in runs(track.error > max(3 * usual, 3.0)):
         worst = float(track.error[start:stop].max())
-        sentences.append(f"frames {start}-{stop - 1} fit badly: landmark error up to {worst:.1f} %, {usual:.1f} % as a rule")
+        sentences.append(
+            f"frames {start}-{stop - 1} fit badly: landmark error up to {worst:.1f} %, {usual:.1f} % in the median frame"
+        )
     return sentences
 
 
 def summary(track: Track, model: FaceModel, reader: FrameReader, numbers: Tensor) -> list[tuple[str, str]]:
-    """Name and value of the figures on top of the page; the skin's colour is compared in the frames int64 (N,) alone."""
+    """Compute the figures on top of the page, names and values; the skin's colour is compared in the frames int64 (N,) alone."""
     held_out = slice(track.info.actor_frames, None)
     corrected = track.corrected_error[held_out].nanmean()
     skin = skin_error(track, model, reader, numbers).nanmean()
@@ -159,7 +162,7 @@ def summary(track: Track, model: FaceModel, reader: FrameReader, numbers: Tensor
         ("learned from", f"the first {track.info.actor_frames} frames"),
         ("fit for training", f"{int(track.valid.sum())} frames"),
         ("landmark error", f"{float(track.error.nanmean()):.2f} % of the outer-eye distance on average"),
-        ("the same with corrective modes", f"{float(corrected):.2f} %, in frames they were not learned from"),
+        ("landmark error with corrective modes", f"{float(corrected):.2f} %, in held-out frames"),
         ("photometric error", photometric_gain(track)),
         ("skin colour", f"{float(skin):.1f} of 255 levels between the diffuse image and the clip, in the frames below"),
         ("jitter", f"{100 * jitter_ratio(track, model):.0f} % of that of the landmarks"),
@@ -175,8 +178,8 @@ def _page(track: Track, figures: list[tuple[str, str]], sheet: bytes, figure: st
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
         f"<h1>{title}</h1><table>{rows}</table>"
-        f"{_list('Notes', track.info.notes)}{_list('Frames to look at', failures(track))}"
-        "<h2>What the network will see</h2>"
+        f"{_list('Warnings', track.info.notes)}{_list('Frames to check', failures(track))}"
+        "<h2>Input of the network</h2>"
         "<p>From top to bottom: the frame, the fitted mesh, diffuse colour, correspondence, eyes.</p>"
         f'<img alt="frames, mesh and conditioning images" src="data:image/png;base64,{picture}">'
         f"<h2>Over time</h2>{figure}</html>"
@@ -203,12 +206,3 @@ def _svg(figure: Figure) -> str:
     figure.savefig(buffer, format="svg")
     text = buffer.getvalue()
     return text[text.index("<svg") :]
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -9,36 +9,24 @@ from torch import Tensor
 
 from lit_reenact.core.facemesh import FACE_POINTS
 from lit_reenact.core.geometry import axis_angle_to_matrix, matrix_to_axis_angle
-from lit_reenact.core.schema import Camera
-from lit_reenact.face import FaceModel
 from lit_reenact.landmarks.measures import DEPTH_SCALE
 from lit_reenact.tracking.correctives import fit_correctives, learn_correctives
+from lit_reenact.tracking.footage import Footage
 from lit_reenact.tracking.landmark_term import landmark_error
-from lit_reenact.tracking.neutral import ROBUST_SCALE, close_mouth, raise_jaw, refine_template
+from lit_reenact.tracking.neutral import close_mouth, raise_jaw, refine_template
 from lit_reenact.tracking.problem import Problem, landmark_problem
+from lit_reenact.tracking.schedule import FIT, REST, SETTLE
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.smoothing import Timing
-from lit_reenact.tracking.solver import Stage, solve
+from lit_reenact.tracking.solver import solve
 from lit_reenact.tracking.state import State, clamp_expression, initial_state
 from lit_reenact.tracking.template import fit_identity, subject_template
 
 LEARNING_FRAMES = 1000
 """Maximum number of training frames that the person is learned from, so that memory does not grow with a video's length."""
 
-FIT = (
-    Stage(iterations=1, robust_scale=float("inf")),  # a mouth wide open must not be taken for outliers
-    Stage(iterations=2, robust_scale=ROBUST_SCALE),
-)
-"""Schedule from the rigid start to pose and expression."""
-
-SETTLE = (Stage(iterations=1, robust_scale=ROBUST_SCALE),)
-"""Schedule for pose and expression after the template has moved a little."""
-
 TEMPLATE_ROUNDS, TEMPLATE_FRAMES = 2, 200
 """Number of refinements of the template, each followed by ``SETTLE``, and the maximum number of training frames for them."""
-
-REST = (Stage(iterations=1, robust_scale=ROBUST_SCALE, pose=False),)
-"""Schedule for the expression under the smoothed pose."""
 
 SPEECH_PREFIXES, BLINK_PREFIX = ("jaw", "mouth"), "eyeBlink"
 """Prefixes of the names of shapes that speech and blinks move within a few frames, so that smoothing would dull them."""
@@ -93,20 +81,25 @@ class Shape:
     corrective: Tensor
     corrected_error: Tensor
 
+    @property
+    def state(self) -> State:
+        """Pose and expression of the T frames."""
+        return State(self.rotation, self.translation, self.expression)
 
-def fit_landmarks(points: Tensor, timing: Timing, model: FaceModel, camera: Camera, settings: TrackerSettings) -> Fit:
+
+def fit_landmarks(footage: Footage) -> Fit:
     """Fit template, pose and expression to landmarks alone.
 
-    Args:
-        points: (T, 478, 3) landmarks in pixels, NaN in frames without them.
-        timing: which of the T frames are seen, valid, repeated, and used for training.
-        model: face model.
-        camera: camera of the clip.
-        settings: settings of the tracker.
+    Raises:
+        ReenactError: no training frame shows a face.
+
+    Example:
+        >>> shape = smooth_shape(fit_landmarks(footage), footage)
     """
-    landmarks, training = points[timing.seen, :FACE_POINTS], _count_training(timing)
+    timing, model, settings = footage.timing, footage.model, footage.settings
+    landmarks, training = footage.points[timing.seen, :FACE_POINTS], _count_training(timing)
     learn = spread_evenly(training, TEMPLATE_FRAMES)
-    problem = landmark_problem(subject_template(landmarks[:training], model), model, camera, settings)
+    problem = landmark_problem(subject_template(landmarks[:training], model), model, footage.camera, settings)
     some = landmarks[learn]
     state = solve(problem, some[..., :2], initial_state(problem, with_true_depth(some)), FIT)
     for _ in range(TEMPLATE_ROUNDS):
@@ -118,11 +111,11 @@ def fit_landmarks(points: Tensor, timing: Timing, model: FaceModel, camera: Came
     return Fit(problem, identity, neutral, state, torch.zeros_like(state.expression))
 
 
-def smooth_shape(fit: Fit, points: Tensor, timing: Timing, model: FaceModel, settings: TrackerSettings) -> Shape:
-    """Smooth a fit over time and measure it, with and without corrective modes. The arguments are those of ``fit_landmarks``."""
-    seen, problem, learn = timing.seen, fit.problem, learning_frames(timing)
-    observed = points[seen, :FACE_POINTS, :2]
-    state = smooth_state(fit, points, timing, model, settings)
+def smooth_shape(fit: Fit, footage: Footage) -> Shape:
+    """Smooth a fit over time and measure it, with and without corrective modes."""
+    seen, problem, learn = footage.timing.seen, fit.problem, learning_frames(footage.timing)
+    observed = footage.points[seen, :FACE_POINTS, :2]
+    state = smooth_state(fit, footage)
     correctives = learn_correctives(problem, state[seen][learn], observed[learn])
     corrective, corrected = fit_correctives(problem, state[seen], observed, correctives)
     return Shape(
@@ -139,11 +132,13 @@ def smooth_shape(fit: Fit, points: Tensor, timing: Timing, model: FaceModel, set
     )
 
 
-def smooth_state(fit: Fit, points: Tensor, timing: Timing, model: FaceModel, settings: TrackerSettings) -> State:
+def smooth_state(fit: Fit, footage: Footage) -> State:
     """Smooth the pose of all T frames, fit the expression again under it, then smooth the expression."""
-    state = smooth_pose(fit.state, timing, settings.pose_smoothing)
-    rested = solve(fit.problem, points[timing.seen, :FACE_POINTS, :2], state[timing.seen], REST, fit.pull)
-    coefficients = smooth_expression(_scatter(rested.expression, timing.seen), timing, model.expression_names, settings)
+    timing, seen = footage.timing, footage.timing.seen
+    state = smooth_pose(fit.state, timing, footage.settings.pose_smoothing)
+    rested = solve(fit.problem, footage.points[seen, :FACE_POINTS, :2], state[seen], REST, fit.pull)
+    names = footage.model.expression_names
+    coefficients = smooth_expression(_scatter(rested.expression, seen), timing, names, footage.settings)
     return State(state.rotation, state.translation, clamp_expression(fit.problem, coefficients))
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -13,25 +11,11 @@ from lit_reenact.core.parallel import map_in_threads
 from lit_reenact.tracking.bounded_solver import BoundedMinimum, bounded_minimum
 from lit_reenact.tracking.landmark_term import POSE, Quadratic, normal_equations
 from lit_reenact.tracking.problem import Problem
+from lit_reenact.tracking.schedule import Stage
 from lit_reenact.tracking.state import State, concatenate
 
 CHUNK = 64
 """Number of frames solved at once: their derivatives fit into the processor's cache."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Iterations of the solver under constant weights.
-
-    Attributes:
-        iterations: number of Gauss-Newton steps.
-        robust_scale: residual, in % of the outer-eye distance, at which a landmark begins to lose weight; inf trusts all.
-        pose: whether pose and expression move; False moves the expression alone.
-    """
-
-    iterations: int
-    robust_scale: float
-    pose: bool = True
 
 
 def solve(

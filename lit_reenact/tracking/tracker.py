@@ -1,4 +1,4 @@
-"""Video to ``Track``, stage by stage: clip and landmarks, shape from landmarks, then from the image, gaze, appearance, report."""
+"""Video to ``Track``, stage by stage: clip and landmarks, fit to landmarks, fit to the image, gaze, reflectance, report."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ from lit_reenact.core.parallel import single_threaded
 from lit_reenact.core.schema import Actor, Camera, FaceParameters, Track, TrackInfo
 from lit_reenact.core.split import training_frames
 from lit_reenact.face import load_face_model
-from lit_reenact.tracking.appearance import TrackedSkin, held_frames, learn_reflectance, photometric_error
+from lit_reenact.tracking.clip_frames import find_held_frames
+from lit_reenact.tracking.footage import Footage
 from lit_reenact.tracking.gaze import fit_gaze
 from lit_reenact.tracking.partial_results import FOLDER_NAME, forget
+from lit_reenact.tracking.quality import photometric_error
 from lit_reenact.tracking.refinement import refine
+from lit_reenact.tracking.reflectance import learn_reflectance
 from lit_reenact.tracking.report import REPORT_NAME, write_report
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.shape import fit_landmarks, smooth_shape, smooth_state
 from lit_reenact.tracking.smoothing import Timing
-from lit_reenact.tracking.state import State
+from lit_reenact.tracking.tracked_skin import TrackedSkin
 from lit_reenact.tracking.trackfile import CLIP_NAME, load_track, save_track, track_files
 from lit_reenact.tracking.working_clip import Prepared, prepare
 from lit_reenact.video import FrameReader
@@ -30,7 +33,7 @@ from lit_reenact.video import FrameReader
 __all__ = ["TrackerSettings", "track", "track_video"]
 
 CLIP_SIZE = 256
-"""Side of a working clip in pixels, unless another is asked for."""
+"""Default side of a working clip in pixels."""
 
 
 def track(prepared: Prepared, settings: TrackerSettings, progress: bool = True) -> Track:
@@ -40,17 +43,51 @@ def track(prepared: Prepared, settings: TrackerSettings, progress: bool = True) 
     in every frame.
 
     Args:
-        prepared: the clip and its landmarks.
-        settings: see there.
+        prepared: working clip and its landmarks.
+        settings: settings of the tracker.
         progress: whether to show a progress bar.
 
     Raises:
-        ReenactError: no face in the part of the clip to learn from.
+        ReenactError: the part of the clip to learn from shows no face, or the face model cannot be loaded.
+
+    Example:
+        >>> result = track(prepare(Path("me.mp4"), Path("clip.mp4")), TrackerSettings())
     """
-    model = load_face_model(settings.face_model)
     reader = FrameReader(prepared.clip)
+    footage = _footage(prepared, reader, settings)
+    fit = fit_landmarks(footage)
+    refined = refine(fit, footage, reader, f"{prepared.info.path.name}: refining on the image" if progress else None)
+    shape = smooth_shape(refined.fit, footage)
+    eyes = fit_gaze(shape, footage)
+    unrefined = TrackedSkin(footage.model, footage.camera, fit.neutral, smooth_state(fit, footage), reader)
+    skin = replace(unrefined, state=shape.state)
+    illumination = footage.timing.smooth(refined.light, settings.light_smoothing)
+    reflectance = learn_reflectance(skin, illumination, refined.colour, footage.timing, settings)
+    errors = [photometric_error(each, footage.timing, settings) for each in (unrefined, skin)]
+    return Track(
+        parameters=FaceParameters(
+            rotation=matrix_to_axis_angle(shape.rotation),
+            translation=shape.translation,
+            identity=shape.identity.expand(len(footage.points), -1).clone(),
+            expression=shape.expression,
+            illumination=illumination,
+            gaze=eyes.gaze,
+        ),
+        actor=Actor(shape.neutral, shape.identity, reflectance, eyes.eyeballs, eyes.offset, shape.modes),
+        camera=footage.camera,
+        valid=prepared.valid,
+        error=shape.error,
+        corrective=shape.corrective,
+        corrected_error=shape.corrected_error,
+        photometric_error=torch.stack(errors, -1),
+        landmarks=prepared.landmarks,
+        info=_info(prepared, footage),
+    )
+
+
+def _footage(prepared: Prepared, reader: FrameReader, settings: TrackerSettings) -> Footage:
+    """Collect everything that the fit depends on, except the pixels."""
     height, width = reader.read([0]).shape[1:3]
-    camera = Camera(focal=settings.focal_factor * width, width=width, height=height)
     points = prepared.landmarks.points
     actor_frames = training_frames(len(points), settings.actor_fraction)
     seen = points.isfinite().flatten(1).all(1)
@@ -59,52 +96,29 @@ def track(prepared: Prepared, settings: TrackerSettings, progress: bool = True) 
             f"{prepared.info.path}: no face in the first {actor_frames} of {len(points)} frames, from which the person "
             "is learned: cut the video so that it begins with the face"
         )
-    held = held_frames(reader, settings.held_difference)
-    timing = Timing(seen, prepared.valid, held, float(prepared.info.fps), actor_frames, prepared.cuts)
-
-    fit = fit_landmarks(points, timing, model, camera, settings)
-    label = f"{prepared.info.path.name}: refining on the image" if progress else None
-    refined = refine(fit, points, timing, model, camera, reader, settings, label)
-    unrefined = TrackedSkin(model, camera, fit.neutral, smooth_state(fit, points, timing, model, settings), reader)
-    shape = smooth_shape(refined.fit, points, timing, model, settings)
-    skin = replace(unrefined, state=State(shape.rotation, shape.translation, shape.expression))
-    eyeballs, offset, gaze = fit_gaze(points, shape, timing, model, camera, settings)
-    illumination = timing.smooth(refined.light, settings.light_smoothing)
-    reflectance = learn_reflectance(skin, illumination, refined.colour, timing, settings)
-
-    parameters = FaceParameters(
-        rotation=matrix_to_axis_angle(shape.rotation),
-        translation=shape.translation,
-        identity=shape.identity.expand(len(points), -1).clone(),
-        expression=shape.expression,
-        illumination=illumination,
-        gaze=gaze,
+    held = find_held_frames(reader, settings.held_difference)
+    return Footage(
+        points=points,
+        timing=Timing(seen, prepared.valid, held, float(prepared.info.fps), actor_frames, prepared.cuts),
+        model=load_face_model(settings.face_model),
+        camera=Camera(focal=settings.focal_factor * width, width=width, height=height),
+        settings=settings,
     )
-    actor = Actor(shape.neutral, shape.identity, reflectance, eyeballs, offset, shape.modes)
-    info = TrackInfo(
+
+
+def _info(prepared: Prepared, footage: Footage) -> TrackInfo:
+    return TrackInfo(
         source=prepared.info.path.name,
         source_sha256=prepared.source_sha256,
         clip_sha256=sha256_of(prepared.clip),
         fps=str(prepared.info.fps),
         crop=prepared.crop,
-        face_model=model.name,
-        face_model_hash=model.hash,
-        actor_frames=actor_frames,
-        settings=asdict(settings),
+        face_model=footage.model.name,
+        face_model_hash=footage.model.hash,
+        actor_frames=footage.timing.actor_frames,
+        settings=asdict(footage.settings),
         notes=prepared.notes,
         cuts=prepared.cuts,
-    )
-    return Track(
-        parameters=parameters,
-        actor=actor,
-        camera=camera,
-        valid=prepared.valid,
-        error=shape.error,
-        corrective=shape.corrective,
-        corrected_error=shape.corrected_error,
-        photometric_error=torch.stack([photometric_error(s, timing, settings) for s in (unrefined, skin)], -1),
-        landmarks=prepared.landmarks,
-        info=info,
     )
 
 
@@ -114,18 +128,21 @@ def track_video(
 ) -> Track:
     """Prepare and track a video: ``folder`` gets clip.mp4, track.safetensors and report.html.
 
-    A folder that already holds the track of the same video under the same settings is left as it is; a run that was killed is
-    gone on with.
+    A folder that already holds the track of the same video under the same settings is left as it is. A run that was killed is
+    continued.
 
     Args:
-        source: any video with a face.
-        folder: made if it is missing.
-        settings: of the tracker.
+        source: video with a face.
+        folder: folder of the track, made if it is missing.
+        settings: settings of the tracker; None takes the defaults.
         size: side of the working clip in pixels.
         progress: whether to show progress bars.
 
     Raises:
-        ReenactError: as ``prepare`` and ``track``.
+        ReenactError: the folder cannot be made, or ``prepare`` or ``track`` refuses the video.
+
+    Example:
+        >>> track_video(Path("me.mp4"), Path("outputs/tracks/me")).error.nanmean()
     """
     settings = settings or TrackerSettings()
     wanted = stored_settings(settings, size)
@@ -138,20 +155,20 @@ def track_video(
         raise ReenactError(f"{folder} cannot be made ({error.strerror}): choose another output folder") from error
     prepared = prepare(Path(source), folder / CLIP_NAME, size=size, progress=progress)
     try:
-        made = track(prepared, settings, progress)
+        result = track(prepared, settings, progress)
     except ReenactError:
-        prepared.clip.unlink()  # what was refused leaves nothing behind
+        prepared.clip.unlink()  # a refused video leaves nothing behind
         forget(folder)
         raise
-    made = replace(made, info=replace(made.info, settings=wanted))
-    write_report(made, folder)
-    save_track(made, folder)  # last: a folder with a track is finished
+    result = replace(result, info=replace(result.info, settings=wanted))
+    write_report(result, folder)
+    save_track(result, folder)  # last: a folder with a track is finished
     forget(folder)
-    return made
+    return result
 
 
 def written_by_tracking(folder: Path) -> tuple[Path, ...]:
-    """All that ``track_video`` writes into the folder of a track."""
+    """List everything that ``track_video`` writes into the folder of a track."""
     return (*track_files(folder), folder / REPORT_NAME, folder / FOLDER_NAME)
 
 
@@ -163,18 +180,18 @@ def is_tracked(source: Path, folder: Path) -> bool:
 
 
 def stored_settings(settings: TrackerSettings, size: int) -> dict[str, float | int | str | bool]:
-    """What a track file says of how it was made: a track made with anything else is made anew.
+    """Return the settings that a track file stores; a track with other settings is made again.
 
-    The face model stands there by its hash, for paths are spelt in many ways.
+    The face model is stored by its hash, because its path can be spelt in many ways.
 
     Raises:
-        ReenactError: as ``load_face_model``.
+        ReenactError: the face model cannot be loaded.
     """
     return {**asdict(settings), "face_model": load_face_model(settings.face_model).hash, "size": size}
 
 
 def finished_track(source: Path, folder: Path, settings: dict[str, float | int | str | bool]) -> Track | None:
-    """The track in ``folder`` if it is whole and of this video under these settings, otherwise None."""
+    """Load the track in ``folder`` if it is complete and of this video under these settings, otherwise return None."""
     if not source.is_file() or not (folder / CLIP_NAME).is_file() or not (folder / REPORT_NAME).is_file():
         return None
     try:

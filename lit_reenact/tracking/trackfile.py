@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -15,27 +14,27 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import atomic_output
 from lit_reenact.core.schema import SCHEMA_VERSION, Actor, Camera, CropBox, FaceParameters, Landmarks, Track, TrackInfo
 from lit_reenact.face import load_face_model
 
 TRACK_NAME = "track.safetensors"
 CLIP_NAME = "clip.mp4"
 SERIES = ("valid", "error", "corrective", "corrected_error", "photometric_error")
-"""What a track says of each frame beside its parameters and landmarks."""
+"""Series of a track beside its parameters and landmarks, one value or row a frame."""
 
 AGAIN = "run `lit-reenact track` on its video again"
 
 
 def track_files(path: Path) -> tuple[Path, Path]:
-    """The files of a track that is named by its folder or its file: the track file, and the clip beside it."""
+    """Return the track file and the clip of a track, which is named by its folder or its file."""
     if path.suffix == ".safetensors" and not path.is_dir():
         return path, path.parent / CLIP_NAME
     return path / TRACK_NAME, path / CLIP_NAME
 
 
 def save_track(track: Track, folder: Path) -> Path:
-    """Write ``folder/track.safetensors`` under a temporary name, then rename it. Returns its path."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write ``folder/track.safetensors`` under a temporary name, then rename it; return its path."""
     tensors = _tensors(track)
     block = {
         "schema": SCHEMA_VERSION,
@@ -44,21 +43,19 @@ def save_track(track: Track, folder: Path) -> Path:
         "info": asdict(track.info),
         "digest": _digest(tensors),
     }
-    path = folder / TRACK_NAME
-    temporary = folder / f".{TRACK_NAME}.{os.getpid()}"
-    try:
-        save_file(tensors, temporary, metadata={"track": json.dumps(block)})
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
+    with atomic_output(folder / TRACK_NAME) as partial:
+        save_file(tensors, partial, metadata={"track": json.dumps(block)})
+    return folder / TRACK_NAME
 
 
 def load_track(path: Path) -> Track:
-    """Read a track file, or the one in a folder.
+    """Read a track file, named by its path or by its folder.
 
     Raises:
         ReenactError: there is no such file, it is damaged, of another schema version, or made with another face model.
+
+    Example:
+        >>> load_track(Path("outputs/tracks/me")).parameters.expression.shape
     """
     path = path / TRACK_NAME if path.is_dir() else path
     if not path.is_file():
@@ -95,7 +92,7 @@ def _check_face_model(path: Path, info: TrackInfo) -> None:
     try:
         model = load_face_model(info.face_model)
     except ReenactError as error:
-        raise ReenactError(f"{path} was made with a face model that is not here ({error}): {AGAIN}") from error
+        raise ReenactError(f"{path} was made with a face model that cannot be loaded ({error}): {AGAIN}") from error
     if model.hash != info.face_model_hash:
         raise ReenactError(
             f"{path} was made with another version of the face model {info.face_model!r} "
@@ -115,7 +112,7 @@ def _track(block: dict[str, Any], tensors: dict[str, Tensor]) -> Track:
     info = dict(block["info"])
     info["crop"] = CropBox(**info["crop"])
     info["notes"], info["cuts"] = tuple(info["notes"]), tuple(info.get("cuts", ()))
-    unmeasured = torch.full((block["frames"], 2), torch.nan)  # in tracks from before this was measured
+    unmeasured = torch.full((block["frames"], 2), torch.nan)  # in older tracks, which lack it
     tensors = {"photometric_error": unmeasured, **tensors}
     return Track(
         parameters=FaceParameters(**{f.name: tensors[f"parameters.{f.name}"] for f in fields(FaceParameters)}),
@@ -128,7 +125,7 @@ def _track(block: dict[str, Any], tensors: dict[str, Tensor]) -> Track:
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:
-    """SHA-256 over names, shapes and values, to tell a damaged file from a whole one."""
+    """Return the SHA-256 over names, shapes and values, by which a damaged file is recognised."""
     total = hashlib.sha256()
     for name in sorted(tensors):
         value = tensors[name]

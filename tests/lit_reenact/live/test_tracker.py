@@ -17,8 +17,10 @@ from lit_reenact.core.schema import Camera, CropBox
 from lit_reenact.landmarks.detection import find_faces
 from lit_reenact.live.driver import VIEW, Driver, calibrate
 from lit_reenact.live.tracker import LOST, LiveMotion, OnlineTracker
+from lit_reenact.tracking.footage import Footage
+from lit_reenact.tracking.schedule import FIT
 from lit_reenact.tracking.settings import TrackerSettings
-from lit_reenact.tracking.shape import FIT, fit_landmarks, smooth_shape, with_true_depth
+from lit_reenact.tracking.shape import fit_landmarks, smooth_shape, with_true_depth
 from lit_reenact.tracking.smoothing import Timing
 from lit_reenact.tracking.solver import solve
 from lit_reenact.tracking.state import initial_state
@@ -98,7 +100,8 @@ def test_a_real_face_is_tracked_as_offline(shared_dir: Path) -> None:
     timing = Timing(seen, seen, ~seen, 30.0, 60)
     camera = Camera(settings.focal_factor * VIEW, VIEW, VIEW)
     view = known.to_view(points)
-    offline = smooth_shape(fit_landmarks(view, timing, known.model, camera, settings), view, timing, known.model, settings)
+    footage = Footage(view, timing, known.model, camera, settings)
+    offline = smooth_shape(fit_landmarks(footage), footage)
     online = follow(known, points)
     observed = view[:, :FACE_POINTS]
     fitted = solve(known.problem, observed[..., :2], initial_state(known.problem, with_true_depth(observed)), FIT)

@@ -19,10 +19,11 @@ from lit_reenact.face import FaceModel, builtin_model
 from lit_reenact.face.topology import SKIN
 from lit_reenact.landmarks.detection import detect
 from lit_reenact.rendering.rasterizer import Fragments, interpolate, rasterize
+from lit_reenact.tracking.crop import choose_crop, to_clip
+from lit_reenact.tracking.footage import Footage
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.shape import fit_landmarks
 from lit_reenact.tracking.smoothing import Timing
-from lit_reenact.tracking.working_clip import choose_crop, to_clip
 
 pytestmark = pytest.mark.usefixtures("implementation")
 
@@ -178,7 +179,8 @@ def tracked(model: FaceModel, shared_dir: Path) -> Tensor:
     found = detect(frames, None, None)
     landmarks = to_clip(found, choose_crop(found, frames[0].shape[1], frames[0].shape[0], 2.0), TRACKED.width).points
     always = torch.ones(len(frames), dtype=torch.bool)
-    fit = fit_landmarks(landmarks, Timing(always, always, ~always, 25.0, len(frames)), model, TRACKED, TrackerSettings())
+    timing = Timing(always, always, ~always, 25.0, len(frames))
+    fit = fit_landmarks(Footage(landmarks, timing, model, TRACKED, TrackerSettings()))
     some = slice(None, None, 10)
     mesh = fit.neutral + torch.tensordot(fit.state.expression[some], model.expression_basis, dims=1)
     vertices = head_to_camera(mesh, matrix_to_axis_angle(fit.state.rotation[some]), fit.state.translation[some])

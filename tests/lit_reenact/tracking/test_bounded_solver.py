@@ -11,7 +11,8 @@ import torch
 from lit_reenact.live.driver import calibrate
 from lit_reenact.tracking.bounded_solver import bounded_minimum, single_frame_backend
 from lit_reenact.tracking.landmark_term import normal_equations
-from lit_reenact.tracking.shape import FIT, REST, SETTLE, with_true_depth
+from lit_reenact.tracking.schedule import FIT, REST, SETTLE
+from lit_reenact.tracking.shape import with_true_depth
 from lit_reenact.tracking.solver import solve_chunk, step
 from lit_reenact.tracking.state import initial_state
 from tests.lit_reenact.live.conftest import SIZE, Scene, scene

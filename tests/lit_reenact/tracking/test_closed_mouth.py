@@ -14,8 +14,8 @@ from lit_reenact.landmarks.measures import DEPTH_SCALE
 from lit_reenact.tracking import energy
 from lit_reenact.tracking.neutral import close_mouth, face_length, raise_jaw
 from lit_reenact.tracking.problem import landmark_problem
+from lit_reenact.tracking.schedule import FIT
 from lit_reenact.tracking.settings import TrackerSettings
-from lit_reenact.tracking.shape import FIT
 from lit_reenact.tracking.solver import solve
 from lit_reenact.tracking.state import initial_state
 from lit_reenact.tracking.template import lip_opening

@@ -9,6 +9,7 @@ from torch import Tensor
 from lit_reenact.core.geometry import axis_angle_to_matrix, gaze_direction, head_to_camera, project
 from lit_reenact.core.schema import Camera
 from lit_reenact.face import FaceModel, builtin_model
+from lit_reenact.tracking.footage import Footage
 from lit_reenact.tracking.gaze import calibrate_eyeballs, fit_gaze, gaze_angles, iris_plane_radius, place_eyeballs, rays_in_head
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.shape import Shape
@@ -75,7 +76,8 @@ def test_fit_gaze_is_relative_to_the_usual_look_and_bridges_blinks(model: FaceMo
         corrected_error=error,
     )
     yes = torch.ones(FRAMES, dtype=torch.bool)
-    _, offset, found = fit_gaze(points, shape, Timing(yes, yes, ~yes, 30.0, FRAMES), model, CAMERA, TrackerSettings())
+    footage = Footage(points, Timing(yes, yes, ~yes, 30.0, FRAMES), model, CAMERA, TrackerSettings())
+    _, offset, found = fit_gaze(shape, footage)
 
     assert found.median(0).values.abs().max() < math.radians(1.0)
     off = torch.rad2deg((found - found.mean(0)) - (gaze - gaze.mean(0))).abs()

@@ -19,9 +19,11 @@ from lit_reenact.metrics import pearson_r, slope
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.synthesis import conditioning_picture
 from lit_reenact.tracking import energy
+from lit_reenact.tracking.footage import Footage
 from lit_reenact.tracking.problem import landmark_problem
+from lit_reenact.tracking.schedule import FIT
 from lit_reenact.tracking.settings import TrackerSettings
-from lit_reenact.tracking.shape import FIT, Shape, fit_landmarks, smooth_shape
+from lit_reenact.tracking.shape import Shape, fit_landmarks, smooth_shape
 from lit_reenact.tracking.smoothing import Timing
 from lit_reenact.tracking.solver import solve
 from lit_reenact.tracking.state import initial_state
@@ -68,8 +70,8 @@ def mirrored_points(points: Tensor) -> Tensor:
 def fitted(points: Tensor) -> Shape:
     seen = torch.ones(len(points), dtype=torch.bool)
     timing = Timing(seen, seen, ~seen, fps=30.0, actor_frames=int(0.7 * len(points)))
-    settings = TrackerSettings()
-    return smooth_shape(fit_landmarks(points, timing, MODEL, CAMERA, settings), points, timing, MODEL, settings)
+    footage = Footage(points, timing, MODEL, CAMERA, TrackerSettings())
+    return smooth_shape(fit_landmarks(footage), footage)
 
 
 def euler(shape: Shape) -> Tensor:

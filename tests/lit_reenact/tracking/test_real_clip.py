@@ -17,14 +17,17 @@ from lit_reenact.core.split import training_frames
 from lit_reenact.face import FaceModel, builtin_model, load_face_model
 from lit_reenact.landmarks.measures import DEPTH_SCALE
 from lit_reenact.rendering.openings import Openness
-from lit_reenact.tracking.appearance import TrackedSkin, held_frames, photometric_error
+from lit_reenact.tracking.clip_frames import find_held_frames
 from lit_reenact.tracking.energy import length, outer_eye_length
+from lit_reenact.tracking.footage import Footage
+from lit_reenact.tracking.quality import photometric_error
 from lit_reenact.tracking.refinement import refine
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.shape import Fit, Shape, fit_landmarks, smooth_shape
 from lit_reenact.tracking.smoothing import Timing
 from lit_reenact.tracking.state import State
 from lit_reenact.tracking.template import eye_openings, lip_opening
+from lit_reenact.tracking.tracked_skin import TrackedSkin
 from lit_reenact.tracking.working_clip import prepare
 from lit_reenact.video import FrameReader
 
@@ -38,12 +41,9 @@ ICT = "assets/ict_facekit.npz"
 
 @dataclass(frozen=True)
 class Clip:
-    """Landmarks (T, 478, 3) in pixels of a real clip, and what the tracker makes of them."""
+    """A real clip and its fit."""
 
-    all_points: Tensor
-    timing: Timing
-    camera: Camera
-    model: FaceModel
+    footage: Footage
     fit: Fit
     shape: Shape
     reader: FrameReader
@@ -51,12 +51,24 @@ class Clip:
     @property
     def points(self) -> Tensor:
         """The landmarks (T, 468, 3) without the irises."""
-        return self.all_points[:, :468]
+        return self.footage.points[:, :468]
+
+    @property
+    def timing(self) -> Timing:
+        return self.footage.timing
+
+    @property
+    def model(self) -> FaceModel:
+        return self.footage.model
+
+    @property
+    def camera(self) -> Camera:
+        return self.footage.camera
 
     @cached_property
     def unrefined(self) -> Shape:
-        """What landmarks alone tell."""
-        return smooth_shape(self.fit, self.all_points, self.timing, self.model, SETTINGS)
+        """The fit to landmarks alone."""
+        return smooth_shape(self.fit, self.footage)
 
     def expression(self, name: str) -> Tensor:
         return self.shape.expression[:, self.model.expression_names.index(name)]
@@ -84,7 +96,7 @@ def clip_of(shared_dir: Path, tmp_path_factory: pytest.TempPathFactory):  # type
         prepared = prepare(shared_dir / "videos" / f"{name}.mp4", folder / f"{name}.mp4", size=256, progress=False)
         points = prepared.landmarks.points
         seen = points.isfinite().flatten(1).all(1)
-        held = held_frames(FrameReader(prepared.clip), SETTINGS.held_difference)
+        held = find_held_frames(FrameReader(prepared.clip), SETTINGS.held_difference)
         return points, Timing(seen, prepared.valid, held, float(prepared.info.fps), training_frames(len(points), 0.7))
 
     @cache
@@ -93,9 +105,9 @@ def clip_of(shared_dir: Path, tmp_path_factory: pytest.TempPathFactory):  # type
         points, timing = landmarks(name)
         camera = Camera(focal=4.5 * 256, width=256, height=256)
         reader = FrameReader(folder / f"{name}.mp4")
-        fit = fit_landmarks(points, timing, model, camera, SETTINGS)
-        refined = refine(fit, points, timing, model, camera, reader, SETTINGS, None).fit
-        return Clip(points, timing, camera, model, fit, smooth_shape(refined, points, timing, model, SETTINGS), reader)
+        footage = Footage(points, timing, model, camera, SETTINGS)
+        fit = fit_landmarks(footage)
+        return Clip(footage, fit, smooth_shape(refine(fit, footage, reader, None).fit, footage), reader)
 
     def clip_of(name: str, face_model: str = "builtin") -> Clip:
         return load(name, face_model)  # one key of the cache, whether the model is named or not

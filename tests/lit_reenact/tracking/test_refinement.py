@@ -15,14 +15,14 @@ from lit_reenact.face import FaceModel, builtin_model
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.rendering.shading import irradiance
 from lit_reenact.tracking import energy, photometric
-from lit_reenact.tracking.appearance import sparse_skin
 from lit_reenact.tracking.photo_term import BRIGHTNESS_SCALE, KnownSkin, PhotoModel, linearise, sample_picture
 from lit_reenact.tracking.problem import Problem, landmark_problem
-from lit_reenact.tracking.refinement import REFINE, refine_frames
+from lit_reenact.tracking.refinement import refine_frames
+from lit_reenact.tracking.schedule import FIT, REFINE
 from lit_reenact.tracking.settings import TrackerSettings
-from lit_reenact.tracking.shape import FIT
 from lit_reenact.tracking.solver import solve
 from lit_reenact.tracking.state import State, initial_state
+from lit_reenact.tracking.tracked_skin import sparse_skin
 from tests.factories import make_actor, make_parameters
 
 CAMERA = Camera(focal=4.5 * 256, width=256, height=256)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from lit_reenact.tracking.report import failures, shown_frames, write_report
+from lit_reenact.tracking.report import choose_frames, failures, write_report
 from tests.factories import make_track
 
 
@@ -37,10 +37,10 @@ def test_failures_of_a_good_track_are_none(tmp_path: Path) -> None:
     assert failures(make_track(tmp_path, frames=12)) == []
 
 
-def test_shown_frames_are_valid_and_spread() -> None:
+def test_chosen_frames_are_valid_and_spread() -> None:
     valid = torch.ones(100, dtype=torch.bool)
     valid[:10] = False
-    shown = shown_frames(valid)
-    assert shown[0] == 10
-    assert shown[-1] == 99
-    assert len(shown) == 8
+    chosen = choose_frames(valid)
+    assert chosen[0] == 10
+    assert chosen[-1] == 99
+    assert len(chosen) == 8

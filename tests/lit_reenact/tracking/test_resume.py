@@ -17,7 +17,7 @@ from skimage.data import astronaut
 from lit_reenact.core.schema import Track
 from lit_reenact.landmarks import detection
 from lit_reenact.landmarks.detection import LEAD
-from lit_reenact.tracking import tracker, working_clip
+from lit_reenact.tracking import face_search, tracker
 from lit_reenact.tracking.tracker import TrackerSettings, track_video
 from tests.video_files import write_video
 
@@ -43,7 +43,7 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         calls.append(len(calls))
         return look(frame, mesh)
 
-    for module in (detection, working_clip):
+    for module in (detection, face_search):
         monkeypatch.setattr(module, "BLOCK", BLOCK)
     monkeypatch.setattr(detection, "_faces_of", counted)
     return calls
@@ -61,7 +61,7 @@ def track_slowly(video: Path, folder: Path) -> None:
         time.sleep(0.05)
         return look(frame, mesh)
 
-    detection.BLOCK = working_clip.BLOCK = BLOCK
+    detection.BLOCK = face_search.BLOCK = BLOCK
     detection._faces_of = slowly
     made(video, folder)
 

@@ -13,12 +13,14 @@ from lit_reenact.core.geometry import axis_angle_to_matrix
 from lit_reenact.core.schema import Camera
 from lit_reenact.face import FaceModel, builtin_model
 from lit_reenact.rendering.conditioning import ConditioningRenderer
-from lit_reenact.tracking.appearance import TrackedSkin, learn_complexion, learn_reflectance
+from lit_reenact.tracking.complexion import learn_complexion
 from lit_reenact.tracking.photometric import SkinPoints, skin_texels
+from lit_reenact.tracking.reflectance import learn_reflectance
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.skin_colour import features, learn_skin_colour, may_be_skin, usual
 from lit_reenact.tracking.smoothing import Timing
 from lit_reenact.tracking.state import State
+from lit_reenact.tracking.tracked_skin import TrackedSkin
 from tests.factories import make_actor, make_parameters
 
 CAMERA = Camera(focal=4.5 * 256, width=256, height=256)

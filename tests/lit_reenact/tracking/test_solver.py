@@ -13,12 +13,14 @@ from lit_reenact.core.geometry import axis_angle_to_matrix
 from lit_reenact.core.schema import Camera, FaceParameters
 from lit_reenact.face import FaceModel, builtin_model
 from lit_reenact.tracking import energy
+from lit_reenact.tracking.footage import Footage
 from lit_reenact.tracking.landmark_term import jacobian, normal_equations, residuals
 from lit_reenact.tracking.problem import Problem, landmark_problem, landmark_weights, lift_by_skin
+from lit_reenact.tracking.schedule import FIT, REST, Stage
 from lit_reenact.tracking.settings import TrackerSettings
-from lit_reenact.tracking.shape import FIT, REST, fit_landmarks, smooth_shape
+from lit_reenact.tracking.shape import fit_landmarks, smooth_shape
 from lit_reenact.tracking.smoothing import Timing
-from lit_reenact.tracking.solver import Stage, solve
+from lit_reenact.tracking.solver import solve
 from lit_reenact.tracking.state import State, initial_state
 from tests.factories import make_parameters
 
@@ -227,7 +229,8 @@ def test_whole_clip_is_found_with_its_neutral_face(model: FaceModel) -> None:
     points[~seen] = torch.nan
     timing = Timing(seen, seen, torch.zeros_like(seen), fps=30.0, actor_frames=105)
     settings = TrackerSettings(pose_smoothing=0.0, expression_smoothing=0.0)
-    shape = smooth_shape(fit_landmarks(points, timing, model, CAMERA, settings), points, timing, model, settings)
+    footage = Footage(points, timing, model, CAMERA, settings)
+    shape = smooth_shape(fit_landmarks(footage), footage)
 
     assert (shape.neutral - model.vertices).norm(dim=-1).mean() < 1.0  # mm
     assert angle_between(shape.rotation[seen], axis_angle_to_matrix(parameters.rotation[seen])).mean() < 1.0

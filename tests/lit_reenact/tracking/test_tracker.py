@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import sha256_of
 from lit_reenact.core.geometry import axis_angle_to_matrix, gaze_direction, head_to_camera, project
 from lit_reenact.core.schema import Actor, CropBox, Landmarks, Track
 from lit_reenact.face import builtin_model
@@ -135,7 +136,7 @@ def test_track_video_writes_three_files_and_reuses_them(
     def fake_prepare(source: Path, clip: Path, size: int, progress: bool) -> Prepared:
         calls.append(clip)
         clip.write_bytes(prepared.clip.read_bytes())
-        return replace(prepared, clip=clip, source_sha256=tracker.sha256(source))
+        return replace(prepared, clip=clip, source_sha256=sha256_of(source))
 
     monkeypatch.setattr(tracker, "prepare", fake_prepare)
     first = track_video(source, folder, SETTINGS, size=128, progress=False)

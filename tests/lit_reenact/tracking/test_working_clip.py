@@ -15,7 +15,8 @@ from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import sha256_of
 from lit_reenact.core.schema import CropBox, Landmarks
 from lit_reenact.landmarks.detection import detect
-from lit_reenact.tracking.working_clip import Prepared, choose_crop, prepare
+from lit_reenact.tracking.crop import choose_crop
+from lit_reenact.tracking.working_clip import Prepared, prepare
 from lit_reenact.video import Frame, FrameReader, iterate_frames, probe, read_tags
 from tests.video_files import click, loudest_time, remux, write_video
 
