@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 import torch
 import yaml
@@ -18,10 +19,12 @@ from lit_reenact.face import FaceModel, load_face_model
 from lit_reenact.networks.generator import Generator
 from lit_reenact.rendering.renderer import Renderer
 from lit_reenact.synthesis import target_renderer
-from lit_reenact.synthesis.hair import HairRemover
 from lit_reenact.synthesis.inference import load_generator
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.training.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from lit_reenact.synthesis.hair import HairRemover
 
 RUNS_IN_MEMORY = 2
 """Number of runs that stay in memory; a network is large."""
@@ -53,6 +56,8 @@ class OpenRun:
 
     @cached_property
     def _hair_remover(self) -> HairRemover:
+        from lit_reenact.synthesis.hair import HairRemover  # loads what only hair removal needs
+
         return HairRemover(self.model, self.target.track, self.target.frames, self.generator.image_size)
 
     def without_hair(self, frames: Tensor, parameters: FaceParameters) -> Tensor:

@@ -148,7 +148,7 @@ def _edit_parameters(
 
 
 def _load_hair_remover(target: TrackedClip, size: int) -> HairRemover:
-    from lit_reenact.synthesis.hair import HairRemover  # what it needs is not installed everywhere
+    from lit_reenact.synthesis.hair import HairRemover  # loads what only hair removal needs
 
     return HairRemover(load_face_model(target.track.info.face_model), target.track, target.frames, size)
 

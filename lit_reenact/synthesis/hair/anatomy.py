@@ -1,4 +1,4 @@
-"""Where the parts of a head are in a picture, as the face model has them, and what the head is like without hair."""
+"""Masks of the parts of a head in a picture, and the head without hair, both drawn from the face model."""
 
 from __future__ import annotations
 
@@ -14,54 +14,38 @@ from lit_reenact.core.geometry import head_to_camera, project
 from lit_reenact.core.schema import CONDITIONING_CHANNELS, FACE, Actor, Camera, FaceParameters
 from lit_reenact.face import FaceModel
 from lit_reenact.rendering.conditioning import ConditioningRenderer
-from lit_reenact.synthesis.hair.person import shrunk
+from lit_reenact.synthesis.hair.person import shrink
 from lit_reenact.tracking.photometric import fill_holes
 from lit_reenact.tracking.skin_colour import learn_skin_colour, may_be_skin
 
-_RIGHT_FEATURES = (32, 211, 212, 216, 207, 50, 117, 111, 35, 46)  # from the chin past mouth and eye
+_RIGHT_FEATURES = (32, 211, 212, 216, 207, 50, 117, 111, 35, 46)  # from the chin up past mouth and eye
 _RIGHT_BROW = tuple(zip(RIGHT_BROW_TOP, (71, 68, 104, 69, 108), strict=True))  # its upper edge, and the forehead above
-_RIGHT_CHEEK = (
-    32,
-    211,
-    214,
-    192,
-    213,
-    147,
-    123,
-    116,
-    117,
-    118,
-    119,
-    100,
-    126,
-    217,
-    174,
-    196,
-)  # past mouth, below eye, to the nose
+# From the chin past the mouth and below the eye to the nose.
+_RIGHT_CHEEK = (32, 211, 214, 192, 213, 147, 123, 116, 117, 118, 119, 100, 126, 217, 174, 196)
 
 _AROUND = tuple((point, point) for point in (*_RIGHT_FEATURES[::-1], 175, *mirror_points(_RIGHT_FEATURES)))
 _LEFT_BROW = tuple(mirror_points(pair) for pair in _RIGHT_BROW)
 FEATURES = (*_AROUND, *_LEFT_BROW, *_RIGHT_BROW[::-1])
-"""FaceMesh points around brows, eyes, nose and mouth, in pairs between which the border runs."""
+"""FaceMesh points around brows, eyes, nose and mouth, in pairs: the border runs between the points of a pair."""
 
 BROW_SHARE = 0.4
-"""How far from a brow towards the forehead above it that border runs."""
+"""Position of that border between a brow (0) and the forehead above it (1)."""
 
 ROUNDER, ABOVE, BEHIND = 0.12, (15.0, 65.0), (0.0, 60.0)
-"""A bare skull is wider than the model's, which is made for what is seen below the hair: by which part, and over which
-millimetres above the middle between the eyes, and behind it, that sets in."""
+"""Widening of the bare skull over the model's, which is made for the face below the hair: the fraction, and the ranges above and
+behind the midpoint between the eyes, in mm, over which it sets in."""
 
 CENTRE = (0.0, 15.0, -80.0)
-"""Of the skull, mm in head axes: towards it one shrinks that is too large for the person."""
+"""Centre of the skull, mm in head axes; a skull that is too large for the person shrinks towards it."""
 
 SKULLS = (1.0, 0.95, 0.9, 0.85, 0.8)
-"""Sizes that are tried, as a part of the model's skull."""
+"""Sizes of the skull to try, as fractions of the model's."""
 
 OUTSIDE = 0.05
-"""Share of a skull above the forehead that may stick out of the hair: the rest is cut off there."""
+"""Largest fraction of a skull above the forehead that may lie outside the hair; the drawing is cut off there."""
 
 BARE = (175, *_RIGHT_CHEEK, 197, *mirror_points(_RIGHT_CHEEK[::-1]))
-"""FaceMesh points around the cheeks and the chin, where no hair of the head hangs before the skin."""
+"""FaceMesh points around the cheeks and the chin, where no hair of the head covers the skin."""
 
 MIDDLE = (150, 379)
 """FaceMesh points on the edge of the jaw that are as far apart as a neck is wide."""
@@ -69,15 +53,16 @@ MIDDLE = (150, 379)
 
 @dataclass(frozen=True)
 class Anatomy:
-    """N frames; masks are bool (N, H, W).
+    """The parts of a head in N pictures; masks are bool (N, H, W).
 
     Attributes:
-        bald: uint8 (N, H, W, 3) the head, skin all over; black elsewhere.
-        head: the head and the neck.
-        face: the skin of the face up to the hairline of the model.
-        features: brows, eyes, nose and mouth.
-        on_top, above_chin: half planes, above the middle of the forehead and above the chin.
-        middle: a strip as wide as the neck.
+        bald: drawing of the head with skin all over, black elsewhere, uint8 (N, H, W, 3).
+        head: mask of the head and the neck.
+        face: mask of the skin of the face, up to the hairline of the model.
+        features: mask of brows, eyes, nose and mouth.
+        on_top: half plane above the middle of the forehead.
+        above_chin: half plane above the chin.
+        middle: strip as wide as the neck, along the head's up axis.
     """
 
     bald: Tensor
@@ -89,15 +74,15 @@ class Anatomy:
     middle: Tensor
 
 
-class Anatomist:
-    """Tells where a person's head is.
+class AnatomyRenderer:
+    """Draws the anatomy of a person's head.
 
     Args:
-        model: face model.
+        model: face model of the track.
         actor: the person.
-        camera: of the working clip.
-        size: side of the pictures.
-        skull: how large the bare skull is, as a part of the model's.
+        camera: camera of the working clip.
+        size: side of the pictures in pixels.
+        skull: size of the bare skull as a fraction of the model's.
     """
 
     def __init__(self, model: FaceModel, actor: Actor, camera: Camera, size: int, skull: float = 1.0) -> None:
@@ -106,12 +91,12 @@ class Anatomist:
         self._renderer = ConditioningRenderer(model, self._actor, camera, size)
 
     def __call__(self, parameters: FaceParameters) -> Anatomy:
-        """The anatomy of N frames."""
+        """Draw the anatomy of N frames."""
         drawn = self._renderer.draw(parameters)
         landmarks = self._model.landmarks_of(self._actor, parameters)
         points = project(head_to_camera(landmarks, parameters.rotation, parameters.translation), self._renderer.camera)[..., :2]
         on, above = (points[:, list(side)] for side in zip(*FEATURES, strict=True))
-        features = [filled(outline, self._size) for outline in torch.lerp(on, above, BROW_SHARE)]
+        features = [fill_polygon(outline, self._size) for outline in torch.lerp(on, above, BROW_SHARE)]
         return Anatomy(
             bald=drawn[:, :3].permute(0, 2, 3, 1),
             head=(drawn[:, 3:6] > 0).any(1),
@@ -121,56 +106,60 @@ class Anatomist:
         )
 
 
-def fitting_anatomist(
+def fit_skull(
     model: FaceModel, actor: Actor, camera: Camera, size: int, parameters: FaceParameters, person: Tensor
-) -> Anatomist:
-    """The one whose skull is the largest that lies within a person's hair.
+) -> AnatomyRenderer:
+    """Return the renderer with the largest of ``SKULLS`` that lies within a person's hair.
 
     Args:
-        model, actor, camera, size: of the ``Anatomist``.
-        parameters: of N frames.
-        person: where the person is seen in them, bool (N, size, size), hair and all.
+        model: face model of the track.
+        actor: the person.
+        camera: camera of the working clip.
+        size: side of the pictures in pixels.
+        parameters: face parameters of N frames.
+        person: mask of the person, with hair, in these frames, bool (N, size, size).
     """
     for skull in SKULLS:
-        anatomist = Anatomist(model, actor, camera, size, skull)
-        anatomy = anatomist(parameters)
+        renderer = AnatomyRenderer(model, actor, camera, size, skull)
+        anatomy = renderer(parameters)
         above = anatomy.head & anatomy.on_top
         if (above & ~person).sum() <= OUTSIDE * above.sum():
             break
-    return anatomist
+    return renderer
 
 
 def bare_skull(neutral: Tensor, size: float = 1.0) -> Tensor:
-    """A neutral mesh (V, 3) with a rounder skull of some size; the face stays as it is, for it lies in front."""
+    """Return a neutral mesh (V, 3) with a rounder skull of some size; the face, which lies in front, stays as it is."""
     _, up, ahead = neutral.unbind(-1)
-    share = (_ramp(up, *ABOVE) * _ramp(-ahead, *BEHIND))[:, None]
+    weight = (_ramp(up, *ABOVE) * _ramp(-ahead, *BEHIND))[:, None]
     centre, wider = neutral.new_tensor(CENTRE), neutral.new_tensor([1 + ROUNDER, 1.0, 1.0])
-    return torch.lerp(neutral, centre + size * (neutral * wider - centre), share)
+    return torch.lerp(neutral, centre + size * (neutral * wider - centre), weight)
 
 
 def _ramp(values: Tensor, start: float, stop: float) -> Tensor:
-    share = ((values - start) / (stop - start)).clamp(0, 1)
-    return share.square() * (3 - 2 * share)
+    """Smoothstep: from 0 at ``start`` to 1 at ``stop``."""
+    position = ((values - start) / (stop - start)).clamp(0, 1)
+    return position.square() * (3 - 2 * position)
 
 
 def bald_reflectance(model: FaceModel, actor: Actor) -> Tensor:
-    """The person's reflectance (3, S, S) with nothing but skin: that of cheeks and chin, continued smoothly."""
+    """Return the person's reflectance, (3, S, S), as skin all over: cheeks and chin, continued smoothly."""
     size = actor.reflectance.shape[-1]
-    bare = filled(model.at_landmarks(model.uv)[list(BARE)] * size, size)
+    bare = fill_polygon(model.at_landmarks(model.uv)[list(BARE)] * size, size)
     texels = actor.reflectance.permute(1, 2, 0)
     skin = bare & may_be_skin(texels, learn_skin_colour(texels[bare]))
-    return fill_holes(actor.reflectance, shrunk(skin[None], 1)[0].float())
+    return fill_holes(actor.reflectance, shrink(skin[None], 1)[0].float())
 
 
-def filled(outline: Tensor, size: int) -> Tensor:
-    """The polygon (P, 2) in pixels as a mask, bool (size, size)."""
+def fill_polygon(outline: Tensor, size: int) -> Tensor:
+    """Draw a polygon (P, 2), in pixels, as a mask, bool (size, size)."""
     mask = np.zeros((size, size), np.uint8)
     cv2.fillPoly(mask, [outline.round().int().numpy()], (1,))
     return torch.from_numpy(mask).bool()
 
 
 def _half_planes(points: Tensor, size: int) -> dict[str, Tensor]:
-    """Parts of N images by the axes of the heads in them, whose landmarks are (N, 468, 2); bool (N, size, size) each."""
+    """Divide N images along the axes of the heads in them, from landmarks (N, 468, 2): masks bool (N, size, size) by name."""
     centres = torch.arange(size) + 0.5
     pixels = torch.stack(torch.meshgrid(centres, centres, indexing="xy"), -1)  # (size, size, 2)
     up = torch.nn.functional.normalize(points[:, FOREHEAD] - points[:, CHIN], dim=-1)

@@ -1,4 +1,4 @@
-"""What lies behind a person, put together from the moments in which it was seen."""
+"""The background behind a person, recovered from the frames in which the person did not hide it."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from lit_reenact.tracking.photometric import fill_holes
 
 @dataclass(frozen=True)
 class Plate:
-    """An empty background.
+    """A background without the person (a clean plate).
 
     Attributes:
-        image: uint8 (H, W, 3).
-        seen: bool (H, W), False where the person was in the way all the time: the image is a smooth guess there.
+        image: the background, uint8 (H, W, 3).
+        seen: bool (H, W), False where the person hides the background in every frame: there the image is a smooth guess.
     """
 
     image: Tensor
     seen: Tensor
 
 
-def background_plate(frames: Tensor, person: Tensor) -> Plate:
-    """The background of a camera that stands still: of each pixel the median of the frames in which it was free.
+def recover_background(frames: Tensor, person: Tensor) -> Plate:
+    """Recover the background of a camera that stands still: each pixel's median over the frames in which it is free.
 
     Args:
-        frames: uint8 (N, H, W, 3), square.
-        person: bool (N, H, W), with a margin.
+        frames: N frames of the clip, uint8 (N, S, S, 3).
+        person: mask of the person with a margin, bool (N, S, S).
     """
     free = torch.where(person[..., None], torch.nan, frames.float())
     image, seen = free.nanmedian(0).values, ~person.all(0)

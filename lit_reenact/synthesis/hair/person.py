@@ -1,4 +1,4 @@
-"""Where the person is in a frame, by MediaPipe's selfie segmentation, whose model comes with its package."""
+"""Masks of a person, by MediaPipe's selfie segmentation, whose model comes with its package."""
 
 from __future__ import annotations
 
@@ -16,37 +16,39 @@ Mask = npt.NDArray[np.bool_]
 
 
 class PersonSegmenter:
-    """Finds the person in frames, hair and clothes and all. Each frame is seen by itself."""
+    """Segments the person, with hair and clothes, in every frame by itself.
+
+    Example:
+        >>> person = PersonSegmenter()(frames)  # uint8 (N, H, W, 3) to bool (N, H, W)
+    """
 
     def __init__(self) -> None:
         self._model: Any = None
 
     def __call__(self, frames: Tensor) -> Tensor:
-        """Masks of frames uint8 (N, H, W, 3): bool (N, H, W), without holes."""
+        """Return the masks of frames uint8 (N, H, W, 3): bool (N, H, W), without holes."""
         with quiet_stderr():
             if self._model is None:
-                from mediapipe.python.solutions.selfie_segmentation import (
-                    SelfieSegmentation,
-                )  # here, for the import takes seconds
+                from mediapipe.python.solutions.selfie_segmentation import SelfieSegmentation  # takes seconds
 
                 self._model = SelfieSegmentation(model_selection=0)
-            likely = [self._model.process(np.ascontiguousarray(frame)).segmentation_mask for frame in frames.numpy()]
-        return torch.from_numpy(np.stack([_without_holes(mask > 0.5) for mask in likely]))
+            probabilities = [self._model.process(np.ascontiguousarray(frame)).segmentation_mask for frame in frames.numpy()]
+        return torch.from_numpy(np.stack([_fill_holes(mask > 0.5) for mask in probabilities]))
 
 
-def _without_holes(mask: Mask) -> Mask:
+def _fill_holes(mask: Mask) -> Mask:
     outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     filled = np.zeros(mask.shape, np.uint8)
     cv2.drawContours(filled, outlines, -1, (1,), cv2.FILLED)
     return filled > 0
 
 
-def grown(masks: Tensor, reach: int) -> Tensor:
-    """Masks bool (N, H, W) with all that lies within a square of ``reach`` pixels to each side of them."""
+def grow(masks: Tensor, reach: int) -> Tensor:
+    """Grow masks, bool (N, H, W), by ``reach`` pixels to each side (a square)."""
     wide: Tensor = torch.nn.functional.max_pool2d(masks[:, None].float(), 2 * reach + 1, stride=1, padding=reach)
     return wide[:, 0] > 0
 
 
-def shrunk(masks: Tensor, reach: int) -> Tensor:
-    """Masks bool (N, H, W) without all that lies within a square of ``reach`` pixels to each side of what is not in them."""
-    return ~grown(~masks, reach)
+def shrink(masks: Tensor, reach: int) -> Tensor:
+    """Shrink masks, bool (N, H, W), by ``reach`` pixels from each side (a square)."""
+    return ~grow(~masks, reach)

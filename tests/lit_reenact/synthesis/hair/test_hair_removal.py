@@ -16,9 +16,9 @@ from lit_reenact.core.schema import Camera
 from lit_reenact.face import load_face_model
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.synthesis.hair import HairRemover, remover
-from lit_reenact.synthesis.hair.anatomy import Anatomist, bald_reflectance, bare_skull, fitting_anatomist
-from lit_reenact.synthesis.hair.background import background_plate
-from lit_reenact.synthesis.hair.person import PersonSegmenter, grown, shrunk
+from lit_reenact.synthesis.hair.anatomy import AnatomyRenderer, bald_reflectance, bare_skull, fit_skull
+from lit_reenact.synthesis.hair.background import recover_background
+from lit_reenact.synthesis.hair.person import PersonSegmenter, grow, shrink
 from lit_reenact.video import FrameReader, VideoWriter
 from tests.factories import make_actor, make_parameters, make_track
 
@@ -34,16 +34,16 @@ def test_the_background_is_what_was_seen_of_it() -> None:
     for number in range(8):
         person[number, 20:50, 5 + number : 40 + number] = True
     frames = torch.where(person[..., None], torch.tensor(255.0), slope).to(torch.uint8)
-    plate = background_plate(frames, person)
+    plate = recover_background(frames, person)
     assert torch.equal(~plate.seen, person.all(0))
     assert torch.equal(plate.image[plate.seen], slope[plate.seen].to(torch.uint8))
     assert (plate.image.float() - slope)[~plate.seen].abs().max() < 40
 
 
-def test_growing_and_shrinking_equal_opencv() -> None:
+def test_connected_to_top_and_shrinking_equal_opencv() -> None:
     masks = torch.rand(2, 40, 50, generator=torch.Generator().manual_seed(0)) > 0.9
     square = np.ones((7, 7), np.uint8)
-    for mask, wide, narrow in zip(masks, grown(masks, 3), shrunk(~masks, 3), strict=True):
+    for mask, wide, narrow in zip(masks, grow(masks, 3), shrink(~masks, 3), strict=True):
         assert np.array_equal(wide.numpy(), cv2.dilate(mask.numpy().astype(np.uint8), square) > 0)
         assert np.array_equal(narrow.numpy(), cv2.erode((~mask.numpy()).astype(np.uint8), square) > 0)
 
@@ -82,15 +82,15 @@ def test_a_skull_lies_within_the_hair() -> None:
     actor, camera = make_actor(MODEL), Camera(focal=4.5 * SIZE, width=SIZE, height=SIZE)
     parameters = make_parameters(MODEL, 6)
     for size in (1.0, 0.8):
-        person = Anatomist(MODEL, actor, camera, SIZE, size)(parameters).head
-        found = fitting_anatomist(MODEL, actor, camera, SIZE, parameters, person)(parameters)
+        person = AnatomyRenderer(MODEL, actor, camera, SIZE, size)(parameters).head
+        found = fit_skull(MODEL, actor, camera, SIZE, parameters, person)(parameters)
         assert torch.equal(found.head, person)
 
 
-def test_an_evened_outline_loses_its_corners_alone() -> None:
+def test_an_smooth_outline_outline_loses_its_corners_alone() -> None:
     square = torch.zeros(60, 60, dtype=torch.bool)
     square[10:50, 10:50] = True
-    even = remover._evened(square, 4)
+    even = remover._smooth_outline(square, 4)
     assert torch.equal(even[30], square[30])
     assert not even[10, 10]
     assert not (even & ~square).any()
@@ -100,10 +100,10 @@ def test_painted_hair_gives_way_to_the_head_and_the_wall_behind(tmp_path: Path, 
     """A rendered head before a wall, with hair painted on its top and around it; where the person is is known here."""
     track = make_track(tmp_path, frames=FRAMES, size=SIZE)
     head = (ConditioningRenderer(MODEL, track.actor, track.camera)(track.parameters)[:, 3:6] > 0).any(1)
-    anatomy = Anatomist(MODEL, track.actor, track.camera, SIZE)(track.parameters)
+    anatomy = AnatomyRenderer(MODEL, track.actor, track.camera, SIZE)(track.parameters)
     wall = torch.linspace(120, 200, SIZE)[:, None, None].expand(SIZE, SIZE, 3)
     bald = torch.where(head[..., None], anatomy.bald.float(), wall)
-    hair = grown(head, 4) & anatomy.on_top
+    hair = grow(head, 4) & anatomy.on_top
     noise = torch.randn(FRAMES, SIZE, SIZE, 1, generator=torch.Generator().manual_seed(0))
     painted = torch.where(hair[..., None], HAIR + 6 * noise, bald).clamp(0, 255).to(torch.uint8)
     clip = tmp_path / "hairy.mp4"
@@ -118,7 +118,7 @@ def test_painted_hair_gives_way_to_the_head_and_the_wall_behind(tmp_path: Path, 
     without_hair = HairRemover(MODEL, track, FrameReader(clip), SIZE)
     made = without_hair(frames, track.parameters)
 
-    near = grown(person, without_hair.margin)
+    near = grow(person, without_hair.margin)
     assert torch.equal(made[~near], frames[~near])
     features = anatomy.features & ~hair
     assert (made[features].int() - frames[features].int()).abs().float().mean() < 2
@@ -128,9 +128,9 @@ def test_painted_hair_gives_way_to_the_head_and_the_wall_behind(tmp_path: Path, 
 
     # Where the model's skull is too large, the wall shows around the hair, not skin.
     usual = without_hair.anatomy
-    swollen = lambda parameters: replace(usual(parameters), head=grown(head, 10))  # noqa: E731
+    swollen = lambda parameters: replace(usual(parameters), head=grow(head, 10))  # noqa: E731
     monkeypatch.setattr(without_hair, "anatomy", swollen)
-    around = near & ~grown(person, 1) & anatomy.on_top
+    around = near & ~grow(person, 1) & anatomy.on_top
     beyond = without_hair(frames, track.parameters)[around].float() - wall.expand(FRAMES, -1, -1, -1)[around]
     assert beyond.abs().mean() < 15
 
@@ -141,6 +141,6 @@ def test_clothes_of_the_colour_of_the_hair_stay() -> None:
     on_top[:6] = True
     like_hair[2:15, 2:6] = True  # long hair
     like_hair[12:, 10:18] = True  # a shirt
-    growing = remover._growing(like_hair, on_top)
+    growing = remover._connected_to_top(like_hair, on_top)
     assert growing[2:15, 2:6].all()
     assert not growing[:, 8:].any()
