@@ -1,1 +1,1 @@
-"""The demonstration: two clips that the program makes itself, and the whole way with one command."""
+"""The embedded clips of the demo: two people animated from one public-domain photograph."""

@@ -1,4 +1,4 @@
-"""The two people of the embedded clips: the photographed one, and one made of the same photograph."""
+"""The two people of the embedded clips: the photographed one, and another derived from the same photograph."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ SHAPE = (DETAIL * HEIGHT, DETAIL * WIDTH)  # of the textures
 
 @dataclass(frozen=True)
 class Person:
-    """Someone to animate.
+    """A person to animate.
 
     Attributes:
         portrait: textures and landmarks.
-        reshape: from the photograph's geometry to the person's.
+        reshape: function from the photograph's geometry to the person's.
         iris: colour of the eyes, RGB in [0, 1].
-        light: added to the light's direction; canvas axes (right, down, away).
-        jaw_travel: how far the mouth opens, of the photographed person's.
-        mirrored: whether the frames are to be mirrored.
+        light: vector added to the light's direction, in canvas axes (right, down, away).
+        jaw_travel: factor of the mouth's opening; 1 for the photographed person.
+        mirrored: whether the frames are mirrored.
     """
 
     portrait: Portrait
@@ -41,21 +41,21 @@ class Person:
 
 
 def photographed_person() -> Person:
-    """The photograph as it is."""
+    """Return the photographed person, unchanged."""
     iris, light = (0.36, 0.21, 0.11), (0.0, 0.0, 0.0)
     return Person(load_portrait(), reshape=torch.clone, iris=iris, light=light, jaw_travel=1.0, mirrored=False)
 
 
 def other_person() -> Person:
-    """Another face shape, hair, skin, eyes, clothes, background and light."""
+    """Return a person with another face shape, hair, skin, eyes, clothes, background and light."""
     iris, light = (0.26, 0.29, 0.26), (1.1, -0.1, 0.2)
-    return Person(_recoloured(load_portrait()), reshape=_reshaped, iris=iris, light=light, jaw_travel=1.2, mirrored=True)
+    return Person(_recolour(load_portrait()), reshape=_reshape, iris=iris, light=light, jaw_travel=1.2, mirrored=True)
 
 
-def _recoloured(portrait: Portrait) -> Portrait:
-    """Dark hair, strong brows, tanned skin, stubble, blue clothes in front of a dark green wall."""
+def _recolour(portrait: Portrait) -> Portrait:
+    """Give the portrait dark hair, strong brows, tanned skin, stubble, and blue clothes in front of a dark green wall."""
     points = portrait.landmarks[:, :2] * DETAIL
-    skin = _graded(portrait.texture, brightness=0.70, contrast=1.05, tint=(1.03, 0.94, 0.82))
+    skin = _grade(portrait.texture, brightness=0.70, contrast=1.05, tint=(1.03, 0.94, 0.82))
     brow = np.max([_polygon(points, ring, SHAPE, grow=0.5, soft=0.9) for ring in _BROWS], 0)
     skin *= 1 - 0.66 * brow[..., None]
     lips = _polygon(points, _LIPS, SHAPE, grow=0.0, soft=0.6)
@@ -63,15 +63,15 @@ def _recoloured(portrait: Portrait) -> Portrait:
     stubble = _polygon(points, _BEARD, SHAPE, grow=0.5, soft=4.5) * (1 - _polygon(points, _LIPS, SHAPE, grow=1.25, soft=0.75))
     grain = cv2.GaussianBlur(np.random.default_rng(0).normal(size=SHAPE).astype(np.float32), (0, 0), 0.3 * DETAIL) * 0.22
     skin *= 1 - (stubble * (0.27 + grain).clip(0, 1))[..., None] * np.array([1.0, 0.97, 0.88], np.float32)
-    hair = _graded(portrait.texture, brightness=0.36, contrast=1.1, tint=(1.0, 0.93, 0.88), colour=0.45)
+    hair = _grade(portrait.texture, brightness=0.36, contrast=1.1, tint=(1.0, 0.93, 0.88), colour=0.45)
     head = _mix(skin, hair, portrait.hair)
     inside = ((portrait.head - 0.5) / 0.4).clip(0, 1)  # mixed pixels at the edge belong to the scenery
     texture = _mix(_scenery(portrait.texture), head, inside)
     return replace(portrait, texture=texture.clip(0, 1), plate=_scenery(portrait.plate))
 
 
-def _reshaped(points: Tensor) -> Tensor:
-    """A wider jaw and nose, a longer chin, narrower eyes further apart under lower brows, and flat short hair."""
+def _reshape(points: Tensor) -> Tensor:
+    """Widen jaw and nose, lengthen the chin, narrow the eyes and move them apart, lower the brows, flatten the hair."""
     x, y = points[..., 0], points[..., 1]
     side = (x - 133.5) / 45
     result = points.clone()
@@ -97,13 +97,13 @@ def _bump(points: Tensor, x: float, y: float, width: float, height: float) -> Te
 
 
 def _scenery(image: Image) -> Image:
-    """Red and blue exchanged (the orange suit turns blue), and the light wall darker and greenish; black stays black."""
+    """Swap red and blue (the orange suit turns blue) and make the light wall darker and greenish; black stays black."""
     swapped = image[..., ::-1]
     bright = image.min(-1, keepdims=True) ** 1.5
     return np.asarray(swapped * (1 - bright * np.array([0.72, 0.50, 0.56], np.float32)), np.float32)
 
 
-def _graded(image: Image, *, brightness: float, contrast: float, tint: Colour, colour: float = 1.0) -> Image:
+def _grade(image: Image, *, brightness: float, contrast: float, tint: Colour, colour: float = 1.0) -> Image:
     grey = image.mean(-1, keepdims=True)
     graded = (grey + colour * (image - grey)) ** contrast * brightness * np.array(tint, np.float32)
     return np.asarray(graded, np.float32)
@@ -114,7 +114,7 @@ def _mix(below: Image, above: Image, share: Image) -> Image:
 
 
 def _polygon(points: Image, ring: Sequence[int], shape: tuple[int, int], *, grow: float, soft: float) -> Image:
-    """A soft mask of the polygon through some landmarks, grown and softened by canvas pixels."""
+    """Return a soft mask of the polygon through some landmarks, grown and softened by canvas pixels."""
     mask = cv2.dilate(polygon(points[list(ring)], shape), disc(round(grow * DETAIL))).astype(np.float32)
     return np.asarray(cv2.GaussianBlur(mask, (0, 0), soft * DETAIL), np.float32)
 

@@ -1,4 +1,4 @@
-"""The puppet in front of its background, frame by frame: pose, expression, gaze, light and the camera's noise."""
+"""The stage: renders the puppet in front of its background with pose, expression, gaze, light and the camera's noise."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn.functional import avg_pool2d, grid_sample, normalize
 from lit_reenact.core.facemesh import LOWER_LIP_MIDDLE, UPPER_LIP_MIDDLE
 from lit_reenact.demo_clips.actors import Person
 from lit_reenact.demo_clips.interior import Eye, Mouth
-from lit_reenact.demo_clips.motion import Motion
+from lit_reenact.demo_clips.motion import MotionScript
 from lit_reenact.demo_clips.portrait import DETAIL, HEIGHT, WIDTH
 from lit_reenact.demo_clips.puppet import build_puppet, project, rotate, turn
 from lit_reenact.demo_clips.shapes import SHAPES
@@ -20,7 +20,7 @@ from lit_reenact.landmarks.measures import outer_eye_distance
 from lit_reenact.rendering.rasterizer import interpolate, rasterize
 
 VIEW = (30, 36, 212)
-"""Corner and side of the part of the canvas that the clip shows."""
+"""Left edge, top edge and side of the part of the canvas that the clip shows."""
 
 OVERSAMPLING = 2
 PATCH_ROWS = 44  # height of the strip below the canvas's texture in which eyes and mouth are painted, canvas pixels
@@ -28,7 +28,12 @@ NOISE = 1.6  # standard deviation of the camera's noise, of 255
 
 
 class Stage:
-    """Renders frames of one person, square, ``size`` pixels wide."""
+    """Renderer of one person.
+
+    Args:
+        person: person to animate.
+        size: side of the square frames in pixels.
+    """
 
     def __init__(self, person: Person, size: int) -> None:
         portrait = person.portrait
@@ -60,9 +65,9 @@ class Stage:
         plate = cv2.resize(portrait.plate[y : y + side, x : x + side], (size, size), interpolation=cv2.INTER_AREA)
         self._plate = torch.from_numpy(plate).permute(2, 0, 1)
 
-    def render(self, motion: Motion, frame: int, random: np.random.Generator) -> npt.NDArray[np.uint8]:
-        """One frame, uint8 (size, size, 3); ``random`` makes the camera's noise."""
-        now = self._seen_by_puppet(motion, frame)
+    def render(self, motion: MotionScript, frame: int, random: np.random.Generator) -> npt.NDArray[np.uint8]:
+        """Return one frame, uint8 (size, size, 3); the camera's noise is drawn from ``random``."""
+        now = self._channels(motion, frame)
         self._paint(now)
         seen = project(self._pose(now))
         seen[:, :2] = (seen[:, :2] - seen.new_tensor(VIEW[:2])) * (self._size / VIEW[2])
@@ -77,18 +82,18 @@ class Stage:
         picture = bright.round().clip(0, 255).astype(np.uint8)
         return np.ascontiguousarray(picture[:, ::-1] if self._mirrored else picture)
 
-    def lip_gap(self, motion: Motion, frame: int) -> float:
-        """True distance of the inner lips over that of the outer corners of the eyes."""
-        points = self._pose(self._seen_by_puppet(motion, frame))
+    def lip_gap(self, motion: MotionScript, frame: int) -> float:
+        """Return the true distance of the inner lips over that of the outer corners of the eyes."""
+        points = self._pose(self._channels(motion, frame))
         return float((points[UPPER_LIP_MIDDLE] - points[LOWER_LIP_MIDDLE]).norm() / outer_eye_distance(points))
 
-    def _seen_by_puppet(self, motion: Motion, frame: int) -> dict[str, float]:
-        """The frame's channels as this person performs them; mirrored, if the picture will be."""
-        now = motion.mirrored(frame) if self._mirrored else motion.at(frame)
+    def _channels(self, motion: MotionScript, frame: int) -> dict[str, float]:
+        """Return the frame's channels as this person performs them; mirrored if the picture will be mirrored."""
+        now = motion.mirror(frame) if self._mirrored else motion.at(frame)
         return now | {"jaw": now["jaw"] * self._jaw_travel}
 
     def _pose(self, now: dict[str, float]) -> Tensor:
-        """All points (V, 3) of one frame: the mesh, FaceMesh's 468 points first, then what lies inside."""
+        """Return all points (V, 3) of one frame: the mesh, FaceMesh's 468 points first, then eyes and mouth."""
         lids = 0.018 * max(-now["gazePitch"], 0) - 0.008 * max(now["gazePitch"], 0)  # the upper lids follow the gaze
         weights = {
             **now,
@@ -103,7 +108,7 @@ class Stage:
         return torch.cat([skin, *(turn(layer.patch.points, angles, shift) for layer in self._inside)])
 
     def _draw(self, seen: Tensor, gain: Tensor, height: int, width: int) -> Tensor:
-        """The head (4, height, width over OVERSAMPLING): colour times coverage, and coverage."""
+        """Draw the head, (4, height, width) over ``OVERSAMPLING``: colour times coverage, and coverage."""
         fragments = rasterize(seen[None], self._faces, height, width)
         attributes = torch.cat([self._texture_positions, gain], 1)
         spread = interpolate(fragments, attributes, self._faces)  # (1, 3, H, W)
@@ -112,7 +117,7 @@ class Stage:
         return avg_pool2d(torch.cat([sample[:, :3] * (spread[:, 2:] * share), share], 1), OVERSAMPLING)[0]
 
     def _paint(self, now: dict[str, float]) -> None:
-        """Bring the textures of eyes and mouth up to date."""
+        """Update the textures of eyes and mouth."""
         drop = float(self._puppet.shapes[SHAPES.index("jaw"), 14, 1]) * now["jaw"]
         gaze = np.deg2rad(now["gazeYaw"]), np.deg2rad(now["gazePitch"])
         for layer, column in zip(self._inside, self._columns, strict=True):
@@ -124,18 +129,18 @@ class Stage:
             self._atlas[0, :3, rows, columns] = torch.from_numpy(image).permute(2, 0, 1)
 
     def _gain(self, now: dict[str, float]) -> Tensor:
-        """How much brighter each point (V, 1) is than in the photograph: head and light have turned since."""
+        """Return the brightness of each point (V, 1) relative to the photograph; head and light have turned since."""
         light = torch.tensor([now["lightSide"], -0.35 - now["lightHeight"], -1.0]) + self._light
         photographed = torch.tensor([-0.15, -0.35, -1.0])
         angles, _ = _head(now)
-        turned = rotate(self._normals, angles)
+        normals = rotate(self._normals, angles)
         lit, before = (
-            0.5 + 0.5 * (n @ normalize(d, dim=0)).clamp(min=0) for n, d in ((turned, light), (self._normals, photographed))
+            0.5 + 0.5 * (n @ normalize(d, dim=0)).clamp(min=0) for n, d in ((normals, light), (self._normals, photographed))
         )
         return (lit / before).clamp(0.5, 1.5)[:, None]
 
     def _smooth_normals(self, points: Tensor) -> Tensor:
-        """Outward normals (V, 3), averaged over neighbours so that the light changes no detail."""
+        """Return outward normals (V, 3), averaged over neighbours so that the light changes no detail."""
         a, b, c = points[self._faces].unbind(1)
         across = torch.linalg.cross(c - a, b - a, dim=-1)
         normals = torch.zeros_like(points).index_add(0, self._faces.flatten(), across.repeat_interleave(3, 0))
@@ -146,6 +151,6 @@ class Stage:
 
 
 def _head(now: dict[str, float]) -> tuple[Tensor, Tensor]:
-    """Yaw, pitch, roll in radians and the shift in pixels."""
+    """Return yaw, pitch, roll in radians and the shift in pixels."""
     angles = torch.deg2rad(torch.tensor([now["yaw"], now["pitch"], now["roll"]]))
     return angles, torch.tensor([now["right"], now["down"], now["away"]])

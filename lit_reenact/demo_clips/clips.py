@@ -1,9 +1,8 @@
-"""The clips that come with the program: made once from a photograph, then treated like any other video."""
+"""The embedded clips: generated once from a photograph, then treated like any other video."""
 
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,28 +13,29 @@ import numpy as np
 from tqdm import tqdm
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.files import atomic_output
 from lit_reenact.demo_clips.actors import Person, other_person, photographed_person
 from lit_reenact.demo_clips.animation import Stage
-from lit_reenact.demo_clips.motion import Motion, sample_motion, save_motion
+from lit_reenact.demo_clips.motion import MotionScript, sample_motion, save_motion
 from lit_reenact.demo_clips.speech import synthesise, write_sound
 from lit_reenact.tracking.tracker import TrackerSettings, track_video
 from lit_reenact.video import VideoWriter, read_tags
 
 VERSION = 2
-"""Stands in every clip; raise it with every change that alters the frames, and the clips are made anew."""
+"""Version written into every clip; raise it with every change that alters the frames, so that old clips are generated again."""
 
 
 @dataclass(frozen=True)
 class ClipRecipe:
-    """What one embedded clip is.
+    """Settings of one embedded clip.
 
     Attributes:
-        person: who is seen.
-        frames: how many.
+        person: function that builds the person to show.
+        frames: number of frames.
         fps: frames per second.
-        size: side of the square frames, pixels.
-        seed: of motion and noise.
-        slowness: how many times slower than in life the person moves: a low frame rate would tear natural motion apart.
+        size: side of the square frames in pixels.
+        seed: random seed of motion and noise.
+        slowness: factor by which the person moves slower than in life; natural motion would be jerky at a low frame rate.
     """
 
     person: Callable[[], Person]
@@ -45,7 +45,8 @@ class ClipRecipe:
     seed: int
     slowness: float = 1.0
 
-    def motion(self) -> Motion:
+    def motion(self) -> MotionScript:
+        """Draw the motion of the clip; each call returns the same."""
         return sample_motion(self.frames, self.fps * self.slowness, self.seed)
 
 
@@ -58,29 +59,29 @@ RECIPES = {
 
 
 def ensure_embedded_clip(name: str, folder: Path) -> Path:
-    """Make an embedded clip unless this version of it is there already.
+    """Generate an embedded clip unless this version of it is there already.
 
     Args:
         name: "target" (the photographed person), "source" (another one) or "tiny" (for trying things out).
-        folder: where ``NAME.mp4`` goes, and ``NAME.motion.safetensors`` with the true motion.
+        folder: folder for ``NAME.mp4`` and for ``NAME.motion.safetensors`` with the true motion.
 
     Returns:
         The path of the mp4.
 
     Raises:
-        ReenactError: there is no such clip, or the folder cannot be written.
+        ReenactError: there is no clip of this name, or the folder cannot be written.
     """
     if name not in RECIPES:
         raise ReenactError(f"there is no embedded clip {name!r}: choose one of {', '.join(RECIPES)}")
     clip = Path(folder) / f"{name}.mp4"
     motion_file = clip.with_suffix(".motion.safetensors")
     if not (motion_file.exists() and _is_current(clip)):
-        _make(RECIPES[name], name, clip, motion_file)
+        _generate(RECIPES[name], name, clip, motion_file)
     return clip
 
 
 def ensure_embedded_track(name: str, folder: Path) -> Path:
-    """The track folder ``FOLDER/NAME`` of an embedded clip; made with the clip unless it is there already."""
+    """Return the track folder ``FOLDER/NAME`` of an embedded clip; clip and track are generated unless they are there already."""
     clip = ensure_embedded_clip(name, folder)
     track_video(clip, Path(folder) / name, TrackerSettings(), size=RECIPES[name].size)
     return Path(folder) / name
@@ -93,7 +94,7 @@ def _is_current(clip: Path) -> bool:
         return False
 
 
-def _make(recipe: ClipRecipe, name: str, clip: Path, motion_file: Path) -> None:
+def _generate(recipe: ClipRecipe, name: str, clip: Path, motion_file: Path) -> None:
     motion = recipe.motion()
     stage = Stage(recipe.person(), recipe.size)
     random = np.random.default_rng(recipe.seed)
@@ -101,12 +102,11 @@ def _make(recipe: ClipRecipe, name: str, clip: Path, motion_file: Path) -> None:
         sound = Path(temporary) / "voice.mkv"
         write_sound(synthesise(motion["jaw"], recipe.fps), sound)
         with VideoWriter(clip, Fraction(recipe.fps), tags=_tags(name), audio_from=sound) as writer:
-            for frame in tqdm(range(recipe.frames), desc=f"making the embedded clip {name!r}", unit="frame"):
+            for frame in tqdm(range(recipe.frames), desc=f"generating the embedded clip {name!r}", unit="frame"):
                 writer.write(stage.render(motion, frame, random))
     lip_gap = np.array([stage.lip_gap(motion, frame) for frame in range(recipe.frames)])
-    partial = motion_file.with_name(f".{motion_file.name}.{os.getpid()}.part")
-    save_motion(motion, partial, lip_gap=lip_gap)
-    partial.replace(motion_file)
+    with atomic_output(motion_file) as partial:
+        save_motion(motion, partial, lip_gap=lip_gap)
 
 
 def _tags(name: str) -> dict[str, str]:

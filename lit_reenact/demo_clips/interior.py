@@ -1,4 +1,4 @@
-"""What shows through the holes of the photographed skin: eyeballs that turn, teeth, tongue and the dark between them."""
+"""Eyes and mouth behind the holes of the photographed skin: eyeballs that turn, teeth, tongue and the dark between them."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _TONGUE = np.array([0.50, 0.20, 0.19], np.float32)
 
 @dataclass(frozen=True)
 class Patch:
-    """A slightly bent rectangle behind a hole, rigid with the skull.
+    """A slightly curved rectangle behind a hole, rigid with the skull.
 
     Attributes:
-        corner: x and y of its top-left corner, canvas pixels.
+        corner: x and y of the top-left corner, canvas pixels.
         size: width and height, canvas pixels.
-        points: (V, 3) of a strip over it, as ``Puppet.rest``.
-        faces: int64 (F, 3).
-        positions: (V, 2) in the patch, canvas pixels from its corner.
+        points: vertices (V, 3) in the coordinates of ``Puppet.rest``.
+        faces: vertex indices of the triangles, int64 (F, 3).
+        positions: vertices (V, 2) in the patch, canvas pixels from its corner.
     """
 
     corner: tuple[int, int]
@@ -43,17 +43,24 @@ class Patch:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width of its texture."""
+        """Height and width of the texture."""
         return self.size[1] * DETAIL, self.size[0] * DETAIL
 
     def pixels(self) -> tuple[Image, Image]:
-        """Columns and rows of its texture's pixels in canvas pixels."""
+        """Return x and y of the texture's pixels in canvas pixels, each of ``shape``."""
         y, x = np.mgrid[: self.shape[0], : self.shape[1]].astype(np.float32)
         return (x + 0.5) / DETAIL + self.corner[0], (y + 0.5) / DETAIL + self.corner[1]
 
 
 class Eye:
-    """One eye, painted anew for every direction of gaze."""
+    """One eye, painted again for every direction of gaze.
+
+    Args:
+        portrait: photograph with landmarks.
+        reshape: function from the photograph's geometry to the person's.
+        left: whether it is the subject's left eye.
+        iris: colour of the iris, RGB in [0, 1].
+    """
 
     def __init__(self, portrait: Portrait, reshape: Reshape, *, left: bool, iris: tuple[float, float, float]) -> None:
         upper, lower = RIMS[EYE_LEFT if left else EYE_RIGHT]
@@ -68,7 +75,7 @@ class Eye:
         self._white = _SCLERA * shade[..., None]
 
     def paint(self, yaw: float, pitch: float) -> Image:
-        """The eye looking along ``yaw``, ``pitch`` (radians): RGB in [0, 1]."""
+        """Return the texture of the eye that looks along ``yaw``, ``pitch`` (radians), RGB in [0, 1]."""
         x, y = self.patch.pixels()
         dx = x - self._centre[0] - EYE_RADIUS * np.sin(yaw) * np.cos(pitch)
         dy = y - self._centre[1] + EYE_RADIUS * np.sin(pitch)
@@ -81,7 +88,12 @@ class Eye:
 
 
 class Mouth:
-    """The inside of the mouth; the upper teeth are the photograph's, the lower ones their mirror image."""
+    """The inside of the mouth; the upper teeth are the photograph's, the lower ones their mirror image.
+
+    Args:
+        portrait: photograph with landmarks.
+        reshape: function from the photograph's geometry to the person's.
+    """
 
     def __init__(self, portrait: Portrait, reshape: Reshape) -> None:
         rim = portrait.landmarks[list({*UPPER_LIP_RIM, *LOWER_LIP_RIM})]
@@ -105,19 +117,19 @@ class Mouth:
         self._dark = _CAVITY * (1.0 - 0.5 * depth[..., None])
 
     def paint(self, drop: float) -> Image:
-        """The mouth with the lower jaw ``drop`` pixels down: RGB in [0, 1]."""
+        """Return the texture of the mouth with the lower jaw ``drop`` pixels down, RGB in [0, 1]."""
         x, y = self.patch.pixels()
         floor = self._edge - 4.0 + drop  # height of the lower teeth's edge
         tongue = 1 - _step(np.hypot((x - self._middle) / 12, (y - floor - 3.0) / 5.0), 0.55, 1.1)
         image = _blend(self._dark, _TONGUE * min(1.0, 0.35 + drop / 16), 0.85 * tongue)
         shift = (floor - self._flip) * DETAIL
-        lower, shown = (_shifted(layer, shift) for layer in (self._lower, self._lower_shown))
+        lower, shown = (_shift(layer, shift) for layer in (self._lower, self._lower_shown))
         image = _blend(image, lower, shown)
         return _blend(image, self._upper, self._upper_shown)
 
 
 def _patch(rim: Image, reshape: Reshape, *, margin: int, below: int, depth: float, bottom_depth: float) -> Patch:
-    """A sheet behind the rim (N, 3) of a hole, bent as it is, ``depth`` pixels deeper; below the rim it recedes."""
+    """Return a patch behind the rim (N, 3) of a hole, curved like the rim, ``depth`` pixels deeper; below the rim it recedes."""
     left, top = (int(v) for v in np.floor(rim[:, :2].min(0)) - margin)
     right, bottom = (int(v) for v in np.ceil(rim[:, :2].max(0)) + margin)
     size = (right - left, bottom - top + below)
@@ -138,6 +150,6 @@ def _blend(below: Image, above: Image, share: Image) -> Image:
     return below + (above - below) * share[..., None]
 
 
-def _shifted(image: Image, down: float) -> Image:
+def _shift(image: Image, down: float) -> Image:
     matrix = np.array([[1, 0, 0], [0, 1, down]], np.float64)
     return np.asarray(cv2.warpAffine(image, matrix, (image.shape[1], image.shape[0])))

@@ -23,14 +23,14 @@ CHANNELS = (
 brightness as a factor, and the light's direction in radians from straight ahead."""
 
 TRAINED, HELD_OUT = 0.7, 0.84
-"""The first part covers the whole range of every channel, and so does what follows the second: the last fifth, less a gap."""
+"""Shares of a clip: frames before the first and frames after the second each cover the range of every channel."""
 
 _CANDIDATES = 20_000
 
 
 @dataclass(frozen=True)
-class Motion:
-    """What the person and the light do, frame by frame.
+class MotionScript:
+    """Motion of the person and the light in every frame of a clip.
 
     Attributes:
         channels: one float64 series (T,) for each of ``CHANNELS``.
@@ -45,28 +45,28 @@ class Motion:
         return self.channels[channel]
 
     def at(self, frame: int) -> dict[str, float]:
-        """All channels in one frame."""
+        """Return the value of every channel in one frame."""
         return {name: float(series[frame]) for name, series in self.channels.items()}
 
-    def mirrored(self, frame: int) -> dict[str, float]:
-        """The same frame seen in a mirror."""
+    def mirror(self, frame: int) -> dict[str, float]:
+        """Return the value of every channel in one frame as seen in a mirror."""
         now = self.at(frame)
-        turned = {name: -now[name] for name in ("yaw", "roll", "right", "gazeYaw", "lightSide")}
-        return {**now, **turned, "blinkLeft": now["blinkRight"], "blinkRight": now["blinkLeft"]}
+        opposite = {name: -now[name] for name in ("yaw", "roll", "right", "gazeYaw", "lightSide")}
+        return {**now, **opposite, "blinkLeft": now["blinkRight"], "blinkRight": now["blinkLeft"]}
 
 
-def sample_motion(frames: int, fps: float, seed: int) -> Motion:
-    """Draw the motion of a talking person; the same seed gives the same motion."""
+def sample_motion(frames: int, fps: float, seed: int) -> MotionScript:
+    """Draw the motion of a talking person; equal seeds give equal motion."""
     random = np.random.default_rng(seed)
-    drawn: dict[str, Series] = {}
+    channels: dict[str, Series] = {}
 
     def draw(name: str, candidate: Callable[[], Series]) -> None:
-        drawn[name] = next(s for s in (candidate() for _ in range(_CANDIDATES)) if _qualifies(s, list(drawn.values())))
+        channels[name] = next(s for s in (candidate() for _ in range(_CANDIDATES)) if _qualifies(s, list(channels.values())))
 
     def wave(low: float, high: float, hertz: float) -> Callable[[], Series]:
         return lambda: _wave(random, frames, fps, hertz) * (high - low) / 2 + (high + low) / 2
 
-    # The slow ones first: the fewer independent moments a channel has, the harder it is to be unlike the others.
+    # The slow ones first: the fewer independent moments a channel has, the harder it is to be independent of the others.
     draw("lightSide", wave(-0.5, 0.5, 0.5))
     draw("lightHeight", wave(-0.3, 0.3, 0.5))
     draw("yaw", wave(-18.5, 18.5, 0.5))
@@ -84,23 +84,23 @@ def sample_motion(frames: int, fps: float, seed: int) -> Motion:
     draw("jaw", lambda: _speech(random, frames, fps))
     draw("blinkLeft", lambda: _blinks(random, frames, fps))
     # The lids close together, the right one a little differently each time.
-    drawn["blinkRight"] = drawn["blinkLeft"] * (1 - 0.3 * (0.5 + 0.5 * _wave(random, frames, fps, 1.0)))
-    drawn["light"] += random.normal(0, 0.006, frames)  # flicker
-    return Motion({name: drawn[name] for name in CHANNELS})
+    channels["blinkRight"] = channels["blinkLeft"] * (1 - 0.3 * (0.5 + 0.5 * _wave(random, frames, fps, 1.0)))
+    channels["light"] += random.normal(0, 0.006, frames)  # flicker
+    return MotionScript({name: channels[name] for name in CHANNELS})
 
 
-def save_motion(motion: Motion, path: Path, **measures: Series) -> None:
-    """Write the channels, and true values of what can be measured in the frames, as safetensors."""
+def save_motion(motion: MotionScript, path: Path, **measures: Series) -> None:
+    """Write the channels, and further true values (T,) by name, as safetensors."""
     save_file({**motion.channels, **measures}, path)
 
 
 def load_motion(path: Path) -> dict[str, Series]:
-    """What ``save_motion`` wrote, by name."""
+    """Read the series that ``save_motion`` wrote, by name."""
     return dict(load_file(path))
 
 
 def _qualifies(series: Series, others: list[Series]) -> bool:
-    """Whether both parts cover the range, the held-out one lies within the trained one, and no other channel is alike."""
+    """Check that both parts cover the range, the held-out one within the trained one, and that no other channel is similar."""
     trained, held_out = series[: int(len(series) * TRAINED)], series[int(len(series) * HELD_OUT) :]
     span = np.ptp(trained)
     within = trained.min() - 0.01 * span <= held_out.min() and held_out.max() <= trained.max() + 0.01 * span
@@ -108,7 +108,7 @@ def _qualifies(series: Series, others: list[Series]) -> bool:
 
 
 def _wave(random: np.random.Generator, frames: int, fps: float, hertz: float) -> Series:
-    """Low-passed noise (T,), squashed so that it often visits its extremes, which are exactly -1 and 1."""
+    """Return low-pass noise (T,), compressed so that it often visits its extremes, which are exactly -1 and 1."""
     frequency = np.fft.rfftfreq(2 * frames, 1 / fps)  # twice the length, or the end would join the beginning
     spectrum = np.fft.rfft(random.normal(size=2 * frames)) * np.exp(-0.5 * (frequency / hertz * 1.7) ** 2)
     noise = np.fft.irfft(spectrum)[:frames]
@@ -117,7 +117,7 @@ def _wave(random: np.random.Generator, frames: int, fps: float, hertz: float) ->
 
 
 def _speech(random: np.random.Generator, frames: int, fps: float) -> Series:
-    """Phrases of syllables of different width (0.25-0.5 s), and pauses with the mouth closed (0.3-1 s): in [0, 1]."""
+    """Return phrases of syllables (0.25-0.5 s) of different width, and pauses with a closed mouth (0.3-1 s): (T,) in [0, 1]."""
     time, end = np.arange(frames) / fps, frames / fps
     jaw = np.zeros(frames)
     now = random.uniform(0, 0.6)
@@ -133,7 +133,7 @@ def _speech(random: np.random.Generator, frames: int, fps: float) -> Series:
 
 
 def _blinks(random: np.random.Generator, frames: int, fps: float) -> Series:
-    """Blinks of 0.3-0.5 s every 0.8-3.5 s; some stop half way: in [0, 1]."""
+    """Return blinks of 0.3-0.5 s every 0.8-3.5 s, some of which stop half way: (T,) in [0, 1]."""
     time, now, lid = np.arange(frames) / fps, random.uniform(0.3, 1.5), np.zeros(frames)
     while now < frames / fps:
         length, depth = random.uniform(0.3, 0.5), random.choice([1.0, 1.0, 1.0, random.uniform(0.4, 0.8)])
@@ -144,7 +144,7 @@ def _blinks(random: np.random.Generator, frames: int, fps: float) -> Series:
 
 
 def _saccades(random: np.random.Generator, frames: int, fps: float, reach: float) -> Series:
-    """Fixations of 0.3-1.2 s with a jump of two frames between them, in [-reach, reach]."""
+    """Return fixations of 0.3-1.2 s with a jump of two frames between them: (T,) in [-reach, reach]."""
     targets: list[float] = []
     while len(targets) < frames + 2:
         targets += [random.uniform(-reach, reach)] * round(fps * random.uniform(0.3, 1.2))

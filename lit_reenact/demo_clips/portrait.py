@@ -1,4 +1,4 @@
-"""A public-domain photograph taken apart: the head as a texture with a soft edge, and what stands behind it.
+"""A public-domain photograph in parts: the head as a texture with a soft edge, and the background behind it.
 
 The photograph is NASA's portrait of Eileen Collins, ``skimage.data.astronaut()``. Lengths are pixels of the photograph,
 positions are relative to the canvas: the part of the photograph (and a little background above it) that is animated.
@@ -23,12 +23,13 @@ Image = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
 
-ORIGIN = np.array([90, -40])  # the canvas's corner in the photograph; above its upper edge the background goes on
+ORIGIN = np.array([90, -40])  # the canvas's corner in the photograph; the background continues above its upper edge
 WIDTH, HEIGHT = 272, 290
 EARS, COLLAR = 155, 180
 """Rows of the canvas: below the first there is no hair at the edge of the head, below the second the suit surrounds the neck."""
+
 DETAIL = 3
-"""Texture pixels a photograph pixel: the face is only about 100 pixels wide, and its resampling should not show."""
+"""Texture pixels along each side of a photograph pixel; the face is about 100 pixels wide, and its resampling should not show."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,9 @@ class Portrait:
 
     Attributes:
         texture: (DETAIL * HEIGHT, DETAIL * WIDTH, 3) RGB in [0, 1], the canvas enlarged.
-        plate: like ``texture``, the same place without the head.
-        head: (DETAIL * HEIGHT, DETAIL * WIDTH) in [0, 1], how much of a pixel is head or neck; soft at the edge.
-        hair: like ``head``, the part of it that is hair.
+        plate: (DETAIL * HEIGHT, DETAIL * WIDTH, 3) RGB in [0, 1], the background without the head.
+        head: (DETAIL * HEIGHT, DETAIL * WIDTH) in [0, 1], share of a pixel that is head or neck; soft at the edge.
+        hair: (DETAIL * HEIGHT, DETAIL * WIDTH) in [0, 1], share of a pixel that is hair.
         landmarks: (478, 3) FaceMesh points in canvas pixels, smaller z is nearer.
     """
 
@@ -51,7 +52,11 @@ class Portrait:
 
 
 def load_portrait() -> Portrait:
-    """Read the photograph, find the face and cut out the head; about a second."""
+    """Read the photograph, detect the face and segment the head; takes about a second.
+
+    Raises:
+        ReenactError: the landmark detector finds no face in the photograph.
+    """
     photo = np.asarray(data.astronaut())  # type: ignore[no-untyped-call]
     landmarks = _landmarks(photo)
     above = -int(ORIGIN[1])
@@ -61,9 +66,9 @@ def load_portrait() -> Portrait:
 
     mask = head.astype(np.uint8)
     hidden = cv2.dilate(mask, disc(2)).astype(bool)
-    hidden[:COLLAR] = cv2.dilate(mask, disc(7))[:COLLAR]  # more where all is blurred: loose hair
+    hidden[:COLLAR] = cv2.dilate(mask, disc(7))[:COLLAR]  # more where everything is blurred: loose hair
     hidden[:above] = True  # nothing was photographed there
-    # The hair takes a pixel of the blurred background along, which nobody sees; below the ears it would show on the dark collar.
+    # The hair keeps a pixel of the blurred background, which nobody sees; below the ears it would show on the dark collar.
     mask[:EARS] = cv2.dilate(mask, disc(1))[:EARS]
     plate = _fill(canvas.astype(np.float32) / 255, hidden)
     canvas[:above] = (plate[:above] * 255).round()
@@ -77,19 +82,19 @@ def load_portrait() -> Portrait:
 
 
 def _landmarks(photo: Bytes) -> Image:
-    """FaceMesh of the enlarged photograph in canvas pixels (478, 3)."""
+    """Return the FaceMesh landmarks of the enlarged photograph in canvas pixels, (478, 3)."""
     scale = 3
     part = cv2.resize(photo[:256, 90:346], None, fx=scale, fy=scale, interpolation=cv2.INTER_LANCZOS4).astype(np.uint8)
-    found = detect([part], total=1, progress=None)
-    if not bool(found.found[0]):
+    detection = detect([part], total=1, progress=None)
+    if not bool(detection.found[0]):
         raise ReenactError("FaceMesh does not find the face in skimage.data.astronaut(): is mediapipe 0.10.21 installed?")
-    points = found.points[0].numpy().astype(np.float32) / scale
+    points = detection.points[0].numpy().astype(np.float32) / scale
     points[:, :2] += np.array([90, 0]) - ORIGIN
     return points
 
 
 def _segment(canvas: Bytes, above: int, landmarks: Image) -> tuple[Mask, Mask]:
-    """Head with neck, and hair, as masks (HEIGHT, WIDTH) by two graph cuts; the first guesses are ellipses and the landmarks."""
+    """Segment head with neck, and hair, as masks (HEIGHT, WIDTH) by two graph cuts that start from ellipses and landmarks."""
     y, x = np.mgrid[:HEIGHT, :WIDTH]
     around = ((x - 138) / 78) ** 2 + ((y - 135) / 86) ** 2
     face = polygon(np.asarray(cv2.convexHull(landmarks[:FACE_POINTS, :2].copy()), np.float32)[:, 0], (HEIGHT, WIDTH))
@@ -151,12 +156,12 @@ def _soft(mask: Bytes, radius: float) -> Image:
 
 
 def disc(radius: int) -> Bytes:
-    """A round neighbourhood for dilation and erosion."""
+    """Return a round neighbourhood for dilation and erosion."""
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)), np.uint8)
 
 
 def polygon(corners: Image, shape: tuple[int, int]) -> Bytes:
-    """1 inside the polygon with the given corners (N, 2) and 0 outside, as an image of ``shape``."""
+    """Return an image of ``shape`` that is 1 inside the polygon with these corners (N, 2) and 0 outside."""
     mask = np.zeros(shape, np.uint8)
     cv2.fillPoly(mask, [corners.round().astype(np.int32)], [1.0])
     return mask

@@ -1,4 +1,4 @@
-"""The mesh that carries the photograph: face, hair and neck with depth, how it moves, and what shows through its holes."""
+"""The mesh that carries the photograph: face, hair and neck with depth, and the way it moves."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 DISTANCE = 1000.0
-"""From the viewer to the eyes' plane, photograph pixels."""
+"""Distance from the viewer to the eyes' plane in photograph pixels."""
 
 PIVOT = (134.0, 192.0, 34.0)
-"""The head turns about the top of the neck."""
+"""Centre of the head's rotation in canvas pixels and depth: the top of the neck."""
 
 JAW = 186.0  # row of the canvas in which the jaw has its angles
 NECK_FADE = 24.0  # pixels below the jaw's edge where the neck stops following the head
 SPACING = 5.0
 
 Reshape = Callable[[Tensor], Tensor]
-"""Another face shape: takes points (N, 3), canvas pixels and depth, of the photograph to those of the other person."""
+"""Function from points (N, 3) of the photograph, canvas pixels and depth, to those of a person with another face shape."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class Puppet:
     """A photographed head that can be posed.
 
     Attributes:
-        rest: (V, 3) the photographed pose in canvas pixels, FaceMesh's 468 points first; z is depth behind the eyes' plane.
-        texture_positions: (V, 2) where in the canvas each point's colour is; the projection of ``rest`` if nothing was reshaped.
-        faces: int64 (F, 3) counter-clockwise as seen.
-        follow: (V,) in [0, 1], how much a point moves with the head.
+        rest: (V, 3) photographed pose in canvas pixels, FaceMesh's 468 points first; z is depth behind the eyes' plane.
+        texture_positions: (V, 2) position of each point's colour in the canvas; the projection of ``rest`` without a reshape.
+        faces: vertex indices, int64 (F, 3), counter-clockwise for the viewer.
+        follow: (V,) in [0, 1], share of the head's motion that a point follows.
         shapes: (S, V, 3) displacements of ``shapes.SHAPES``.
     """
 
@@ -56,11 +56,11 @@ class Puppet:
     shapes: Tensor
 
     def pose(self, weights: Tensor, yaw_pitch_roll: Tensor, shift: Tensor) -> Tensor:
-        """The mesh (V, 3) of one frame, not yet projected.
+        """Return the mesh (V, 3) of one frame, not yet projected.
 
         Args:
-            weights: (S,) of the shapes.
-            yaw_pitch_roll: (3,) radians, signs of the project.
+            weights: (S,) weights of the shapes.
+            yaw_pitch_roll: (3,) head pose in radians, with the signs of ``schema``.
             shift: (3,) pixels to the right, down, away.
         """
         points = self.rest + torch.einsum("s,svc->vc", weights, self.shapes)
@@ -68,32 +68,37 @@ class Puppet:
 
 
 def turn(points: Tensor, yaw_pitch_roll: Tensor, shift: Tensor) -> Tensor:
-    """Points (..., 3) in canvas axes as the head's pose moves them."""
+    """Move points (..., 3) in canvas axes by the head's pose."""
     pivot = points.new_tensor(PIVOT)
     return rotate(points - pivot, yaw_pitch_roll) + pivot + shift
 
 
 def rotate(vectors: Tensor, yaw_pitch_roll: Tensor) -> Tensor:
-    """Vectors (..., 3) in canvas axes turned as the head is."""
+    """Rotate vectors (..., 3) in canvas axes by the head's rotation."""
     flip = vectors.new_tensor([1.0, -1.0, -1.0])
     return (vectors * flip) @ euler_to_matrix(yaw_pitch_roll).T * flip
 
 
 def project(points: Tensor) -> Tensor:
-    """Points (..., 3) to what the viewer sees (..., 3): canvas pixels and the distance from the viewer."""
+    """Project points (..., 3) to canvas pixels and the distance from the viewer, (..., 3)."""
     centre = points.new_tensor([PIVOT[0], PIVOT[1]])
     distance = DISTANCE + points[..., 2:]
     return torch.cat([(points[..., :2] - centre) * DISTANCE / distance + centre, distance], -1)
 
 
 def unproject(seen: Tensor) -> Tensor:
-    """Where the points (..., 3) lie that are seen at canvas pixels x, y and have depth z."""
+    """Return the points (..., 3) that appear at canvas pixels x, y and have depth z."""
     centre = seen.new_tensor([PIVOT[0], PIVOT[1]])
     return torch.cat([(seen[..., :2] - centre) * (DISTANCE + seen[..., 2:]) / DISTANCE + centre, seen[..., 2:]], -1)
 
 
 def build_puppet(portrait: Portrait, reshape: Reshape) -> Puppet:
-    """Surround the face by a grid over hair and neck, give it depth, and another shape."""
+    """Surround the face by a grid over hair and neck, give it depth, and reshape it.
+
+    Args:
+        portrait: photograph with landmarks.
+        reshape: function from the photograph's geometry to the person's.
+    """
     face = portrait.landmarks[:FACE_POINTS]
     topology, region = build_topology()
     skin = topology[region == SKIN]
@@ -122,7 +127,7 @@ def build_puppet(portrait: Portrait, reshape: Reshape) -> Puppet:
 
 
 def _grid(portrait: Portrait, outline: Image) -> Image:
-    """Points in a honeycomb (N, 2) over everything that moves, outside the face."""
+    """Return points of a honeycomb, (N, 2), over everything that moves, outside the face."""
     head = cv2.resize(portrait.head, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
     moves = cv2.dilate((head > 0.01).astype(np.uint8), cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (13, 13)))
     row, column = np.mgrid[: HEIGHT / (0.866 * SPACING), : WIDTH / SPACING - 0.5]
@@ -133,12 +138,12 @@ def _grid(portrait: Portrait, outline: Image) -> Image:
 
 
 def _distance(positions: Image, outline: Image) -> Floats:
-    """From points (N, 2) to the outline, pixels; negative outside."""
+    """Return the distances from points (N, 2) to the outline in pixels; negative outside."""
     return np.array([cv2.pointPolygonTest(outline, (float(x), float(y)), True) for x, y in positions])
 
 
 def _triangulate(positions: Image, outline: Image) -> Integers:
-    """Triangles (F, 3) between the face's outline and the grid, counter-clockwise as seen."""
+    """Return the triangles (F, 3) between the face's outline and the grid, counter-clockwise for the viewer."""
     vertices = np.concatenate([np.array(OUTLINE), np.arange(FACE_POINTS, len(positions))])
     triangles = vertices[Delaunay(positions[vertices]).simplices].astype(np.int64)
     corners = positions[triangles]
@@ -150,7 +155,7 @@ def _triangulate(positions: Image, outline: Image) -> Integers:
 
 
 def _depth(positions: Image, face: Image, laplacian: sparse.csr_matrix, neck: Mask) -> Floats:
-    """Depth (V,): hair bulges between the face's outline and the skull's silhouette; the neck is a cylinder behind the chin."""
+    """Return the depth (V,): hair bulges between face and silhouette of the skull; the neck is a cylinder behind the chin."""
     x, y = positions.T
     outer = np.arange(len(positions)) >= FACE_POINTS
     rim = outer & ~neck & (((x - 136) / 74) ** 2 + ((y - 137) / 84) ** 2 > 0.95)
@@ -160,7 +165,7 @@ def _depth(positions: Image, face: Image, laplacian: sparse.csr_matrix, neck: Ma
 
 
 def _smooth(laplacian: sparse.csr_matrix, values: Floats, fixed: Mask, bulge: float = 0.0) -> Floats:
-    """Continue the values (V, C) of the fixed points smoothly over the others: Poisson's equation."""
+    """Continue the values (V, C) of the fixed points smoothly over the others by Poisson's equation."""
     result = values.copy()
     solver = splu(laplacian[~fixed][:, ~fixed].tocsc())
     result[~fixed] = solver.solve(bulge - laplacian[~fixed][:, fixed] @ values[fixed])

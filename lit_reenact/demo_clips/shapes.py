@@ -1,6 +1,6 @@
-"""How the photographed face moves: displacements of the 468 FaceMesh points, in pixels of the photograph.
+"""Expressions of the photographed face: displacements of the 468 FaceMesh points, in pixels of the photograph.
 
-The photograph smiles with open lips. ``REST`` closes the lips and takes the smile away; every motion starts from there.
+The photograph smiles with open lips. The shape "rest" closes the lips and removes the smile; every motion starts from there.
 Axes: x to the right of the picture, y down, z away from the viewer.
 """
 
@@ -22,7 +22,7 @@ from lit_reenact.core.facemesh import (
 from lit_reenact.face.laplacian import interpolate, interpolation_kernel
 
 SHAPES = ("rest", "jaw", "smile", "pucker", "brows", "blinkLeft", "blinkRight")
-"""The shapes of ``expression_shapes``; 1 is the largest travel."""
+"""Names of the shapes of ``expression_shapes``; a weight of 1 is the largest displacement."""
 
 Handles = dict[int, tuple[float, float, float]]
 
@@ -30,39 +30,11 @@ _RIGHT_UPPER_CREASE = (247, 30, 29, 27, 28, 56, 190)
 _RIGHT_ABOVE_CREASE = (113, 225, 224, 223, 222, 221, 189)
 _RIGHT_LOWER_CREASE = (25, 110, 24, 23, 22, 26, 112)
 _STILL = (
-    10,
-    8,
-    168,
-    6,
-    197,
-    195,
-    5,
-    4,
-    1,
-    33,
-    133,
-    159,
-    145,
-    27,
-    23,
-    70,
-    63,
-    105,
-    66,
-    107,
-    234,
-    127,
-    162,
-    21,
-    54,
-    103,
-    67,
-    109,
-    93,
-)
+    10, 8, 168, 6, 197, 195, 5, 4, 1, 33, 133, 159, 145, 27, 23, 70, 63, 105, 66, 107, 234, 127, 162, 21, 54, 103, 67, 109, 93,
+)  # fmt: skip
 """Points of the right half that neither lips nor jaw move: eyes, brows, nose, the sides and top of the outline."""
 
-_SMILE_GONE: Handles = {
+_NO_SMILE: Handles = {
     61: (5.5, 5.4, -1.5), 78: (5.5, 5.4, -1.5), 0: (0, 1.2, -0.6), 13: (0, 1.0, -0.6), 14: (0, 1.0, -0.6), 17: (0, 1.6, -0.6),
     37: (0.4, 1.4, -0.6), 84: (0.5, 1.8, -0.6), 82: (0.8, 1.4, -0.6), 87: (0.8, 1.4, -0.6), 80: (3.0, 3.2, -0.9),
     88: (3.0, 3.2, -0.9), 39: (1.7, 2.1, -0.9), 181: (1.9, 2.6, -0.9), 205: (1.5, 3.0, 0.8), 50: (0.6, 1.6, 0.8),
@@ -91,16 +63,16 @@ _JAW_SHARE = {
 
 
 def expression_shapes(points: Tensor, faces: Tensor) -> Tensor:
-    """The displacements (7, 468, 3) of ``SHAPES``.
+    """Return the displacements (7, 468, 3) of ``SHAPES``.
 
     Args:
-        points: (468, 3) the photographed face.
-        faces: int64 (F, 3) the skin's triangles.
+        points: (468, 3) photographed face.
+        faces: triangles of the skin, int64 (F, 3).
     """
     points = points.double()
     kernel = interpolation_kernel(points, faces, reach=30.0)
     closed = _solve(kernel, _lips_closed(points), still=(*_STILL, 2, 98, 152, 148, 172, 58, 205, 50))
-    relaxed = _solve(kernel, _both_sides(_SMILE_GONE), still=(*_STILL, 58, 172, 136))
+    relaxed = _solve(kernel, _both_sides(_NO_SMILE), still=(*_STILL, 58, 172, 136))
     jaw = _solve(kernel, _jaw(points), still=_STILL)
     pucker = _solve(kernel, _both_sides(_PUCKER), still=(*_STILL, 58, 172, 136, 150, 149))
     brows = _solve(kernel, _both_sides(_BROWS), still=())
@@ -119,7 +91,7 @@ def _both_sides(right: Handles) -> Handles:
 
 
 def _lips_closed(points: Tensor) -> Handles:
-    """Inner rims meet just above the middle, the upper a little over the lower; outer rims follow by a part."""
+    """Close the lips: inner rims meet just above the middle, the upper a little over the lower; outer rims follow in part."""
     handles: Handles = {}
     for upper, lower in zip(UPPER_LIP_RIM[1:-1], LOWER_LIP_RIM[1:-1], strict=True):
         x, y, z = (points[lower] - points[upper]).tolist()
@@ -133,7 +105,7 @@ def _lips_closed(points: Tensor) -> Handles:
 
 
 def _jaw(points: Tensor) -> Handles:
-    """The lower jaw turns about its joints, which lie at the height of the ears."""
+    """Open the jaw: it turns about its joints, which lie at the height of the ears."""
     hinge_y, hinge_z = 160.0, 40.0
     handles: Handles = {}
     for vertex, share in _JAW_SHARE.items():
@@ -144,7 +116,7 @@ def _jaw(points: Tensor) -> Handles:
 
 
 def _blink(points: Tensor, *, mirror: bool) -> Tensor:
-    """The upper lid comes down to the lower one, which rises a little; the creases follow by a part."""
+    """Close an eye: the upper lid moves down to the lower one, which rises a little; the creases follow in part."""
     rings = (RIGHT_UPPER_LID[1:-1], RIGHT_LOWER_LID[1:-1], _RIGHT_UPPER_CREASE, _RIGHT_ABOVE_CREASE, _RIGHT_LOWER_CREASE)
     shape = torch.zeros_like(points)
     for columns in zip(*rings, strict=True):

@@ -1,4 +1,4 @@
-"""A soft synthetic voice that follows the jaw, so that the embedded clips have a sound to keep."""
+"""A soft synthetic voice that follows the jaw; it gives the embedded clips a sound track."""
 
 from __future__ import annotations
 
@@ -16,7 +16,15 @@ _LOUDNESS = 0.25  # peak, of full scale
 
 
 def synthesise(jaw: npt.NDArray[np.float64], fps: float) -> npt.NDArray[np.float32]:
-    """Harmonics of a wandering pitch under two formants that open with the jaw (T,) in [0, 1]: samples in [-1, 1]."""
+    """Synthesise a voice: harmonics of a wandering pitch under two formants that open with the jaw.
+
+    Args:
+        jaw: opening of the jaw in each frame, (T,) in [0, 1].
+        fps: frames per second.
+
+    Returns:
+        Samples in [-1, 1] at ``RATE``.
+    """
     time = np.arange(round(len(jaw) / fps * RATE)) / RATE
     opening = np.interp(time, np.arange(len(jaw)) / fps, jaw)
     phase = 2 * np.pi * np.cumsum(_PITCH * (1 + 0.12 * opening + 0.04 * np.sin(2 * np.pi * 0.37 * time))) / RATE
@@ -31,7 +39,7 @@ def synthesise(jaw: npt.NDArray[np.float64], fps: float) -> npt.NDArray[np.float
 
 
 def write_sound(samples: npt.NDArray[np.float32], path: Path) -> None:
-    """Write the samples beside one black picture (Matroska), since only videos give their sound to ``VideoWriter``."""
+    """Write the samples and one black picture as Matroska, because ``VideoWriter`` takes its sound from videos only."""
     with av.open(path, "w", format="matroska") as container:
         picture = container.add_stream("mpeg4", rate=Fraction(25))
         picture.width = picture.height = 16

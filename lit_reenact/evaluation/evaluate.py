@@ -10,23 +10,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.parallel import single_threaded
 from lit_reenact.evaluation.baseline_frames import MEAN, generate_baselines
 from lit_reenact.evaluation.candidates import MODEL, Candidate
+from lit_reenact.evaluation.clip_metrics import measure_frames
 from lit_reenact.evaluation.edit_fidelity import EditFidelity, measure_network_edits, measure_warped_edits
 from lit_reenact.evaluation.fidelity import measure_motion
-from lit_reenact.evaluation.frame_metrics import Values, compare_frames
+from lit_reenact.evaluation.frame_metrics import Values
 from lit_reenact.evaluation.heldout import held_out_split
 from lit_reenact.evaluation.intervals import Estimate, block_length, estimate
 from lit_reenact.evaluation.recognition import measure_fid, measure_identity
 from lit_reenact.evaluation.statistics import summarise
-from lit_reenact.evaluation.steadiness import measure_steadiness
 from lit_reenact.evaluation.table import COMPARED
-from lit_reenact.face import load_face_model
-from lit_reenact.losses.reconstruction import Lpips
 from lit_reenact.metrics.backbones import OnnxBackbone
-from lit_reenact.rendering.renderer import make_renderer
 from lit_reenact.synthesis.inference import load_generator
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.video.cuts import cuts_in
@@ -163,31 +159,6 @@ def add_edits(
     )
 
 
-def measure_frames(target: TrackedClip, test: range, real: Tensor, outputs: Mapping[str, Tensor]) -> Values:
-    """Return the metrics of each frame: method to metric to (N,) or (N, K), NaN where no face is known.
-
-    Args:
-        target: clip whose track says where the face is.
-        test: numbers of the N frames in the clip.
-        real: real frames, uint8 (N, S, S, 3).
-        outputs: method to its frames, uint8 (N, S, S, 3).
-
-    Raises:
-        ReenactError: no face is known in any of the frames.
-    """
-    track = target.track
-    known = track.valid[test.start : test.stop]
-    if not known.any():
-        raise ReenactError(f"{target.clip} shows no face in its held-out part, so nothing can be measured: use another video")
-    renderer = make_renderer(load_face_model(track.info.face_model), track.actor, track.camera, real.shape[1])
-    regions = renderer.regions(track.parameters[test.start : test.stop])
-    values = compare_frames(outputs, real, regions, _trained_lpips())
-    follows = torch.ones(len(test), dtype=torch.bool)
-    follows[[0, *cuts_in(test, target.track.info.cuts)]] = False
-    steadiness = measure_steadiness(outputs, real, follows)
-    return {method: _mask(known, metrics | steadiness[method]) for method, metrics in values.items()}
-
-
 def _motion(
     target: TrackedClip, test: range, real: Tensor, outputs: Mapping[str, Tensor], progress: bool
 ) -> dict[str, dict[str, Estimate]]:
@@ -213,14 +184,3 @@ def _estimates(metrics: Mapping[str, Tensor], fps: float) -> dict[str, Estimate]
 def _differences(model: Mapping[str, Tensor], other: Mapping[str, Tensor], fps: float) -> dict[str, Estimate]:
     differences = {name: summarise(name, [model[name]], [other[name]], fps).difference for name in COMPARED}
     return {name: difference for name, difference in differences.items() if difference is not None}
-
-
-def _mask(known: Tensor, metrics: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Replace the values (N, ...) of frames without a known face, bool (N,), by NaN."""
-    return {name: torch.where(known.view(-1, *[1] * (series.ndim - 1)), series, torch.nan) for name, series in metrics.items()}
-
-
-def _trained_lpips() -> Lpips | None:
-    """Return LPIPS if its network's weights are on this machine; an untrained network would measure nothing."""
-    lpips = Lpips("auto")
-    return None if lpips.backbone == "untrained" else lpips

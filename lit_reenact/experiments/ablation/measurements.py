@@ -15,7 +15,7 @@ from lit_reenact.core.files import sha256_of, write_text
 from lit_reenact.core.split import Split
 from lit_reenact.evaluation.baseline_frames import generate_baselines
 from lit_reenact.evaluation.candidates import MODEL, synthesise_candidate
-from lit_reenact.evaluation.evaluate import measure_frames
+from lit_reenact.evaluation.clip_metrics import measure_frames
 from lit_reenact.evaluation.frame_metrics import Values
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.tracking.trackfile import TRACK_NAME

@@ -56,14 +56,14 @@ def test_no_frame_repeats_another(frames: list[npt.NDArray[np.uint8]]) -> None:
     assert min(nearest) > 1.5
 
 
-def test_what_is_there_is_kept_and_another_version_is_made_anew(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[str] = []
-    monkeypatch.setattr(clips, "_make", lambda recipe, name, clip, motion_file: made.append(name))
+def test_what_is_there_is_kept_and_another_version_is_generated_again(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    generated: list[str] = []
+    monkeypatch.setattr(clips, "_generate", lambda recipe, name, clip, motion_file: generated.append(name))
     assert ensure_embedded_clip("tiny", tiny.parent) == tiny
-    assert made == []
+    assert generated == []
     monkeypatch.setattr(clips, "VERSION", clips.VERSION + 1)
     ensure_embedded_clip("tiny", tiny.parent)
-    assert made == ["tiny"]
+    assert generated == ["tiny"]
 
 
 def test_an_unknown_clip_is_refused_in_words(tmp_path: Path) -> None:

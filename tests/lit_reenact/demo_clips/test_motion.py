@@ -7,11 +7,11 @@ import pytest
 
 from lit_reenact.core.split import temporal_split
 from lit_reenact.demo_clips.clips import RECIPES
-from lit_reenact.demo_clips.motion import CHANNELS, Motion, sample_motion
+from lit_reenact.demo_clips.motion import CHANNELS, MotionScript, sample_motion
 
 
 @pytest.fixture(scope="module")
-def motions() -> dict[str, Motion]:
+def motions() -> dict[str, MotionScript]:
     return {name: recipe.motion() for name, recipe in RECIPES.items()}
 
 
@@ -30,7 +30,7 @@ def test_every_embedded_clip_can_be_split(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_channels_are_independent(name: str, motions: dict[str, Motion]) -> None:
+def test_channels_are_independent(name: str, motions: dict[str, MotionScript]) -> None:
     motion = motions[name]
     alike = {
         pair: np.corrcoef(motion[pair[0]], motion[pair[1]])[0, 1]
@@ -41,7 +41,7 @@ def test_channels_are_independent(name: str, motions: dict[str, Motion]) -> None
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_head_turns_reach_their_range(name: str, motions: dict[str, Motion]) -> None:
+def test_head_turns_reach_their_range(name: str, motions: dict[str, MotionScript]) -> None:
     for channel, reach in (("yaw", 18), ("pitch", 8.5), ("roll", 7.5)):
         assert motions[name][channel].min() <= -reach
         assert motions[name][channel].max() >= reach
@@ -51,7 +51,7 @@ def test_head_turns_reach_their_range(name: str, motions: dict[str, Motion]) -> 
 
 
 @pytest.mark.parametrize("name", ["target", "tiny"])
-def test_held_out_frames_lie_within_the_trained_range_and_repeat_none(name: str, motions: dict[str, Motion]) -> None:
+def test_held_out_frames_lie_within_the_trained_range_and_repeat_none(name: str, motions: dict[str, MotionScript]) -> None:
     motion, recipe = motions[name], RECIPES[name]
     split = temporal_split(recipe.frames, recipe.fps)
     values = np.stack([motion[channel] for channel in CHANNELS], 1)
@@ -67,7 +67,7 @@ def test_held_out_frames_lie_within_the_trained_range_and_repeat_none(name: str,
 
 def test_a_mirror_turns_what_has_a_side() -> None:
     motion = sample_motion(540, 25, seed=1)
-    seen, mirrored = motion.at(100), motion.mirrored(100)
+    seen, mirrored = motion.at(100), motion.mirror(100)
     assert mirrored["yaw"] == -seen["yaw"]
     assert mirrored["pitch"] == seen["pitch"]
     assert mirrored["blinkLeft"] == seen["blinkRight"]

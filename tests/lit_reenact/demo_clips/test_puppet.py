@@ -8,7 +8,7 @@ from lit_reenact.core.facemesh import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPE
 from lit_reenact.demo_clips.actors import Person, other_person, photographed_person
 from lit_reenact.demo_clips.animation import Stage
 from lit_reenact.demo_clips.interior import Eye
-from lit_reenact.demo_clips.motion import CHANNELS, Motion
+from lit_reenact.demo_clips.motion import CHANNELS, MotionScript
 from lit_reenact.demo_clips.portrait import DETAIL
 from lit_reenact.demo_clips.puppet import Puppet, build_puppet, project
 from lit_reenact.demo_clips.shapes import SHAPES
@@ -32,9 +32,9 @@ def _posed(puppet: Puppet, *angles: float, **shapes: float) -> torch.Tensor:
     return puppet.pose(weights, torch.deg2rad(torch.tensor(angles or (0.0, 0.0, 0.0))), torch.zeros(3))
 
 
-def _still(**channels: float) -> Motion:
+def _still(**channels: float) -> MotionScript:
     rest = dict.fromkeys(CHANNELS, 0.0) | {"light": 1.0}
-    return Motion({name: np.array([value]) for name, value in (rest | channels).items()})
+    return MotionScript({name: np.array([value]) for name, value in (rest | channels).items()})
 
 
 def test_without_motion_every_point_is_seen_where_it_was_photographed(puppet: Puppet) -> None:
