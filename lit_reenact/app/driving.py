@@ -14,7 +14,7 @@ from lit_reenact.guard import GuardMode, guard
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.tracking.tracker import track_video, written_by_tracking
-from lit_reenact.transfer import TransferPolicy, at_rate, transfer, transferred_cuts
+from lit_reenact.transfer import TransferPolicy, resample_track, transfer, transferred_cuts
 
 PRESET_LABELS = {
     "full": "everything: head, face and eyes",
@@ -65,7 +65,7 @@ def drive_target(
         source = None
     elif source is None:
         raise ReenactError("nobody drives: upload a video, or name the folder of a track")
-    track = None if source is None else at_rate(source.track, run.target.fps)
+    track = None if source is None else resample_track(source.track, run.target.fps)
     parameters = transfer(track, run.target.track, policy)
     parameters, report = guard(parameters, run.target.track, mode, run.target.fps)
     cuts = transferred_cuts(track, run.target.track, policy)

@@ -9,7 +9,7 @@ from torch import Tensor
 from lit_reenact.app.session import EditingSession
 from lit_reenact.synthesis.full_frames import there_and_back
 from lit_reenact.synthesis.inference import render_frames
-from lit_reenact.transfer import held_frames
+from lit_reenact.transfer import frames_at_rate
 
 
 class Preview(NamedTuple):
@@ -48,4 +48,4 @@ def read_driving_frame(session: EditingSession) -> Tensor | None:
     source, run = session.performance.source, session.run
     if source is None:
         return None
-    return run.real_frame(source, int(held_frames(len(source.track), source.fps, run.target.fps)[session.frame]))
+    return run.real_frame(source, int(frames_at_rate(len(source.track), source.fps, run.target.fps)[session.frame]))

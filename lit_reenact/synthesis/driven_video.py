@@ -19,7 +19,7 @@ from lit_reenact.synthesis.full_frames import FullFrames, there_and_back
 from lit_reenact.synthesis.video_plan import VideoPlan, side_by_side_path
 from lit_reenact.synthesis.writing import write_video
 from lit_reenact.tracking.tracked_clip import TrackedClip
-from lit_reenact.transfer import PRESETS, TransferPolicy, at_rate, held_frames, transfer, transferred_cuts
+from lit_reenact.transfer import PRESETS, TransferPolicy, frames_at_rate, resample_track, transfer, transferred_cuts
 
 Role = Literal["source", "target"]
 
@@ -102,11 +102,11 @@ def write_reenactment(
     settings = settings or ReenactmentSettings()
     driver = target if source is None else source
     fps = target.fps if settings.rate == "target" else driver.fps
-    driver_track, target_track = (at_rate(clip.track, fps) for clip in (driver, target))
+    driver_track, target_track = (resample_track(clip.track, fps) for clip in (driver, target))
     source_track = None if source is None else driver_track
     wanted = transfer(source_track, target_track, settings.policy)
     parameters, report = guard(wanted, target.track, settings.guard, fps)
-    driver_frames = held_frames(len(driver.track), driver.fps, fps)
+    driver_frames = frames_at_rate(len(driver.track), driver.fps, fps)
     plan = VideoPlan(
         output,
         fps,
@@ -158,7 +158,7 @@ def _full_frames(target: TrackedClip, count: int, fps: Fraction, settings: Reena
     """Choose the target's frames under ``count`` frames of the output: those that the transfer plays, or always the same."""
     if settings.original is None:
         return None
-    own_frames = held_frames(len(target.track), target.fps, fps)
+    own_frames = frames_at_rate(len(target.track), target.fps, fps)
     numbers = torch.full((count,), usual_frame(target)) if settings.still else own_frames[there_and_back(count, len(own_frames))]
     return FullFrames(target.track, settings.original, numbers.tolist())
 

@@ -20,7 +20,7 @@ from lit_reenact.synthesis.full_frames import FullFrames, there_and_back
 from lit_reenact.synthesis.video_plan import VideoPlan
 from lit_reenact.synthesis.writing import OUTPUT_CRF, write_video
 from lit_reenact.tracking.tracked_clip import TrackedClip
-from lit_reenact.transfer import TransferPolicy, at_rate, held_frames, transfer, transferred_cuts
+from lit_reenact.transfer import TransferPolicy, frames_at_rate, resample_track, transfer, transferred_cuts
 
 if TYPE_CHECKING:
     from lit_reenact.synthesis.hair import HairRemover
@@ -73,7 +73,7 @@ def base_performance(
     """
     if policy is None:
         return BasePerformance(target, target.track.parameters, target.track.info.cuts)
-    source_track = None if source is None else at_rate(source.track, target.fps)
+    source_track = None if source is None else resample_track(source.track, target.fps)
     parameters = transfer(source_track, target.track, policy)
     clip = target if source is None or not policy.needs_source else source
     return BasePerformance(clip, parameters, transferred_cuts(source_track, target.track, policy), policy)
@@ -162,7 +162,7 @@ def _write_generated(
     progress: bool,
 ) -> None:
     clip = performance.clip
-    clip_frames = held_frames(len(clip.track), clip.fps, plan.fps)
+    clip_frames = frames_at_rate(len(clip.track), clip.fps, plan.fps)
     write_video(
         plan,
         target,

@@ -1,6 +1,6 @@
-"""Recombination of two actors' parameters: ``FaceParameters`` in, ``FaceParameters`` out, nothing else.
+"""Transfer of motion between two actors: ``FaceParameters`` in, ``FaceParameters`` out, nothing else.
 
-The network never learns which of these functions ran; it sees only the images rendered from their result.
+The network never knows which of these functions ran; it sees only the images rendered from their result.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lit_reenact.transfer.relative import (
     transfer_rotation,
     transfer_translation,
 )
-from lit_reenact.transfer.resampling import at_rate, held_frames, resample, resampled_cuts
+from lit_reenact.transfer.resampling import frames_at_rate, resample, resample_track, resampled_cuts
 
 __all__ = [
     "PRESETS",
@@ -27,9 +27,8 @@ __all__ = [
     "ChannelPolicy",
     "Mode",
     "TransferPolicy",
-    "at_rate",
     "expression_part",
-    "held_frames",
+    "frames_at_rate",
     "limit_softly",
     "load_policy",
     "mean_rotation",
@@ -37,6 +36,7 @@ __all__ = [
     "policy_of",
     "reenact",
     "resample",
+    "resample_track",
     "resampled_cuts",
     "transfer",
     "transfer_rotation",

@@ -1,4 +1,4 @@
-"""Policies by name, and from a file."""
+"""Transfer policies by name, from plain values and from a file."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.transfer.policy import CHANNELS, REFERENCES, ChannelPolicy, TransferPolicy, any_of, meant
+from lit_reenact.transfer.policy import CHANNELS, REFERENCES, ChannelPolicy, TransferPolicy, suggestion
 
-_KEPT: dict[str, Any] = {name: ChannelPolicy("target") for name in CHANNELS}
+_TARGET: dict[str, Any] = {name: ChannelPolicy("target") for name in CHANNELS}
 _POSE: dict[str, Any] = {"rotation": ChannelPolicy("relative"), "translation": ChannelPolicy("relative")}
 _FACE: dict[str, Any] = {name: ChannelPolicy("source") for name in ("mouth", "upper_face", "blink")}
 _SOURCE, _TYPICAL = ChannelPolicy("source"), ChannelPolicy("typical")
 
 PRESETS: Mapping[str, TransferPolicy] = {
-    "full": TransferPolicy(**{**_KEPT, **_POSE, **_FACE, "gaze": _SOURCE, "illumination": _TYPICAL}),
-    "expression": TransferPolicy(**{**_KEPT, **_FACE}),
-    "dubbing": TransferPolicy(**{**_KEPT, "mouth": ChannelPolicy("matched")}),
-    "gaze": TransferPolicy(**{**_KEPT, "gaze": _SOURCE}),
-    "eye-contact": TransferPolicy(**{**_KEPT, "gaze": ChannelPolicy("camera")}),
-    "pose": TransferPolicy(**{**_KEPT, **_POSE}),
+    "full": TransferPolicy(**{**_TARGET, **_POSE, **_FACE, "gaze": _SOURCE, "illumination": _TYPICAL}),
+    "expression": TransferPolicy(**{**_TARGET, **_FACE}),
+    "dubbing": TransferPolicy(**{**_TARGET, "mouth": ChannelPolicy("matched")}),
+    "gaze": TransferPolicy(**{**_TARGET, "gaze": _SOURCE}),
+    "eye-contact": TransferPolicy(**{**_TARGET, "gaze": ChannelPolicy("camera")}),
+    "pose": TransferPolicy(**{**_TARGET, **_POSE}),
 }
-"""By name:
+"""Presets by name:
 
-* ``full``: head reenactment: all motion is the source's, about the target's usual pose; the target's identity and typical light;
+* ``full``: head reenactment: all motion is the source's, about the target's mean pose; the target's identity and mean light;
 * ``expression``: facial reenactment: the source's face and blinks under the target's own pose, gaze and light;
 * ``dubbing``: the source's mouth and jaw in the target's own style, everything else the target's, frame by frame;
 * ``gaze``: the source's gaze, everything else the target's;
@@ -39,27 +39,30 @@ PRESETS: Mapping[str, TransferPolicy] = {
 
 
 def policy_of(values: Mapping[str, Any], where: str = "the transfer policy") -> TransferPolicy:
-    """A policy from plain values: ``{"preset": "dubbing", "mouth": {"gain": 1.2}, "gaze": "source"}``.
+    """Convert plain values to a policy.
 
     Args:
-        values: names of channels with what differs from the preset, or with a mode alone; ``preset`` ("full" without it);
-            ``reference`` and ``target_reference``.
-        where: what the sentence of an error calls them.
+        values: changes to a preset: a mode, or mode, gain and smoothing, by the name of the channel; ``preset`` ("full" without
+            it); ``reference`` and ``target_reference``.
+        where: name of the values in error messages.
 
     Raises:
-        ReenactError: an unknown name or a value that cannot be.
+        ReenactError: an unknown name or an invalid value.
+
+    Example:
+        >>> policy = policy_of({"preset": "dubbing", "mouth": {"gain": 1.2}, "gaze": "source"})
     """
-    _only_known(values, ("preset", *CHANNELS, *REFERENCES), "channel", where)
+    _refuse_unknown(values, ("preset", *CHANNELS, *REFERENCES), "channel", where)
     preset = values.get("preset", "full")
-    _only_known([preset], tuple(PRESETS), "preset", where)
+    _refuse_unknown([preset], tuple(PRESETS), "preset", where)
     base = PRESETS[preset]
     changes: dict[str, Any] = {name: values[name] for name in REFERENCES if name in values}
     for name in CHANNELS:
         change = values.get(name, {})
         change = {"mode": change} if isinstance(change, str) else change
         if not isinstance(change, Mapping):
-            raise ReenactError(f"{where}: {name} is a mode, or mode, gain and smoothing; {change!r} is neither")
-        _only_known(change, tuple(f.name for f in fields(ChannelPolicy)), f"setting of {name}", where)
+            raise ReenactError(f"{where}: {name} must be a mode, or mode, gain and smoothing, not {change!r}")
+        _refuse_unknown(change, tuple(f.name for f in fields(ChannelPolicy)), f"setting of {name}", where)
         changes[name] = replace(getattr(base, name), **change)
     try:
         return replace(base, **changes)
@@ -68,16 +71,18 @@ def policy_of(values: Mapping[str, Any], where: str = "the transfer policy") -> 
 
 
 def load_policy(name_or_path: str) -> TransferPolicy:
-    """A preset by its name, or the policy in a YAML file (see ``policy_of``).
+    """Return a preset by its name, or read a policy from a YAML file with the values of ``policy_of``.
 
     Raises:
-        ReenactError: there is no such preset or file, or the file is no policy.
+        ReenactError: the preset or file does not exist, or the file holds no policy.
     """
     if name_or_path in PRESETS:
         return PRESETS[name_or_path]
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
-        raise ReenactError(f"there is no transfer preset {name_or_path!r}: choose {any_of(PRESETS)}, or the path of a .yaml file")
+        raise ReenactError(
+            f"there is no transfer preset {name_or_path!r}: choose {', '.join(PRESETS)}, or the path of a .yaml file"
+        )
     try:
         values = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, OmegaConfBaseException) as error:
@@ -87,7 +92,7 @@ def load_policy(name_or_path: str) -> TransferPolicy:
     return policy_of({str(name): value for name, value in values.items()}, str(path))
 
 
-def _only_known(names: Iterable[object], known: tuple[str, ...], kind: str, where: str) -> None:
+def _refuse_unknown(names: Iterable[object], known: tuple[str, ...], kind: str, where: str) -> None:
     for name in names:
         if name not in known:
-            raise ReenactError(f"{where}: there is no {kind} {name!r}{meant(name, known)}: choose {any_of(known)}")
+            raise ReenactError(f"{where}: there is no {kind} {name!r}{suggestion(name, known)}: choose {', '.join(known)}")

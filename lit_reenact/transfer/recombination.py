@@ -1,4 +1,4 @@
-"""Two tracks and a policy to the parameters of the video that is to be made."""
+"""Transfer: two tracks and a policy to the parameters that drive the target."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.schema import FaceParameters, Track
-from lit_reenact.face import load_face_model
+from lit_reenact.face import FaceModel, load_face_model
 from lit_reenact.transfer.channels import (
     amplify,
     amplify_rotation,
@@ -22,41 +22,42 @@ from lit_reenact.transfer.channels import (
     smooth,
     smooth_rotation,
 )
-from lit_reenact.transfer.pair import Pair, checked_pair, driver_of, same_recording
+from lit_reenact.transfer.pair import Pair, is_same_recording, make_pair, timing_track
 from lit_reenact.transfer.policy import ADAPTING, ChannelPolicy, TransferPolicy
 from lit_reenact.transfer.presets import PRESETS
 from lit_reenact.transfer.relative import mean_rotation, transfer_translation
 
 
 def transfer(source: Track | None, target: Track, policy: TransferPolicy) -> FaceParameters:
-    """Drive the target with the source, channel by channel as the policy says.
+    """Drive the target with the source, channel by channel as a policy says.
 
-    A recording that drives itself needs no adapting: where the source's clip and actor are the target's own, to the bit, the
-    modes of ``ADAPTING`` give the source's parameters as they are. So every preset but ``eye-contact`` returns such a track
-    unchanged.
+    A recording that drives itself needs no adaptation: if clip and actor of the source equal the target's bit for bit, the modes
+    of ``ADAPTING`` give the source's parameters unchanged. Every preset but ``eye-contact`` then returns the track unchanged.
 
-    Blinks carry over as the share of the way to shut lids (``lid_ratio``); every other expression as it is.
-
-    An expression that a mode, a gain or other lids bring out of the face model's bounds is clamped to them.
+    Blinks carry over as a share of the way to shut lids (``lid_ratio``), every other expression as it is. Expressions that a
+    mode, a gain or other lids push beyond the face model's bounds are clamped to them.
 
     Args:
-        source: who drives; not looked at where the policy needs none.
-        target: who is driven. Beside the frames that it plays, only its training frames are looked at.
-        policy: see there.
+        source: track of the person who drives; ignored if the policy needs none.
+        target: track of the person who is driven. Only the frames that it plays and its training frames matter.
+        policy: mode, gain and smoothing of each channel.
 
     Returns:
-        As many frames as the source has; as the target, where the policy needs no source.
+        Parameters of as many frames as the source has, or as the target has if the policy needs no source.
 
     Raises:
-        ReenactError: there is no source but the policy needs one; the tracks were made with different face models; the source is
-            too short to have a mean; a reference frame does not exist; frames of two rates would be shown together; mouth and
-            upper face come from different places in a face model that does not tell them apart; the target was never seen.
+        ReenactError: the source is missing or too short for a mean; the face models differ; a reference frame does not exist;
+            frames of two rates would be shown together; no training frame of the target shows a face; or mouth and upper face
+            have different policies, but the face model does not separate them.
+
+    Example:
+        >>> driven = transfer(source, target, PRESETS["dubbing"])
     """
-    driver = driver_of(source, target, policy)
-    if policy.needs_source and same_recording(driver, target):
+    timing = timing_track(source, target, policy)
+    if policy.needs_source and is_same_recording(timing, target):
         plain: dict[str, Any] = {n: replace(c, mode="source") for n, c in policy.channels.items() if c.mode in ADAPTING}
         policy = replace(policy, **plain)
-    pair = checked_pair(driver, target, policy)
+    pair = make_pair(timing, target, policy)
     rotation, translation = _rotation(pair, policy.rotation), _translation(pair, policy.translation)
     return FaceParameters(
         rotation=rotation,
@@ -69,53 +70,60 @@ def transfer(source: Track | None, target: Track, policy: TransferPolicy) -> Fac
 
 
 def reenact(source: Track, target: Track) -> FaceParameters:
-    """Full head reenactment (the paper, section 4.2): the target's identity and light, the source's everything else.
+    """Reenact the full head (the paper, section 4.2): the preset ``full`` of ``transfer``, with its errors.
 
-    Pose is relative to the mean of each actor, so that another camera position or sitting posture does not carry over, and the
-    head turns on the target's own neck; expression is absolute; gaze is absolute, for each track's gaze is calibrated to its
-    own actor. It is the preset ``full`` of ``transfer``; see there for arguments and errors.
+    Identity and light are the target's, all motion is the source's. The pose is relative to the mean of each actor, so that
+    another camera position or sitting posture does not carry over, and the head turns on the target's own neck. Expression is
+    absolute, and so is gaze, because each track's gaze is calibrated to its own actor.
+
+    Args:
+        source: track of the person who drives.
+        target: track of the person who is driven.
+
+    Returns:
+        Parameters of as many frames as the source has.
     """
     return transfer(source, target, PRESETS["full"])
 
 
 def _rotation(pair: Pair, policy: ChannelPolicy) -> Tensor:
-    rotation = follow_rotation(policy.mode, *pair.of("rotation"))
-    rotation = amplify_rotation(rotation, mean_rotation(pair.seen.rotation), policy.gain)
+    rotation = follow_rotation(policy.mode, *pair.channel("rotation"))
+    rotation = amplify_rotation(rotation, mean_rotation(pair.training.rotation), policy.gain)
     return smooth_rotation(rotation, policy.smoothing * pair.fps, pair.cuts)
 
 
 def _translation(pair: Pair, policy: ChannelPolicy) -> Tensor:
-    driving, played, seen, rest = pair.of("translation")
+    source, target, training, references = pair.channel("translation")
     if policy.mode == "relative":
-        place = transfer_translation(pair.driving, pair.seen)
+        place = transfer_translation(pair.source, pair.training)
     elif policy.mode == "reference":  # depth as a ratio, as in transfer_translation
-        place = rest[1] + (driving - rest[0]) * torch.stack([*rest[0].new_ones(2), rest[1][2] / rest[0][2]])
+        start, onto = references
+        place = onto + (source - start) * torch.stack([*start.new_ones(2), onto[2] / start[2]])
     else:
-        place = follow(policy.mode, driving, played, seen, rest)
-    return pair.finished(place, seen.mean(0), policy)
+        place = follow(policy.mode, source, target, training, references)
+    return pair.finish(place, training.mean(0), policy)
 
 
 def _identity(pair: Pair, policy: ChannelPolicy) -> Tensor:
-    own = pair.actor.identity
-    shape = pair.driving.identity if policy.mode == "source" else own.expand(len(pair.driving), -1)
-    return pair.finished(shape, own, policy)
+    own = pair.target_actor.identity
+    shape = pair.source.identity if policy.mode == "source" else own.expand(len(pair.source), -1)
+    return pair.finish(shape, own, policy)
 
 
 def _illumination(pair: Pair, policy: ChannelPolicy) -> Tensor:
-    light = follow(policy.mode, *pair.of("illumination"))
-    return pair.finished(light, pair.seen.illumination.mean(0), policy)
+    light = follow(policy.mode, *pair.channel("illumination"))
+    return pair.finish(light, pair.training.illumination.mean(0), policy)
 
 
 def _gaze(pair: Pair, policy: ChannelPolicy, rotation: Tensor, translation: Tensor) -> Tensor:
     if policy.mode == "camera":
-        gaze = look_into_camera(rotation, translation, pair.seen.gaze, pair.actor)
+        gaze = look_into_camera(rotation, translation, pair.training.gaze, pair.target_actor)
     else:
-        gaze = follow(policy.mode, *pair.of("gaze"))
-    return pair.finished(gaze, gaze.new_zeros(4), policy)
+        gaze = follow(policy.mode, *pair.channel("gaze"))
+    return pair.finish(gaze, gaze.new_zeros(4), policy)
 
 
 def _expression(pair: Pair, policy: TransferPolicy, face_model: str) -> Tensor:
-    """Part by part: mouth, upper face and blinks."""
     model = load_face_model(face_model)
     parts = [expression_part(name) for name in model.expression_names]
     if None in parts and policy.mouth != policy.upper_face:
@@ -123,28 +131,32 @@ def _expression(pair: Pair, policy: TransferPolicy, face_model: str) -> Tensor:
             f"the face model {face_model} has expressions without a name, which move mouth and upper face together: give both "
             "the same mode, gain and smoothing, or track with the built-in model"
         )
-    driving, played, seen, rest = pair.of("expression")
-    lids = lid_ratio(model, *(model.landmarks(actor.neutral) for actor in (pair.driver, pair.actor)))
-    driving, rest = driving * lids, (rest[0] * lids, rest[1])
-    made = torch.empty_like(driving)
+    lids = lid_ratio(model, *(model.landmarks(actor.neutral) for actor in (pair.source_actor, pair.target_actor)))
+    expression = torch.empty_like(pair.source.expression)
     for part in ("mouth", "upper_face", "blink"):
-        channel: ChannelPolicy = getattr(policy, part)
-        own = [k for k, other in enumerate(parts) if (other or "upper_face") == part]
-        low, high = model.expression_bounds[own].to(driving).unbind(-1)
-        if channel.mode == "matched":
-            chosen = match_expression(driving[:, own], seen[:, own], [model.expression_names[k] for k in own], low < 0)
-        else:
-            references = (rest[0][own], rest[1][own])
-            chosen = follow(channel.mode, driving[:, own], played[:, own], seen[:, own], references)
-        chosen = amplify(chosen, torch.zeros_like(low), channel.gain)
-        if channel.mode in ADAPTING or channel.gain != 1 or (lids[own] != 1).any():
-            chosen = chosen.clamp(low, high)
-        made[:, own] = smooth(chosen, channel.smoothing * pair.fps, pair.cuts)
-    return made
+        columns = [k for k, own in enumerate(parts) if (own or "upper_face") == part]
+        expression[:, columns] = _part_of_expression(pair, getattr(policy, part), model, columns, lids[columns])
+    return expression
+
+
+def _part_of_expression(pair: Pair, policy: ChannelPolicy, model: FaceModel, columns: list[int], lids: Tensor) -> Tensor:
+    """Transfer the expressions of some columns, after scaling the source's by factors for its lids."""
+    source, target, training, references = pair.channel("expression")
+    source, target, training = source[:, columns] * lids, target[:, columns], training[:, columns]
+    low, high = model.expression_bounds[columns].to(source).unbind(-1)
+    if policy.mode == "matched":
+        values = match_expression(source, training, [model.expression_names[k] for k in columns], low < 0)
+    else:
+        start, onto = references[0][columns] * lids, references[1][columns]
+        values = follow(policy.mode, source, target, training, (start, onto))
+    values = amplify(values, torch.zeros_like(low), policy.gain)
+    if policy.mode in ADAPTING or policy.gain != 1 or (lids != 1).any():
+        values = values.clamp(low, high)
+    return smooth(values, policy.smoothing * pair.fps, pair.cuts)
 
 
 def expression_part(name: str) -> str | None:
-    """The part of the face that an expression of a face model moves, as in ``TransferPolicy``; None if its name does not tell."""
+    """Return the part of a ``TransferPolicy`` that an expression belongs to; None if its name does not say."""
     if name.startswith("component"):
         return None
     if name.startswith(("jaw", "mouth", "tongue", "cheekPuff")):

@@ -1,4 +1,4 @@
-"""Motion relative to each actor's means: the pose and place of one head carried over to another."""
+"""Transfer of head pose and position relative to each actor's means."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from lit_reenact.core.geometry import axis_angle_to_matrix, matrix_to_axis_angle
 from lit_reenact.core.schema import FaceParameters
 
 UNSURE_TURN = math.radians(1)
-"""Turns of this size tell half of what they seem to about the neck; the rest may be the tracker's error."""
+"""Size of turns, radians, of which half is assumed to be tracking error when a neck is estimated."""
 
 REACH = 0.25
-"""How far beyond what the target showed its head may move, as a part of the extent that it showed."""
+"""Largest motion beyond the target's own range, as a share of that range."""
 
 
 def mean_rotation(rotation: Tensor) -> Tensor:
-    """The chordal mean of axis-angle rotations (T, 3): the rotation matrix (3, 3) nearest to the mean of all matrices."""
+    """Return the chordal mean (3, 3) of axis-angle rotations (T, 3): the rotation nearest to the mean of all matrices."""
     return nearest_rotation(axis_angle_to_matrix(rotation.double()).mean(0))
 
 
 def nearest_rotation(matrix: Tensor) -> Tensor:
-    """The rotation matrices (..., 3, 3) nearest to matrices of the same shape."""
+    """Return the rotation matrices nearest to matrices (..., 3, 3)."""
     u, _, vh = torch.linalg.svd(matrix)
     proper = torch.ones_like(matrix[..., 0])
     proper[..., 2] = torch.det(u @ vh)  # the nearest orthogonal matrix may be a reflection
@@ -32,10 +32,10 @@ def nearest_rotation(matrix: Tensor) -> Tensor:
 
 
 def transfer_rotation(source: Tensor, target: Tensor) -> Tensor:
-    """The source's turns about its own mean pose, performed about the target's: ``R = R_s mean(R_s)^-1 mean(R_t)``.
+    """Apply the source's turns about its own mean pose to the target's mean pose: ``R = R_s mean(R_s)^-1 mean(R_t)``.
 
     Args:
-        source: (T, 3) axis-angle that drives.
+        source: (T, 3) axis-angle of the source.
         target: (T', 3) axis-angle of the target's training frames.
 
     Returns:
@@ -45,12 +45,12 @@ def transfer_rotation(source: Tensor, target: Tensor) -> Tensor:
 
 
 def carry(rotation: Tensor, start: Tensor, onto: Tensor) -> Tensor:
-    """The turns from one pose performed from another, ``R start^-1 onto``.
+    """Apply the turns from one pose to another pose, ``R start^-1 onto``.
 
     Args:
         rotation: (T, 3) axis-angle.
-        start: (3, 3) in double precision.
-        onto: (3, 3) in double precision.
+        start: float64 (3, 3) pose from which the turns are measured.
+        onto: float64 (3, 3) pose to which they are applied.
 
     Returns:
         (T, 3) axis-angle.
@@ -60,24 +60,24 @@ def carry(rotation: Tensor, start: Tensor, onto: Tensor) -> Tensor:
 
 
 def turns_from(rotation: Tensor, start: Tensor) -> Tensor:
-    """Axis-angle (T, 3), in double precision, of the turns that lead from the pose ``start`` (3, 3) to rotations (T, 3)."""
+    """Return the turns, axis-angle float64 (T, 3), from the pose ``start`` (3, 3) to rotations (T, 3)."""
     return matrix_to_axis_angle(axis_angle_to_matrix(rotation.double()) @ start.T)
 
 
 def transfer_translation(source: FaceParameters, target: FaceParameters) -> Tensor:
-    """The source's moves on the target's neck: what a head's place owes to its turns is the target's, the rest the source's.
+    """Transfer head positions: the part that follows from turning uses the target's neck, the rest is the source's.
 
     ``t = mean(t_t) + N_t r_s + limit(d_s - N_s r_s)``, with the turns ``r`` and moves ``d`` about each actor's means and the
-    neck ``N`` of each (``neck``). A network that has always seen a head move as it turns takes one for the other; and one that
-    has never seen the head aside turns it there. So the rest stays near what the target showed (``limit_softly``).
+    neck ``N`` of each (``neck``). A network that always saw a head move as it turned confuses the two, and one that never saw a
+    head aside turns it instead. The rest therefore stays near the target's own range (``limit_softly``).
 
-    Sideways moves carry over in mm, for every actor's head has its real size. Depth carries over as a ratio, for its absolute
-    value hangs on a focal length that the video does not tell: coming nearer makes both faces larger by the same factor. It is
-    too vague to tell of a neck.
+    Sideways moves carry over in mm, because every actor's head has its real size. Depth carries over as a ratio, because its
+    absolute value depends on a focal length that the video does not show: coming nearer enlarges both faces by the same factor.
+    Depth is too inaccurate to estimate a neck from.
 
     Args:
-        source: T frames that drive.
-        target: its training frames.
+        source: T frames of the source.
+        target: training frames of the target.
 
     Returns:
         (T, 3), mm.
@@ -93,14 +93,14 @@ def transfer_translation(source: FaceParameters, target: FaceParameters) -> Tens
 
 
 def neck(turns: Tensor, moves: Tensor) -> Tensor:
-    """How a head moves across the picture as it turns, by ridge regression: ``moves = turns @ neck``.
+    """Estimate the motion of a head across the picture as it turns, by ridge regression: ``moves = turns @ neck``.
 
     Args:
-        turns: (T, 3) axis-angle about the mean pose.
-        moves: (T, 3) about the mean place, mm.
+        turns: (T, 3) axis-angle from the mean pose.
+        moves: (T, 3) moves from the mean position, mm.
 
     Returns:
-        (3, 3), mm per radian; smaller the less the head turned, and zero if it did not. Its last column, of depth, is zero.
+        (3, 3), mm per radian; smaller the less the head turned, and 0 if it did not turn. The last column, for depth, is 0.
     """
     unsure = len(turns) * UNSURE_TURN**2 * torch.eye(3, dtype=turns.dtype)
     across = moves * moves.new_tensor([1, 1, 0])
@@ -109,12 +109,15 @@ def neck(turns: Tensor, moves: Tensor) -> Tensor:
 
 
 def limit_softly(values: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """Unchanged between the bounds; beyond them slower and slower, never farther than ``REACH`` of the distance of the bounds.
+    """Limit values softly: unchanged within the bounds, and beyond them at most ``REACH`` of the distance between the bounds.
 
     Args:
         values: (T, C).
-        low: (C,).
-        high: (C,), nowhere less than ``low``.
+        low: (C,) lower bounds.
+        high: (C,) upper bounds, at least ``low``.
+
+    Returns:
+        (T, C).
     """
     reach = (REACH * (high - low)).clamp_min(torch.finfo(values.dtype).tiny)
     inside = values.clamp(low, high)
@@ -122,6 +125,6 @@ def limit_softly(values: Tensor, low: Tensor, high: Tensor) -> Tensor:
 
 
 def _turns(rotation: Tensor) -> Tensor:
-    """Axis-angle (T, 3) about the mean pose."""
+    """Return the turns, axis-angle (T, 3), about the mean pose, with mean 0."""
     turns = turns_from(rotation, mean_rotation(rotation))
     return turns - turns.mean(0)

@@ -19,7 +19,7 @@ from lit_reenact.edit import read_edit
 from lit_reenact.provenance.verifying import read_signature
 from lit_reenact.synthesis.inference import render_frames
 from lit_reenact.tracking.tracked_clip import TrackedClip
-from lit_reenact.transfer import PRESETS, at_rate, transfer
+from lit_reenact.transfer import PRESETS, resample_track, transfer
 from lit_reenact.video import FrameReader, read_tags
 from tests.factories import make_track
 
@@ -58,7 +58,7 @@ def test_the_target_goes_forwards_and_back(session: EditingSession) -> None:
 def test_a_driver_of_another_rate_is_brought_to_the_targets(session: EditingSession, source: TrackedClip) -> None:
     performance = drive_target(session.run, source, PRESETS["expression"])
     assert len(performance) == 30
-    expected = transfer(at_rate(source.track, session.run.target.fps), session.run.target.track, PRESETS["expression"])
+    expected = transfer(resample_track(source.track, session.run.target.fps), session.run.target.track, PRESETS["expression"])
     assert torch.equal(performance.parameters.expression, expected.expression)
     shown = read_driving_frame(session.perform(performance).go_to(10))
     assert shown is not None

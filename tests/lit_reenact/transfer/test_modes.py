@@ -1,4 +1,4 @@
-"""The modes of each channel against values worked by hand, SciPy's rotations, and what must hold for any motion."""
+"""Modes of each channel, compared with values by hand and SciPy's rotations, and properties for any motion."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ def test_a_clip_is_played_forward_and_back_without_a_jump(length: int, frames: i
     assert (numbers.diff().abs() == (length > 1)).all()
 
 
-def test_modes_of_what_may_be_added() -> None:
+def test_modes_of_channels_that_can_be_added() -> None:
     driving, played, seen = column(1, 2, 3), column(7, 8, 9), column(10, 14)
     rest = (torch.tensor([2.0]), torch.tensor([5.0]))
-    made = {
+    result = {
         mode: follow(mode, driving, played, seen, rest)[:, 0].tolist()
         for mode in ("target", "typical", "source", "reference", "relative")
     }
-    assert made == {
+    assert result == {
         "target": [7, 8, 9],
         "typical": [12, 12, 12],
         "source": [1, 2, 3],
@@ -72,9 +72,9 @@ def test_matched_motion_has_the_mean_and_the_spread_of_the_target(seed: int, fac
     generator = torch.Generator().manual_seed(seed)
     driving = 3 + torch.randn(50, 4, dtype=torch.float64, generator=generator)
     seen = -2 + factor * (driving - driving.mean(0))[torch.randperm(50, generator=generator)]
-    made = follow("matched", driving, driving, seen, (NOWHERE, NOWHERE))
-    torch.testing.assert_close(made.mean(0), seen.mean(0))
-    torch.testing.assert_close(made.std(0), seen.std(0))
+    result = follow("matched", driving, driving, seen, (NOWHERE, NOWHERE))
+    torch.testing.assert_close(result.mean(0), seen.mean(0))
+    torch.testing.assert_close(result.std(0), seen.std(0))
 
 
 def test_stillness_is_not_scaled_up_to_motion() -> None:
@@ -83,32 +83,32 @@ def test_stillness_is_not_scaled_up_to_motion() -> None:
     assert follow("matched", 0 * driving, driving, seen, (NOWHERE, NOWHERE))[:, 0].tolist() == [0, 0]
 
 
-def test_rotations_from_a_reference_frame_equal_scipys() -> None:
+def test_rotations_from_a_reference_frame_equal_those_of_scipy() -> None:
     generator = np.random.default_rng(0)
     driving = Rotation.from_rotvec(generator.normal(scale=0.4, size=(6, 3)))
     reference = Rotation.from_rotvec([0.1, -0.3, 0.2])
     onto = Rotation.from_rotvec([-0.2, 0.1, 0.0])
     rest = (torch.from_numpy(reference.as_rotvec()), torch.from_numpy(onto.as_rotvec()))
     source = torch.from_numpy(driving.as_rotvec())
-    made = follow_rotation("reference", source, source, source, rest)
+    result = follow_rotation("reference", source, source, source, rest)
     expected = (driving * reference.inv() * onto).as_rotvec()
-    torch.testing.assert_close(made, torch.from_numpy(expected), rtol=0, atol=1e-12)
+    torch.testing.assert_close(result, torch.from_numpy(expected), rtol=0, atol=1e-12)
 
 
 def yaw(*angles: float) -> Tensor:
     return torch.from_numpy(np.radians(angles))[:, None] * torch.tensor([[0.0, 1.0, 0.0]], dtype=torch.float64)
 
 
-def test_matched_turns_are_as_wide_as_the_targets() -> None:
-    """Yaw by +-5 degrees about 20 becomes yaw by +-8 about -10."""
+def test_matched_turns_are_as_wide_as_those_of_the_target() -> None:
+    """Yaw of +-5 degrees about 20 becomes yaw of +-8 about -10."""
     driving, seen = yaw(15, 25, 15, 25), yaw(-18, -2)
-    made = follow_rotation("matched", driving, driving, seen, (NOWHERE, NOWHERE))
-    torch.testing.assert_close(made, yaw(-18, -2, -18, -2), rtol=0, atol=1e-9)
+    result = follow_rotation("matched", driving, driving, seen, (NOWHERE, NOWHERE))
+    torch.testing.assert_close(result, yaw(-18, -2, -18, -2), rtol=0, atol=1e-9)
 
 
 def test_matched_expressions_by_hand() -> None:
-    """Jaw: root mean square 0.2 against 0.3; lips closing takes the same; a smile seven times as large is doubled; a jaw
-    pulled to the left of 0.1 +- 0.1 becomes one of -0.2 +- 0.05.
+    """The jaw has root mean square 0.2 against 0.3, and closing lips take its factor; a smile seven times as large is doubled;
+    a jaw pulled to the left by 0.1 +- 0.1 becomes one of -0.2 +- 0.05.
     """
     names = ("jawLeft-jawRight", "jawOpen", "mouthClose", "mouthSmileLeft")
     signed = torch.tensor([True, False, False, False])
@@ -118,8 +118,8 @@ def test_matched_expressions_by_hand() -> None:
     torch.testing.assert_close(match_expression(driving, seen, names, signed), expected)
 
 
-def test_a_closed_mouth_stays_closed_in_another_style() -> None:
-    """The lips of the built-in face, its jaw open and its lips brought together, in the style of one who shouts."""
+def test_a_closed_mouth_stays_closed_when_matched() -> None:
+    """Expressions of an open jaw with closed lips are matched to a person who shouts, on the built-in face."""
     model = load_face_model("builtin")
     names = ("jawOpen", "mouthClose", "mouthFunnel")
     own = [model.expression_names.index(name) for name in names]
@@ -134,10 +134,10 @@ def test_a_closed_mouth_stays_closed_in_another_style() -> None:
         landmarks = model.landmarks(lips)
         return (landmarks[:, 13, 1] - landmarks[:, 14, 1]).abs()
 
-    made = match_expression(driving, seen, names, torch.zeros(3, dtype=torch.bool))
+    result = match_expression(driving, seen, names, torch.zeros(3, dtype=torch.bool))
     rest = gap(torch.zeros(1, 3))
-    assert (gap(made)[1::2] - rest).abs().max() < 0.5
-    assert (gap(made)[::2] > 1.3 * gap(driving)[::2] - rest).all()
+    assert (gap(result)[1::2] - rest).abs().max() < 0.5
+    assert (gap(result)[::2] > 1.3 * gap(driving)[::2] - rest).all()
 
 
 def test_gain_multiplies_the_departure_from_rest() -> None:
@@ -147,8 +147,8 @@ def test_gain_multiplies_the_departure_from_rest() -> None:
     rest = euler_to_matrix(torch.tensor([0.3, 0.1, 0.0], dtype=torch.float64))
     turn = euler_to_matrix(torch.tensor([[0.2, 0.0, 0.0]], dtype=torch.float64))
     double = euler_to_matrix(torch.tensor([[0.4, 0.0, 0.0]], dtype=torch.float64))
-    made = amplify_rotation(matrix_to_axis_angle(turn @ rest), rest, 2.0)
-    torch.testing.assert_close(made, matrix_to_axis_angle(double @ rest))
+    result = amplify_rotation(matrix_to_axis_angle(turn @ rest), rest, 2.0)
+    torch.testing.assert_close(result, matrix_to_axis_angle(double @ rest))
 
 
 def test_smoothing_stays_within_shots() -> None:
@@ -162,11 +162,11 @@ def test_smoothing_stays_within_shots() -> None:
     assert smooth_rotation(step, 0.0, ()) is step
 
 
-def test_smoothed_rotations_are_rotations_even_past_half_a_turn() -> None:
-    """Axis-angle jumps by a whole turn at 180 degrees; heads that nod around it must not."""
+def test_smoothed_rotations_are_continuous_past_half_a_turn() -> None:
+    """Axis-angle jumps by a whole turn at 180 degrees; the smoothed rotations must not."""
     nod = Rotation.from_euler("y", 180 + 3 * np.sin(np.arange(30))[:, None], degrees=True)
-    made = smooth_rotation(torch.from_numpy(nod.as_rotvec()), 3.0, ())
-    left = (Rotation.from_rotvec(made.numpy()) * Rotation.from_euler("y", 180, degrees=True).inv()).magnitude()
+    result = smooth_rotation(torch.from_numpy(nod.as_rotvec()), 3.0, ())
+    left = (Rotation.from_rotvec(result.numpy()) * Rotation.from_euler("y", 180, degrees=True).inv()).magnitude()
     assert np.rad2deg(left).max() < 1.5
 
 
@@ -177,7 +177,7 @@ def head_turned(yaw: float, pitch: float, roll: float) -> Tensor:
 @given(st.floats(-18, 18), st.floats(-12, 12), st.floats(-30, 30), st.floats(-100, 100))
 @settings(max_examples=25, deadline=None)
 def test_eyes_look_into_the_camera_and_keep_their_angle(yaw: float, pitch: float, roll: float, aside: float) -> None:
-    """Drawn as the eye image is: from between the eyeballs, the middle of both directions goes through the camera's centre."""
+    """From between the eyeballs, the mean of both rendered directions goes through the camera's centre."""
     actor = make_actor(load_face_model("builtin"))
     actor = replace(actor, gaze_offset=torch.tensor([0.05, -0.1, 0.05, -0.1]))
     rotation, translation = head_turned(yaw, pitch, roll), torch.tensor([[aside, 20.0, 1200.0]], dtype=torch.float64)
@@ -207,14 +207,14 @@ def test_rotation_matrices_stay_rotations_under_every_mode() -> None:
     generator = torch.Generator().manual_seed(0)
     driving, seen = (0.3 * torch.randn(12, 3, generator=generator) for _ in range(2))
     for mode in ("typical", "reference", "relative", "matched"):
-        made = axis_angle_to_matrix(follow_rotation(mode, driving, driving, seen, (driving[0], seen[0])))
-        torch.testing.assert_close(made @ made.transpose(1, 2), torch.eye(3).expand(12, 3, 3), rtol=0, atol=1e-5)
-        torch.testing.assert_close(torch.det(made), torch.ones(12), rtol=0, atol=1e-5)
+        result = axis_angle_to_matrix(follow_rotation(mode, driving, driving, seen, (driving[0], seen[0])))
+        torch.testing.assert_close(result @ result.transpose(1, 2), torch.eye(3).expand(12, 3, 3), rtol=0, atol=1e-5)
+        torch.testing.assert_close(torch.det(result), torch.ones(12), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("mode", ["target", "source"])
-def test_what_is_kept_is_kept_to_the_bit(mode: str) -> None:
+def test_modes_target_and_source_return_the_same_tensors(mode: str) -> None:
     driving, played = torch.rand(5, 3), torch.rand(5, 3)
     for function in (follow, follow_rotation):
-        made = function(mode, driving, played, played, (NOWHERE, NOWHERE))  # type: ignore[arg-type]
-        assert made is (played if mode == "target" else driving)
+        result = function(mode, driving, played, played, (NOWHERE, NOWHERE))  # type: ignore[arg-type]
+        assert result is (played if mode == "target" else driving)

@@ -1,4 +1,4 @@
-"""Policies: their presets, their record, and what a file may say."""
+"""Transfer policies: presets, plain values and files."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from lit_reenact.transfer import PRESETS, ChannelPolicy, TransferPolicy, load_po
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_a_record_is_read_back(name: str) -> None:
+def test_plain_values_are_read_back(name: str) -> None:
     policy = replace(PRESETS[name], mouth=ChannelPolicy("matched", gain=1.5, smoothing=0.1), reference=3)
     assert policy_of(json.loads(json.dumps(policy.to_dict()))) == policy
     assert load_policy(name) == PRESETS[name]
 
 
-def test_what_each_preset_needs() -> None:
+def test_needs_of_each_preset() -> None:
     assert {name for name, policy in PRESETS.items() if not policy.needs_source} == {"eye-contact"}
     assert {name for name, policy in PRESETS.items() if not policy.plays_target} == {"full"}
 
 
-def test_a_file_says_what_differs_from_a_preset(tmp_path: Path) -> None:
+def test_a_file_changes_a_preset(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("preset: dubbing\nmouth: {gain: 1.2, smoothing: 0.05}\ngaze: camera\n", encoding="utf-8")
     expected = replace(PRESETS["dubbing"], mouth=ChannelPolicy("matched", 1.2, 0.05), gaze=ChannelPolicy("camera"))
@@ -47,12 +47,12 @@ def test_a_file_without_a_preset_changes_the_full_one(tmp_path: Path) -> None:
         ("rotation: camera", "rotation has no mode 'camera'"),
         ("identity: relative", "identity has no mode 'relative'"),
         ("gaze: {mode: camera, gain: 2}", "misses the camera"),
-        ("mouth: {gain: loud}", "gain of mouth is a number, 0 or more; 'loud'"),
-        ("mouth: {gain: -1}", "gain of mouth is a number, 0 or more; -1"),
-        ("mouth: {smoothing: .nan}", "smoothing of mouth is a number"),
-        ("mouth: 3", "mouth is a mode, or mode, gain and smoothing; 3"),
+        ("mouth: {gain: loud}", "gain of mouth must be a number of at least 0, not 'loud'"),
+        ("mouth: {gain: -1}", "gain of mouth must be a number of at least 0, not -1"),
+        ("mouth: {smoothing: .nan}", "smoothing of mouth must be a number"),
+        ("mouth: 3", "mouth must be a mode, or mode, gain and smoothing, not 3"),
         ("preset: [full]", "no preset"),
-        ("reference: first", "reference is the number of a frame"),
+        ("reference: first", "reference must be the number of a frame"),
         ("- mouth", "names? channels|should name channels"),
         ("mouth: {gain: 1", "cannot be read as a transfer policy"),
         ("mouth: ${nothing}", "cannot be read as a transfer policy"),
@@ -67,14 +67,14 @@ def test_a_bad_file_is_refused_in_one_sentence(tmp_path: Path, text: str, reason
     assert "\n" not in str(refusal.value)
 
 
-def test_what_is_neither_preset_nor_file_is_refused(tmp_path: Path) -> None:
+def test_a_name_that_is_neither_preset_nor_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReenactError, match=r"no transfer preset 'dub': choose full, expression"):
         load_policy("dub")
     with pytest.raises(ReenactError, match=r"none\.yaml cannot be read"):
         load_policy(str(tmp_path / "none.yaml"))
 
 
-def test_contradictions_are_refused_where_a_policy_is_made() -> None:
-    kept = ChannelPolicy("target")
+def test_a_policy_refuses_contradictions() -> None:
+    own = ChannelPolicy("target")
     with pytest.raises(ReenactError, match="translation has no mode 'camera'"):
-        TransferPolicy(kept, ChannelPolicy("camera"), kept, kept, kept, kept, kept, kept)
+        TransferPolicy(own, ChannelPolicy("camera"), own, own, own, own, own, own)

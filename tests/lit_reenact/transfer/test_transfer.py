@@ -1,4 +1,4 @@
-"""Recombination against SciPy's rotations and values worked by hand."""
+"""Transfer of pose and position, compared with SciPy's rotations and values by hand."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def test_mean_rotation_equals_scipy() -> None:
     torch.testing.assert_close(mean_rotation(rotations), torch.from_numpy(expected), rtol=0, atol=1e-10)
 
 
-def test_turns_are_performed_about_the_targets_mean() -> None:
-    """A source who sits turned by 20 degrees and nods by +-5 makes a target turned by -10 nod by +-5 in the same way."""
+def test_turns_are_applied_to_the_mean_pose_of_the_target() -> None:
+    """A source who sits turned by 20 degrees and nods by +-5 makes a target turned by -10 nod by +-5 too."""
     nod = Rotation.from_euler("x", [[-5.0], [0.0], [5.0]], degrees=True)
     source = (nod * Rotation.from_euler("y", 20, degrees=True)).as_rotvec()
     resting = Rotation.from_euler("y", -10, degrees=True)
@@ -38,7 +38,7 @@ def test_turns_are_performed_about_the_targets_mean() -> None:
 
 
 def placed(rotation: Tensor, translation: Tensor) -> FaceParameters:
-    """A head that does nothing else."""
+    """Return a head with this pose and place and nothing else."""
     frames = len(rotation)
     rest = {"identity": 4, "expression": 6, "illumination": 27, "gaze": 4}
     empty = {name: torch.zeros(frames, size, dtype=torch.float64) for name, size in rest.items()}
@@ -50,7 +50,7 @@ def about(place: list[float], moves: Tensor) -> Tensor:
 
 
 def test_moves_keep_their_size_and_depth_its_ratio() -> None:
-    """Of heads that never turn, within what the target showed."""
+    """The heads never turn, and all moves lie in the target's range."""
     source = about([20.0, 2.0, 1000.0], torch.tensor([[-10.0, -2.0, -100.0], [10.0, 2.0, 100.0]]))
     target = about([0.0, 50.0, 500.0], torch.tensor([[-40.0, -40.0, -80.0], [40.0, 40.0, 80.0]]))
     still = torch.zeros(2, 3, dtype=torch.float64)
@@ -58,18 +58,18 @@ def test_moves_keep_their_size_and_depth_its_ratio() -> None:
     torch.testing.assert_close(transfer_translation(placed(still, source), placed(still, target)), expected)
 
 
-def test_a_head_turns_on_the_targets_neck() -> None:
-    """Each actor's head is carried by a neck of its own length, and moves at random besides."""
+def test_a_head_turns_on_the_neck_of_the_target() -> None:
+    """Each head turns on a neck of its own length, and moves at random too."""
     generator = torch.Generator().manual_seed(0)
     turns, turns_of_target = (0.1 * torch.randn(400, 3, dtype=torch.float64, generator=generator) for _ in range(2))
     rest, rest_of_target = (torch.randn(400, 3, dtype=torch.float64, generator=generator) for _ in range(2))
     axes = torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]], dtype=torch.float64)
     source = placed(turns, about([0.0, 0.0, 1000.0], 80 * turns @ axes + rest))
     target = placed(turns_of_target, about([5.0, 0.0, 1000.0], -30 * turns_of_target @ axes + rest_of_target))
-    made = transfer_translation(source, target)
+    result = transfer_translation(source, target)
     expected = about([5.0, 0.0, 1000.0], -30 * turns @ axes + rest)
-    assert (made - expected).abs().mean() < 0.5  # mm; the ridge takes 3 % of 3 mm, and chance ties turns to the rest
-    assert (made - source.translation).abs().mean() > 3
+    assert (result - expected).abs().mean() < 0.5  # mm; the ridge takes 3 % of 3 mm, and chance ties turns to the rest
+    assert (result - source.translation).abs().mean() > 3
 
 
 def test_neck_is_the_least_squares_solution_where_the_head_turns_much() -> None:
@@ -77,9 +77,9 @@ def test_neck_is_the_least_squares_solution_where_the_head_turns_much() -> None:
     turns = torch.randn(50, 3, dtype=torch.float64, generator=generator)
     moves = torch.randn(50, 3, dtype=torch.float64, generator=generator)
     expected = np.linalg.lstsq(turns.numpy(), moves.numpy(), rcond=None)[0]
-    found = neck(turns, moves).numpy()
-    assert np.abs(found[:, :2] - expected[:, :2]).max() < 1e-3
-    assert (found[:, 2] == 0).all()
+    estimated = neck(turns, moves).numpy()
+    assert np.abs(estimated[:, :2] - expected[:, :2]).max() < 1e-3
+    assert (estimated[:, 2] == 0).all()
     assert (neck(0 * turns, moves) == 0).all()
 
 
@@ -97,13 +97,13 @@ def test_limits_are_approached_and_never_passed() -> None:
 
 
 def test_a_second_take_of_the_same_motion_keeps_it(track: Track) -> None:
-    """With all frames in the training part every mean is the same, so only the light is exchanged for its mean."""
+    """If all frames are training frames, every mean is the same, and only the light changes, to its mean."""
     track = replace(track, info=replace(track.info, actor_frames=len(track)))
     take = replace(track, info=replace(track.info, clip_sha256="another"))
-    made = reenact(take, track)
+    result = reenact(take, track)
     for name in ("rotation", "translation", "identity", "expression", "gaze"):
-        torch.testing.assert_close(getattr(made, name), getattr(track.parameters, name), rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(made.illumination, track.parameters.illumination.mean(0).expand(len(track), -1))
+        torch.testing.assert_close(getattr(result, name), getattr(track.parameters, name), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(result.illumination, track.parameters.illumination.mean(0).expand(len(track), -1))
 
 
 def test_identity_and_light_are_the_targets_from_its_training_frames(track: Track) -> None:
@@ -115,10 +115,10 @@ def test_identity_and_light_are_the_targets_from_its_training_frames(track: Trac
             illumination=torch.cat([torch.ones(training, 27), torch.full((len(track) - training, 27), 9.0)])
         ),
     )
-    made = reenact(track, target)
-    assert (made.identity == 1).all()
-    assert (made.illumination == 1).all()
-    assert len(made) == len(track)
+    result = reenact(track, target)
+    assert (result.identity == 1).all()
+    assert (result.illumination == 1).all()
+    assert len(result) == len(track)
 
 
 def test_other_face_models_are_refused_with_both_names(track: Track) -> None:
