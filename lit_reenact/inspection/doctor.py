@@ -1,4 +1,4 @@
-"""Is this machine ready, and are these videos? Told line by line, before hours are spent."""
+"""A report, line by line, on whether this machine and videos are ready for training."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _device() -> Finding:
         names = ", ".join(torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count()))
         return Finding("ok", f"GPU: {names}")
     return Finding(
-        "hint", f"no GPU, {os.cpu_count()} CPU cores: configs/demo.yaml (128 pixels) trains in minutes; paper.yaml wants a GPU"
+        "hint", f"no GPU, {os.cpu_count()} CPU cores: configs/demo.yaml (128 pixels) trains in minutes; paper.yaml needs a GPU"
     )
 
 
@@ -48,7 +48,7 @@ def _lpips() -> Finding:
     if Lpips("auto").name == "lpips":
         return Finding("ok", "LPIPS: the trained backbone is here")
     return Finding(
-        "hint", "LPIPS: no trained backbone here, so an untrained one is used and named lpips_untrained; it carries no claim"
+        "hint", "LPIPS: no trained backbone here, so an untrained one is used and named lpips_untrained; do not report its values"
     )
 
 
@@ -57,14 +57,16 @@ def _wandb() -> Finding:
 
     if wandb.api.api_key:
         return Finding("ok", "Weights & Biases: logged in")
-    return Finding("hint", "Weights & Biases: not logged in, runs are kept offline; `wandb login`, then `wandb sync` sends them")
+    return Finding(
+        "hint", "Weights & Biases: not logged in, so runs stay offline; after `wandb login`, `wandb sync` uploads them"
+    )
 
 
 MACHINE_CHECKS: tuple[Callable[[], Finding], ...] = (_python, _packages, _device, _disk, _lpips, _wandb)
 
 
 def _print(findings: Iterable[Finding]) -> bool:
-    """Print a block; returns whether it holds a problem."""
+    """Print findings; return whether one of them is a problem."""
     problem = False
     for finding in findings:
         print(f"  {finding.level:<8}{finding.text}")
@@ -88,6 +90,6 @@ def examine(videos: list[Path]) -> int:
             problem |= _print([Finding("problem", str(error))])
     print(
         "\nNext: "
-        + ("mend the problems above." if problem else "`lit-reenact demo`, or `lit-reenact track VIDEO...` on your own videos.")
+        + ("fix the problems above." if problem else "`lit-reenact demo`, or `lit-reenact track VIDEO...` on your own videos.")
     )
     return 2 if problem else 0

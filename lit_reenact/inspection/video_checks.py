@@ -1,4 +1,4 @@
-"""Is a video fit for training? What harms it, found in seconds, each with a figure and what to do."""
+"""Checks whether a video is fit for training: in seconds, each with a figure and advice."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from lit_reenact.core.schema import LANDMARK_COUNT, Landmarks
-from lit_reenact.inspection.video_scan import Glance, glance, moving_background
+from lit_reenact.inspection.background import moving_background
+from lit_reenact.inspection.video_scan import VideoScan, scan_video
 from lit_reenact.landmarks.measures import face_heights, head_angles, mouth_shape
 from lit_reenact.landmarks.occlusion import find_covered_mouths
 from lit_reenact.tracking.clip_warnings import notes_on_cuts
@@ -18,18 +19,26 @@ from lit_reenact.video.cuts import find_cuts
 
 MINIMUM_SECONDS = 60
 MINIMUM_RATE = 24
+"""Smallest frame rate that is not worth a hint, frames per second."""
+
 MINIMUM_FACE = 150
+"""Smallest height of the face that is not worth a hint, pixels."""
+
 MINIMUM_TURN = 5.0
-"""Degrees: least range (from the 5th to the 95th percentile) of yaw or pitch."""
+"""Smallest range of yaw or pitch, from the 5th to the 95th percentile, degrees."""
 
 MINIMUM_MOUTH = 0.08
-"""Least range of the mouth's opening and width together, in distances of the outer eye corners."""
+"""Smallest range of the mouth's opening and width together, in distances of the outer eye corners."""
 
 REPEAT = 0.25
-"""Mean difference of two pictures, in grey levels of 255, below which the second repeats the first."""
+"""Mean difference of two frames, in grey levels of 255, below which the second repeats the first."""
 
 MOST_REPEATS = 0.1
+"""Share of repeated frames up to which a video gets no hint."""
+
 MOST_BLURRED = 0.1
+"""Share of blurred frames up to which a video gets no hint."""
+
 BLURRED = 0.5
 """Share of the sharpness of a video's sharpest frames below which a frame is blurred."""
 
@@ -37,7 +46,10 @@ SOFT = 0.03
 """Sharpness below which even a video's sharpest frames show no eyelashes."""
 
 MOST_SHIFTED = 0.2
+"""Share of frames with a shifted background up to which a video gets no hint."""
+
 MOST_COVERED = 0.1
+"""Share of frames with a covered mouth up to which a video gets no hint."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +58,7 @@ class Finding:
 
     Attributes:
         level: "ok", "hint" (works, could be better) or "problem" (does not work).
-        text: what was found and, unless it is ok, what to do.
+        text: the finding and, unless the level is "ok", advice.
     """
 
     level: str
@@ -54,126 +66,133 @@ class Finding:
 
 
 def examine_video(path: Path, progress: bool = True) -> list[Finding]:
-    """All findings on a video, what it is first.
+    """Check a video; the first finding describes it.
+
+    Args:
+        path: the video.
+        progress: True to show a progress bar.
 
     Raises:
         ReenactError: the file is no video that can be read.
     """
-    seen = glance(path, progress)
-    info = seen.info
+    scan = scan_video(path, progress)
+    info = scan.info
     text = f"{info.frame_count} frames, {info.width}x{info.height}, {float(info.fps):.2f} frames/s, {info.duration:.1f} s"
-    return [Finding("ok", text + (", with audio" if info.has_audio else ", no audio")), *findings(seen)]
+    return [Finding("ok", text + (", with audio" if info.has_audio else ", no audio")), *check_scan(scan)]
 
 
-def findings(seen: Glance) -> list[Finding]:
-    """What every check says."""
-    checks = FACE_CHECKS if len(seen.faces) else (_no_face,)
-    return [finding for check in (*FILE_CHECKS, *checks) for finding in check(seen)]
+def check_scan(scan: VideoScan) -> list[Finding]:
+    """Return the findings of all checks."""
+    checks = FACE_CHECKS if len(scan.faces) else (_no_face,)
+    return [finding for check in (*FILE_CHECKS, *checks) for finding in check(scan)]
 
 
-def _duration(seen: Glance) -> Iterator[Finding]:
-    if seen.info.duration < MINIMUM_SECONDS:
+def _duration(scan: VideoScan) -> Iterator[Finding]:
+    if scan.info.duration < MINIMUM_SECONDS:
         yield Finding("hint", f"as a target it is short: {MINIMUM_SECONDS} s or more show more of the person's range")
 
 
-def _rate(seen: Glance) -> Iterator[Finding]:
-    fps = float(seen.info.fps)
+def _rate(scan: VideoScan) -> Iterator[Finding]:
+    fps = float(scan.info.fps)
     if fps < MINIMUM_RATE:
         yield Finding("hint", f"{fps:.4g} frames per second are few: lips and lids jump from frame to frame; record 25 or more")
-    if seen.info.variable_rate:
+    if scan.info.variable_rate:
         yield Finding(
             "hint", f"the frame rate varies, so that frames are repeated or left out at {fps:.4g}: record at a fixed rate"
         )
 
 
-def _colours(seen: Glance) -> Iterator[Finding]:
-    if seen.info.hdr:
-        yield Finding("hint", f"HDR colours ({seen.info.hdr}, {seen.bits} bits) are converted, slowly: record without HDR")
-    elif seen.bits > 8:
-        yield Finding("hint", f"{seen.bits} bits a colour become 8: nothing to do, unless skies and walls show bands")
+def _colours(scan: VideoScan) -> Iterator[Finding]:
+    if scan.info.hdr:
+        yield Finding("hint", f"HDR colours ({scan.info.hdr}, {scan.bits} bits) are converted, which is slow: record without HDR")
+    elif scan.bits > 8:
+        yield Finding("hint", f"{scan.bits} bits a colour become 8: nothing to do, unless skies and walls show bands")
 
 
-def _cuts(seen: Glance) -> Iterator[Finding]:
-    cuts = find_cuts(seen.thumbnails)
-    for note in notes_on_cuts(_sampled_landmarks(seen), cuts, len(seen.thumbnails) / seen.info.duration):
+def _cuts(scan: VideoScan) -> Iterator[Finding]:
+    cuts = find_cuts(scan.thumbnails)
+    for note in notes_on_cuts(_sampled_landmarks(scan), cuts, len(scan.thumbnails) / scan.info.duration):
         yield Finding("hint", f"{note}; a video without cuts trains best")
 
 
-def _repeats(seen: Glance) -> Iterator[Finding]:
-    share = float((seen.steps < REPEAT).mean()) if len(seen.steps) else 0.0
+def _repeats(scan: VideoScan) -> Iterator[Finding]:
+    share = float((scan.steps < REPEAT).mean()) if len(scan.steps) else 0.0
     if share > MOST_REPEATS:
         yield Finding(
             "hint", f"{100 * share:.0f} % of the frames repeat the one before: use the original file, recorded at a fixed rate"
         )
 
 
-def _camera(seen: Glance) -> Iterator[Finding]:
-    scale = seen.backgrounds.shape[2] / seen.info.width
-    share = moving_background(seen.backgrounds, seen.landmarks.points[..., :2] * scale)
+def _camera(scan: VideoScan) -> Iterator[Finding]:
+    scale = scan.backgrounds.shape[2] / scan.info.width
+    share = moving_background(scan.backgrounds, scan.landmarks.points[..., :2] * scale)
     if share is not None and share > MOST_SHIFTED:
         yield Finding(
             "hint",
-            f"the background shifts in {100 * share:.0f} % of the frames looked at: put the camera on a stand, or stabilise",
+            f"the background shifts in {100 * share:.0f} % of the frames examined: put the camera on a stand, or stabilise",
         )
 
 
-def _no_face(seen: Glance) -> Iterator[Finding]:
-    yield Finding("problem", f"no face was found in the {len(seen.landmarks)} frames looked at: it cannot be tracked")
+def _no_face(scan: VideoScan) -> Iterator[Finding]:
+    yield Finding("problem", f"no face was found in the {len(scan.landmarks)} frames examined: it cannot be tracked")
 
 
-def _presence(seen: Glance) -> Iterator[Finding]:
-    share = float(seen.landmarks.found.float().mean())
-    height = float(face_heights(seen.faces).median())
-    text = f"a face in {100 * share:.0f} % of {len(seen.landmarks)} frames looked at, {height:.0f} pixels high"
-    yield Finding("ok", text) if share == 1 else Finding("hint", f"{text}: cut away what shows none, or hides it")
-    if seen.most_faces > 1:
-        yield Finding("hint", f"{seen.most_faces} faces were seen: the largest would be followed; crop the others away")
+def _presence(scan: VideoScan) -> Iterator[Finding]:
+    share = float(scan.landmarks.found.float().mean())
+    height = float(face_heights(scan.faces).median())
+    text = f"a face in {100 * share:.0f} % of {len(scan.landmarks)} frames examined, {height:.0f} pixels high"
+    yield Finding("ok", text) if share == 1 else Finding("hint", f"{text}: cut out the parts without a visible face")
+    if scan.most_faces > 1:
+        yield Finding("hint", f"{scan.most_faces} faces were seen: the largest would be tracked; crop the others out")
     if height < MINIMUM_FACE:
         yield Finding("hint", f"the face is small: {MINIMUM_FACE} pixels or more keep gaze and lips readable; film from nearer")
 
 
-def _motion(seen: Glance) -> Iterator[Finding]:
-    turn, nod, _ = _range(head_angles(seen.faces))
+def _motion(scan: VideoScan) -> Iterator[Finding]:
+    turn, nod, _ = _range(head_angles(scan.faces))
     if max(turn, nod) < MINIMUM_TURN:
         yield Finding(
-            "hint", f"the head turns by {turn:.0f}° and nods by {nod:.0f}°: move it more, poses never seen come out badly"
+            "hint",
+            f"the head turns by {turn:.0f}° and nods by {nod:.0f}°: move it more, because poses never seen are rendered badly",
         )
-    mouth = sum(_range(mouth_shape(seen.faces)))
+    mouth = sum(_range(mouth_shape(scan.faces)))
     if mouth < MINIMUM_MOUTH:
         yield Finding("hint", f"the mouth changes by {100 * mouth:.0f} % of the eyes' distance: a target should talk and smile")
 
 
-def _blur(seen: Glance) -> Iterator[Finding]:
-    sharpness = seen.sharpness[seen.sharpness.isfinite()]
+def _blur(scan: VideoScan) -> Iterator[Finding]:
+    sharpness = scan.sharpness[scan.sharpness.isfinite()]
     best = float(sharpness.quantile(0.9))
     share = float((sharpness < BLURRED * best).float().mean())
     if best < SOFT:
-        yield Finding("hint", f"the face is soft throughout (detail {best:.3f}, {SOFT} is little): focus on it, compress less")
+        yield Finding(
+            "hint", f"the face is soft throughout (detail {best:.3f}, {SOFT} is little): focus on it, and compress less"
+        )
     elif share > MOST_BLURRED:
         yield Finding(
-            "hint", f"the face is blurred in {100 * share:.0f} % of the frames looked at: more light, a shorter exposure"
+            "hint", f"the face is blurred in {100 * share:.0f} % of the frames examined: use more light and a shorter exposure"
         )
 
 
-def _occlusion(seen: Glance) -> Iterator[Finding]:
-    share = float(find_covered_mouths(seen.lips, shortest=1).float().mean())
+def _occlusion(scan: VideoScan) -> Iterator[Finding]:
+    share = float(find_covered_mouths(scan.lips, shortest=1).float().mean())
     if share > MOST_COVERED:
-        yield Finding("hint", f"the mouth seems covered in {100 * share:.0f} % of the frames looked at: keep hands and cups away")
+        yield Finding("hint", f"the mouth seems covered in {100 * share:.0f} % of the frames examined: keep hands and cups away")
 
 
-FILE_CHECKS: tuple[Callable[[Glance], Iterator[Finding]], ...] = (_duration, _rate, _colours, _cuts, _repeats, _camera)
-FACE_CHECKS: tuple[Callable[[Glance], Iterator[Finding]], ...] = (_presence, _motion, _blur, _occlusion)
+FILE_CHECKS: tuple[Callable[[VideoScan], Iterator[Finding]], ...] = (_duration, _rate, _colours, _cuts, _repeats, _camera)
+FACE_CHECKS: tuple[Callable[[VideoScan], Iterator[Finding]], ...] = (_presence, _motion, _blur, _occlusion)
 
 
 def _range(values: Tensor) -> list[float]:
-    """From the 5th to the 95th percentile of each column of (N, C)."""
+    """Return the range from the 5th to the 95th percentile of each column of (N, C)."""
     return (values.quantile(0.95, dim=0) - values.quantile(0.05, dim=0)).tolist()
 
 
-def _sampled_landmarks(seen: Glance) -> Landmarks:
-    """Landmarks of all T frames, of which only those looked at are there."""
-    points = torch.full((len(seen.thumbnails), LANDMARK_COUNT, 3), torch.nan)
-    points[seen.numbers] = seen.landmarks.points
+def _sampled_landmarks(scan: VideoScan) -> Landmarks:
+    """Return landmarks of all T frames, NaN in the frames that were not examined."""
+    points = torch.full((len(scan.thumbnails), LANDMARK_COUNT, 3), torch.nan)
+    points[scan.numbers] = scan.landmarks.points
     found = torch.zeros(len(points), dtype=torch.bool)
-    found[seen.numbers] = seen.landmarks.found
+    found[scan.numbers] = scan.landmarks.found
     return Landmarks(points, found)

@@ -1,4 +1,4 @@
-"""Each warning from a clip or a glance that has this one fault, and none from a good one."""
+"""Each warning from a clip or a scan with this one fault, and none from a good one."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import torch
 from skimage.data import astronaut
 
 from lit_reenact.core.schema import Landmarks
-from lit_reenact.inspection.video_checks import examine_video, findings
-from lit_reenact.inspection.video_scan import Glance, face_sharpness, glance, moving_background
+from lit_reenact.inspection.background import moving_background
+from lit_reenact.inspection.video_checks import check_scan, examine_video
+from lit_reenact.inspection.video_scan import VideoScan, face_sharpness, scan_video
 from lit_reenact.landmarks.detection import detect
 from lit_reenact.landmarks.occlusion import find_covered_mouths, lip_colour
 from lit_reenact.video import Frame, VideoInfo
@@ -31,12 +32,12 @@ def face() -> torch.Tensor:
 
 
 @pytest.fixture(scope="module")
-def good(face: torch.Tensor) -> Glance:
+def good(face: torch.Tensor) -> VideoScan:
     """Two minutes of a head that turns by 16 degrees and talks, in front of a still, textured wall."""
     wall = np.random.default_rng(0).integers(40, 220, (12, 16), dtype=np.uint8)
     wall = np.asarray(cv2.resize(wall, (256, 192), interpolation=cv2.INTER_CUBIC))
     thumbnails = np.repeat(np.random.default_rng(1).integers(0, 255, (1, 32, 32), dtype=np.uint8), 30 * N, axis=0)
-    return Glance(
+    return VideoScan(
         info=VideoInfo(Path("good.mp4"), WIDTH, HEIGHT, Fraction(25), 30 * N, 120.0, has_audio=True),
         bits=8,
         numbers=torch.arange(0, 30 * N, 30),
@@ -65,16 +66,16 @@ def turning(face: torch.Tensor, degrees: float = 8.0, opening: float = 20.0) -> 
     return torch.stack(frames)
 
 
-def hints(seen: Glance) -> list[str]:
-    return [finding.text for finding in findings(seen) if finding.level != "ok"]
+def hints(scan: VideoScan) -> list[str]:
+    return [finding.text for finding in check_scan(scan) if finding.level != "ok"]
 
 
-def only_hint(seen: Glance) -> str:
-    (hint,) = hints(seen)
+def only_hint(scan: VideoScan) -> str:
+    (hint,) = hints(scan)
     return hint
 
 
-def test_a_good_video_gets_no_warning(good: Glance) -> None:
+def test_a_good_video_gets_no_warning(good: VideoScan) -> None:
     assert hints(good) == []
 
 
@@ -87,66 +88,67 @@ def test_a_good_video_gets_no_warning(good: Glance) -> None:
         ({"hdr": "PQ"}, "HDR colours (PQ, 8 bits)"),
     ],
 )
-def test_what_the_file_says(good: Glance, change: dict[str, object], words: str) -> None:
+def test_what_the_file_says(good: VideoScan, change: dict[str, object], words: str) -> None:
     assert words in only_hint(replace(good, info=replace(good.info, **change)))
 
 
-def test_ten_bits(good: Glance) -> None:
+def test_ten_bits(good: VideoScan) -> None:
     assert "10 bits a colour" in only_hint(replace(good, bits=10))
 
 
-def test_a_cut(good: Glance) -> None:
+def test_a_cut(good: VideoScan) -> None:
     other = good.thumbnails.copy()
     other[600:] = np.random.default_rng(2).integers(0, 255, (1, 32, 32), dtype=np.uint8)
     assert "1 cut (at 60.0 s)" in only_hint(replace(good, thumbnails=other))
 
 
-def test_repeated_frames(good: Glance) -> None:
+def test_repeated_frames(good: VideoScan) -> None:
     steps = good.steps.copy()
     steps[::5] = 0.1
     assert "20 % of the frames repeat" in only_hint(replace(good, steps=steps))
 
 
-def test_a_face_that_is_away_small_or_not_alone(good: Glance) -> None:
+def test_a_face_that_is_away_small_or_not_alone(good: VideoScan) -> None:
     points, found = good.landmarks.points.clone(), good.landmarks.found.clone()
     points[::4], found[::4] = torch.nan, False
     assert "a face in 75 % of 40 frames" in only_hint(replace(good, landmarks=Landmarks(points, found)))
     assert (
-        "40 pixels high" in findings(replace(good, landmarks=Landmarks(good.landmarks.points / 5, good.landmarks.found)))[0].text
+        "40 pixels high"
+        in check_scan(replace(good, landmarks=Landmarks(good.landmarks.points / 5, good.landmarks.found)))[0].text
     )
     assert "the face is small" in hints(replace(good, landmarks=Landmarks(good.landmarks.points / 5, good.landmarks.found)))[0]
     assert "2 faces were seen" in only_hint(replace(good, most_faces=2))
     none = Landmarks(torch.full_like(points, torch.nan), torch.zeros_like(found))
-    assert [finding.level for finding in findings(replace(good, landmarks=none))] == ["problem"]
+    assert [finding.level for finding in check_scan(replace(good, landmarks=none))] == ["problem"]
 
 
-def test_a_head_that_keeps_still_and_a_mouth_that_keeps_shut(good: Glance, face: torch.Tensor) -> None:
+def test_a_head_that_keeps_still_and_a_mouth_that_keeps_shut(good: VideoScan, face: torch.Tensor) -> None:
     still = Landmarks(turning(face, degrees=1.0), good.landmarks.found)
     assert "the head turns by 2°" in only_hint(replace(good, landmarks=still))
     silent = Landmarks(turning(face, opening=0.0), good.landmarks.found)
     assert "the mouth changes" in only_hint(replace(good, landmarks=silent))
 
 
-def test_blur(good: Glance) -> None:
+def test_blur(good: VideoScan) -> None:
     some = good.sharpness.clone()
     some[::5] = 0.03
     assert "blurred in 20 % of the frames" in only_hint(replace(good, sharpness=some))
     assert "soft throughout" in only_hint(replace(good, sharpness=good.sharpness / 10))
 
 
-def test_a_covered_mouth(good: Glance) -> None:
+def test_a_covered_mouth(good: VideoScan) -> None:
     lips = good.lips.clone()
     lips[:8] = torch.tensor([0.5, 0.5])
     assert "the mouth seems covered in 20 %" in only_hint(replace(good, lips=lips))
 
 
-def test_a_moving_camera(good: Glance) -> None:
+def test_a_moving_camera(good: VideoScan) -> None:
     shifts = 4 * np.sin(np.arange(N))
     moved = [np.roll(picture, round(shift), axis=1) for picture, shift in zip(good.backgrounds, shifts, strict=True)]
     assert "the background shifts" in only_hint(replace(good, backgrounds=np.stack(moved)))
 
 
-def test_light_that_flickers_and_a_head_that_moves_are_no_moving_camera(good: Glance) -> None:
+def test_light_that_flickers_and_a_head_that_moves_are_no_moving_camera(good: VideoScan) -> None:
     faces = good.landmarks.points[..., :2] * (256 / WIDTH)
     light = np.random.default_rng(0).uniform(0.7, 1.0, (N, 1, 1))
     pictures = (good.backgrounds * light).astype(np.uint8)
@@ -200,10 +202,10 @@ def test_a_clip_from_a_file(tmp_path: Path) -> None:
         picture[150:406, x : x + 256] = PORTRAIT
         frames += [picture] * 2
     path = write_video(tmp_path / "clip.mp4", frames)
-    seen = glance(path, progress=False)
-    assert seen.thumbnails.shape == (60, 32, 32)
-    assert seen.landmarks.found.all()
-    assert float((seen.steps < 0.25).mean()) == pytest.approx(0.5, abs=0.05)
+    scan = scan_video(path, progress=False)
+    assert scan.thumbnails.shape == (60, 32, 32)
+    assert scan.landmarks.found.all()
+    assert float((scan.steps < 0.25).mean()) == pytest.approx(0.5, abs=0.05)
     texts = " | ".join(finding.text for finding in examine_video(path, progress=False))
     for words in (
         "60 frames, 640x480, 30.00 frames/s",
@@ -219,8 +221,8 @@ def test_a_clip_from_a_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["d6", "d9", "d10", "d14"])
 def test_real_clips_are_usable(shared_dir: Path, name: str) -> None:
     """They are short, and two of them repeat frames; nothing else."""
-    found = examine_video(shared_dir / "videos" / f"{name}.mp4", progress=False)
+    report = examine_video(shared_dir / "videos" / f"{name}.mp4", progress=False)
     expected = ["as a target it is short"] + ["% of the frames repeat"] * (name in ("d6", "d10"))
-    hinted = [finding.text for finding in found if finding.level != "ok"]
+    hinted = [finding.text for finding in report if finding.level != "ok"]
     assert len(hinted) == len(expected)
     assert all(words in text for words, text in zip(expected, hinted, strict=True))
