@@ -15,7 +15,7 @@ from lit_reenact.edit.proportions import FIELDS, proportions
 from lit_reenact.edit.sliders import IDENTITY, sliders_of
 from lit_reenact.edit.tracks import Edit
 from lit_reenact.face import FaceModel
-from lit_reenact.face.eyelids import BLINKS, shut_at
+from lit_reenact.face.eyelids import BLINKS, closing_blink
 from lit_reenact.transfer import mean_rotation, neck
 
 OPENING = ("eyeWide", "eyeSquint")
@@ -41,7 +41,7 @@ def apply_edit(
         model: face model of the parameters.
         fps: frames per second.
         neck: (3, 3) from ``neck_of``, mm per radian: turning the head also moves it. Without it the head turns in place.
-        actor: actor of the track, for whom a closed eye is one whose lids meet (``shut_at``). Without it, it is a full blink.
+        actor: actor of the track, for whom a closed eye is one whose lids meet (``closing_blink``). Without it, a blink of 1.
 
     Returns:
         The edited parameters of T frames. Channels that no slider changes are the same tensors.
@@ -153,7 +153,7 @@ def _close_eyes(expression: Tensor, moved: SliderValues, model: FaceModel, actor
     if not closing or not set(BLINKS) <= set(names):
         return expression
     expression = expression.clone()
-    shut = torch.ones(2) if actor is None else shut_at(model, model.landmarks(actor.neutral))
+    shut = torch.ones(2) if actor is None else closing_blink(model, model.landmarks(actor.neutral))
     for side in closing:
         share = moved[f"close_{side.lower()}_eye"]
         blink = names.index(f"eyeBlink{side}")

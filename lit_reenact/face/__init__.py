@@ -1,4 +1,4 @@
-"""Face models: meshes that identity and expression coefficients deform."""
+"""Face models: meshes that identity and expression coefficients deform, built in or read from files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Basel Face Models 2017 and 2019: Gerig et al., "Morphable Face Models - An Open Framework", FG 2018."""
+"""Reader of the Basel Face Models 2017 and 2019 (Gerig et al., "Morphable Face Models - An Open Framework", FG 2018)."""
 
 from __future__ import annotations
 
@@ -11,28 +11,30 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.face.assembly import Parts, assemble
+from lit_reenact.face.assembly import assemble
 from lit_reenact.face.builtin import builtin_model
 from lit_reenact.face.embedding import Embedding, embed_landmarks
 from lit_reenact.face.model import FaceModel
+from lit_reenact.face.parts import Parts
 
 IDENTITIES, EXPRESSIONS = 80, 64
-"""Components that are used, as many as in the paper (Kim et al. 2018)."""
+"""Numbers of components in use: those of the paper (Kim et al. 2018)."""
 
 DEVIATIONS = 3.0
-"""Standard deviations of a full expression component."""
+"""Size of a full expression component, standard deviations."""
 
 JAW_RIDGE = 1e-3
-"""How firmly the coefficients of ``jawOpen`` are held towards 0, against the mean curvature."""
+"""Weight of the squared coefficients of ``jawOpen``, over the mean curvature."""
 
 FIELDS = (
     "shape/model/mean", "shape/model/pcaBasis", "shape/model/pcaVariance", "shape/representer/cells",
     "expression/model/mean", "expression/model/pcaBasis", "expression/model/pcaVariance",
 )  # fmt: skip
+"""Arrays that are read from a file."""
 
 
 def read_basel(path: Path) -> FaceModel:
-    """The model of an .h5 file; its files of the face alone ("face12") are the fastest to draw.
+    """Read an .h5 file. The files of the face alone ("face12") are the fastest to draw.
 
     Raises:
         ReenactError: h5py is not installed, or the file is not of that model.
@@ -53,7 +55,7 @@ def read_basel(path: Path) -> FaceModel:
 
 
 def assemble_basel(arrays: dict[str, NDArray[Any]]) -> FaceModel:
-    """The model of the arrays of ``FIELDS``: means (3 V,), bases of unit columns (3 V, K), variances (K,), cells (3, F)."""
+    """Build the model from arrays of ``FIELDS``: means (3 V,), bases of unit columns (3 V, K), variances (K,), cells (3, F)."""
     mean = torch.from_numpy(arrays["shape/model/mean"] + arrays["expression/model/mean"]).float().view(-1, 3)
     faces = torch.from_numpy(arrays["shape/representer/cells"].astype(np.int64)).T.contiguous()
     identity, components = (
@@ -75,13 +77,13 @@ def assemble_basel(arrays: dict[str, NDArray[Any]]) -> FaceModel:
 
 
 def _components(arrays: dict[str, NDArray[Any]], part: str, count: int) -> Tensor:
-    """The first components of shape or expression (K, V, 3), mm for a standard deviation."""
+    """Return the first components of "shape" or "expression": (K, V, 3), mm for a standard deviation."""
     basis = arrays[f"{part}/model/pcaBasis"][:, :count] * np.sqrt(arrays[f"{part}/model/pcaVariance"][:count])
     return torch.from_numpy(np.ascontiguousarray(basis.T)).float().view(basis.shape[1], -1, 3)
 
 
 def _jaw_open(components: Tensor, embedding: Embedding) -> Tensor:
-    """What is nearest, at the landmarks, to the built-in model's open jaw: (V, 3). The components have no names."""
+    """Combine the components, which have no names, into the field (V, 3) nearest at the landmarks to the built-in open jaw."""
     builtin = builtin_model()
     wanted = builtin.at_landmarks(builtin.expression_basis[builtin.expression_names.index("jawOpen")]).flatten()
     at_landmarks = embedding(components).flatten(1)  # (K, 3 * 468)

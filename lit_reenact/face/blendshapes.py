@@ -1,4 +1,4 @@
-"""Expressions: a few handles with displacements, the skin between them as smooth as it can be."""
+"""Expressions of the built-in model: a few handles with displacements, and the skin between them as smooth as it can be."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ JAW_ANGLE = 13.0
 """Degrees by which the jaw turns when it is fully open: 29 mm at the chin."""
 
 UPPER_LIP_SHARE = 0.25
-"""Part of the open jaw's gap that the upper lip bridges in mouthClose."""
+"""Share of the open jaw's gap that the upper lip bridges in ``mouthClose``."""
 
 LARGEST = 1.2
 """Largest sensible coefficient: some faces go beyond the full expression of the mean face."""
 
 Displacements = dict[int, Tensor]
-"""Of each handle, float64 (3,) mm in head axes."""
+"""Displacement of each handle, float64 (3,) mm in head axes, by its FaceMesh number."""
 
 
 def jaw_moves(points: Tensor) -> dict[str, Tensor]:
-    """How the jawbone in its full expressions takes points (N, 3) along: displacements (N, 3) by name."""
+    """Return the displacements (N, 3) of points (N, 3) that move with the jawbone, by the name of the full expression, mm."""
     angle = torch.deg2rad(points.new_tensor(JAW_ANGLE))
     turn = torch.stack([torch.stack([angle.cos(), -angle.sin()]), torch.stack([angle.sin(), angle.cos()])])
     arm = points[:, 1:] - points.new_tensor(JAW_HINGE)
@@ -42,7 +42,7 @@ def jaw_moves(points: Tensor) -> dict[str, Tensor]:
 
 
 def expression_blendshapes(mean: Tensor, skin: Tensor, eyeballs: Tensor) -> tuple[Tensor, tuple[str, ...], Tensor]:
-    """All expressions over the mean face, in alphabetical order.
+    """Build all expressions over the mean face, in alphabetical order.
 
     ``mouthClose`` undoes the gap of ``jawOpen``: it makes sense only up to the value of ``jawOpen``.
 
@@ -74,40 +74,40 @@ def expression_blendshapes(mean: Tensor, skin: Tensor, eyeballs: Tensor) -> tupl
 
 
 def _fields(name: str, kind: str, handles: Displacements, kernel: Tensor) -> dict[str, Tensor]:
-    """The displacement fields (V, 3), by name, that the handles of the right side give; ``kind`` as in ``Shape``."""
+    """Spread the handles of the right side to displacement fields (V, 3) by name; ``kind`` is that of a ``Shape``."""
     if kind == "pair":
         right = _solve(handles, kernel)
-        return {f"{name}Left": _mirrored(right), f"{name}Right": right}
-    side = 1.0 if kind == "symmetric" else -1.0  # sideways: what moves forward on one side moves back on the other
+        return {f"{name}Left": _mirror(right), f"{name}Right": right}
+    side = 1.0 if kind == "symmetric" else -1.0  # sideways: a forward move on one side is a backward move on the other
     mirror = mirror_indices()
-    others = {int(mirror[i]): side * _reflected(move) for i, move in handles.items()}
+    others = {int(mirror[i]): side * _reflect(move) for i, move in handles.items()}
     field = _solve(others | handles, kernel)
-    return {name: (field + side * _mirrored(field)) / 2}
+    return {name: (field + side * _mirror(field)) / 2}
 
 
 def _solve(handles: Displacements, kernel: Tensor) -> Tensor:
     return interpolate(kernel, torch.tensor(list(handles)), torch.stack(list(handles.values())))
 
 
-def _reflected(moves: Tensor) -> Tensor:
-    """Displacements (..., 3) in the mirror."""
+def _reflect(moves: Tensor) -> Tensor:
+    """Reflect displacements (..., 3): x changes sign."""
     return moves * moves.new_tensor([-1.0, 1.0, 1.0])
 
 
-def _mirrored(field: Tensor) -> Tensor:
-    """A field (V, 3) of the whole face in the mirror."""
-    return _reflected(field[mirror_indices()])
+def _mirror(field: Tensor) -> Tensor:
+    """Mirror a field (V, 3) of the whole face."""
+    return _reflect(field[mirror_indices()])
 
 
 def _in_head_axes(shape: Shape) -> Displacements:
-    """The moves of a table: outward is -x on the right side, unless they are given to the left already."""
+    """Convert the moves of a table to head axes: outward is -x on the right side; "sideways" moves are along x already."""
     moves = {i: torch.tensor(move, dtype=torch.float64) for i, move in shape.moves.items()}
-    return moves if shape.kind == "sideways" else {i: _reflected(move) for i, move in moves.items()}
+    return moves if shape.kind == "sideways" else {i: _reflect(move) for i, move in moves.items()}
 
 
 def _blink(mean: Tensor, eyeball: Tensor) -> Displacements:
-    """The right eye closed: the lower lid rises a little, the upper one comes down onto it around the eyeball."""
-    handles = {i: _reflected(mean.new_tensor(move)) for i, move in BLINK_LOWER_LID.items()}
+    """Close the right eye: the lower lid rises a little, the upper one comes down onto it around the eyeball."""
+    handles = {i: _reflect(mean.new_tensor(move)) for i, move in BLINK_LOWER_LID.items()}
     handles |= {i: mean.new_zeros(3) for i in BLINK_HELD}
     for upper, lower in list(zip(RIGHT_UPPER_LID, RIGHT_LOWER_LID, strict=True))[1:-1]:
         ray = mean[lower] + handles[lower] - eyeball
@@ -120,7 +120,7 @@ def _blink(mean: Tensor, eyeball: Tensor) -> Displacements:
 
 
 def _close_lips(mean: Tensor, jaw_open: Tensor) -> Displacements:
-    """The lips together while the jaw is open: added to ``jawOpen``, it brings their rims as near as they are at rest."""
+    """Close the lips of the open jaw: added to ``jawOpen``, it brings their rims as near as they are at rest."""
     handles = {i: mean.new_zeros(3) for i in CLOSE_HELD}
     for upper, lower in list(zip(UPPER_LIP_RIM, LOWER_LIP_RIM, strict=True))[1:6]:  # the right half and the middle
         gap = jaw_open[upper] - jaw_open[lower]

@@ -1,4 +1,4 @@
-"""The built-in face model, made by code from one small table when it is first asked for."""
+"""The built-in face model, generated from one small table at its first use."""
 
 from __future__ import annotations
 
@@ -18,22 +18,23 @@ from lit_reenact.face.topology import HEAD, SKIN, build_topology
 from lit_reenact.face.unwrapping import in_square, superellipse, unwrap
 
 MEAN_TABLE = Path(__file__).with_name("generic_mean.csv")
+"""Vertices of the mean face, mm in head axes."""
 
 EYEBALLS = ((31.2, 0.0, 0.0), (-31.2, 0.0, 0.0))
 """Centres of the left and the right eyeball, mm: with a radius of 12 they lie just behind the lids of the mean face."""
 
 FACE_SHARE = 0.84
-"""Part of the texture's side that the face takes; the head around it, whose reflectance is smooth, needs little."""
+"""Share of the texture's side that the face takes; the head around it, whose reflectance is smooth, needs little."""
 
 FACE_COLOURS = (0.1, 0.9)
-"""Part of each colour's range that the face takes in the correspondence image."""
+"""Range of each colour that the face takes in the correspondence image."""
 
 
 @cache
 def builtin_model() -> FaceModel:
-    """The face model whose first 468 vertices are the FaceMesh points; the same object at every call.
+    """Return the face model whose first 468 vertices are the FaceMesh points; every call returns the same object.
 
-    After them come those of the head beyond the face, then those of the inside of the mouth.
+    The vertices of the head beyond the face come next, then those of the inside of the mouth.
     """
     mean = _read_table(MEAN_TABLE)
     faces, region = build_topology()
@@ -45,38 +46,40 @@ def builtin_model() -> FaceModel:
     expression_basis, names, bounds = expression_blendshapes(mean, faces[region == SKIN], eyeballs)
     return FaceModel(
         name="builtin",
-        vertices=_settled(vertices),
+        vertices=_round(vertices),
         faces=torch.cat([faces, head.faces]),
         region=torch.cat([region, region.new_full((len(head.faces),), HEAD)]),
-        uv=_settled(_unwrapped(mean, faces, head, mouth)),
-        correspondence=_settled(colours(vertices, mean)),
-        identity_basis=_settled(
-            torch.cat([identity_basis, head.following @ identity_basis, _with_lips(identity_basis, mouth)], 1)
+        uv=_round(_texture_coordinates(mean, faces, head, mouth)),
+        correspondence=_round(colours(vertices, mean)),
+        identity_basis=_round(
+            torch.cat([identity_basis, head.following @ identity_basis, _mouth_identities(identity_basis, mouth)], 1)
         ),
-        identity_scale=_settled(identity_scale),
-        expression_basis=_settled(torch.cat([expression_basis, head.fading @ expression_basis, _with_jaw(names, mouth)], 1)),
+        identity_scale=_round(identity_scale),
+        expression_basis=_round(
+            torch.cat([expression_basis, head.fading @ expression_basis, _mouth_expressions(names, mouth)], 1)
+        ),
         expression_names=names,
-        expression_bounds=_settled(bounds),
+        expression_bounds=_round(bounds),
         landmark_corners=torch.arange(FACE_POINTS)[:, None].repeat(1, 3),
         landmark_weights=torch.tensor([1.0, 0.0, 0.0]).repeat(FACE_POINTS, 1),
         landmark_offset=torch.zeros(FACE_POINTS, 3),
         mirror_vertices=torch.cat([mirror_indices(), head.mirror, first_inner + mouth.mirror]),
-        eyeballs=_settled(eyeballs),
+        eyeballs=_round(eyeballs),
         inner_faces=first_inner + mouth.faces,
         inner_albedo=mouth.albedo,
     )
 
 
 def _read_table(path: Path) -> Tensor:
-    """The rows of comma-separated numbers below the comment of a table, float64."""
+    """Read the rows of comma-separated numbers below the comment of a table, float64."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return torch.tensor([[float(x) for x in line.split(",")] for line in lines if not line.startswith("#")], dtype=torch.float64)
 
 
-def _unwrapped(mean: Tensor, faces: Tensor, head: Head, mouth: Mouth) -> Tensor:
-    """Texture coordinates (V, 2): the outline goes where it is seen from the front, and the head's rings around it.
+def _texture_coordinates(mean: Tensor, faces: Tensor, head: Head, mouth: Mouth) -> Tensor:
+    """Return texture coordinates (V, 2): the outline as seen from the front, with the head's rings around it.
 
-    The inside of the mouth, which has no reflectance of a person's own, lies in the middle.
+    The inside of the mouth, whose reflectance is no person's own, lies in the middle.
     """
     seen = mean[head.outline, :2]
     low, high = seen.amin(0), seen.amax(0)
@@ -89,24 +92,24 @@ def _unwrapped(mean: Tensor, faces: Tensor, head: Head, mouth: Mouth) -> Tensor:
     return in_square(torch.cat([face, around, flat.new_zeros(len(mouth.vertices), 2)]))
 
 
-def _with_lips(basis: Tensor, mouth: Mouth) -> Tensor:
-    """Identity displacements (K, V, 3) for the inside of the mouth (K, N, 3): it moves as the rim of the lips on average."""
+def _mouth_identities(basis: Tensor, mouth: Mouth) -> Tensor:
+    """Return the mouth's displacements (K, N, 3) by the identities (K, V, 3): the mean of those of the lips' rim."""
     rim = basis[:, [*UPPER_LIP_RIM, *LOWER_LIP_RIM[1:-1]]].mean(1, keepdim=True)
     return rim.expand(-1, len(mouth.vertices), -1)
 
 
-def _with_jaw(names: tuple[str, ...], mouth: Mouth) -> Tensor:
-    """Displacements (K, N, 3) of the inside of the mouth by the expressions: nothing but the jawbone moves it."""
+def _mouth_expressions(names: tuple[str, ...], mouth: Mouth) -> Tensor:
+    """Return the mouth's displacements (K, N, 3) by the expressions: only the jawbone moves it."""
     moves = jaw_moves(mouth.vertices)
     still = torch.zeros_like(mouth.vertices)
     return torch.stack([mouth.jaw[:, None] * moves.get(name, still) for name in names])
 
 
 def colours(vertices: Tensor, face: Tensor) -> Tensor:
-    """A place in the head as a colour: (V, 3) in [0, 1].
+    """Return places in the head as colours: (V, 3) in [0, 1].
 
-    The bounding box of the face's points (N, 3) takes ``FACE_COLOURS`` of each axis; what lies beyond has the rest, in steps
-    that shrink outward.
+    The bounding box of the face's points (N, 3) takes ``FACE_COLOURS`` of each axis; vertices beyond it share the rest, in
+    steps that shrink outward.
     """
     start, stop = FACE_COLOURS
     low, high = face.amin(0), face.amax(0)
@@ -115,7 +118,7 @@ def colours(vertices: Tensor, face: Tensor) -> Tensor:
 
 
 def _beyond(distance: Tensor) -> Tensor:
-    """Distances (V, 3) beyond the face to [0, 1]: as steep as in the face where it ends, and flatter towards the farthest."""
+    """Map distances (V, 3) beyond the face to [0, 1]: as steep as in the face at its edge, and flatter towards the farthest."""
     start, stop = FACE_COLOURS
     distance = distance.clamp_min(0)
     farthest = distance.amax(0).clamp_min(1e-6)
@@ -123,6 +126,6 @@ def _beyond(distance: Tensor) -> Tensor:
     return (1 + bend) * distance / (farthest + bend * distance)
 
 
-def _settled(values: Tensor) -> Tensor:
-    """float32, rounded far above the differences between machines' linear algebra: the model's hash is the same on all."""
+def _round(values: Tensor) -> Tensor:
+    """Round to float32 far above the differences between machines' linear algebra, so that all compute the same model hash."""
     return (values.double().round(decimals=4) + 0.0).float()

@@ -1,4 +1,4 @@
-"""FLAME 2020 and 2023: Li et al., "Learning a model of facial shape and expression from 4D scans", SIGGRAPH Asia 2017."""
+"""Reader of FLAME 2020 and 2023 (Li et al., "Learning a model of facial shape and expression from 4D scans", 2017)."""
 
 from __future__ import annotations
 
@@ -12,41 +12,42 @@ from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.geometry import axis_angle_to_matrix
-from lit_reenact.face.assembly import Parts, assemble
+from lit_reenact.face.assembly import assemble
 from lit_reenact.face.inert_pickle import read_arrays
 from lit_reenact.face.model import FaceModel
+from lit_reenact.face.parts import Parts
 
 UNIT = 1000.0
-"""Millimetres of the files' unit."""
+"""Millimetres in the files' unit, the metre."""
 
 SHAPES = 300
 """Leading directions of ``shapedirs`` that are identity; the others are expression."""
 
 NECK, JAW, LEFT_EYE, RIGHT_EYE = 1, 2, 3, 4
-"""Joints; 0 is the root."""
+"""Numbers of the joints; 0 is the root."""
 
 IDENTITIES, EXPRESSIONS = 100, 50
-"""Components that the tracker uses, of 300 and 100; the others move the landmarks by less than they are seen to."""
+"""Numbers of components in use, of 300 and 100; the others move the landmarks by less than their detection error."""
 
 DEVIATIONS = 3.0
-"""Standard deviations of a full expression component."""
+"""Size of a full expression component, standard deviations."""
 
 JAW_OPEN, JAW_ASIDE = math.radians(20), math.radians(8)
-"""How far the jaw turns in a full ``jawOpen``, and to either side."""
+"""Turn of the jaw (radians) in a full ``jawOpen``, and to either side."""
 
 
 @dataclass(frozen=True)
 class Flame:
-    """What the file holds, under its own names; float32.
+    """Arrays of a FLAME file under their own names, float32: a mesh of V vertices with J joints.
 
     Attributes:
         v_template: (V, 3) mean head, metres, x to the subject's left, y up, z out of the face.
         shapedirs: (V, 3, 300 + E) displacement for a standard deviation of each component: identity, then expression.
         posedirs: (V, 3, 9 (J - 1)) pose correctives: displacement by each entry of the joints' rotations less the identity.
-        J_regressor: (J, V) the joints as means of vertices.
-        weights: (V, J) how far each vertex follows each joint.
-        parents: of the J joints, -1 of the root; a parent comes before its children.
-        faces: int64 (F, 3).
+        J_regressor: (J, V) weights of the vertices in the position of each joint.
+        weights: (V, J) share of each joint in the motion of each vertex.
+        parents: numbers of the J joints' parents, -1 for the root; a parent comes before its children.
+        faces: int64 (F, 3) triangles.
     """
 
     v_template: Tensor
@@ -58,12 +59,12 @@ class Flame:
     faces: Tensor
 
     def __call__(self, shape: Tensor, expression: Tensor, pose: Tensor) -> Tensor:
-        """The meshes (B, V, 3) in metres, by linear blend skinning with pose correctives.
+        """Return the meshes (B, V, 3) in metres, by linear blend skinning with pose correctives.
 
         Args:
             shape: (B, up to 300) identity coefficients.
-            expression: (B, up to E).
-            pose: (B, J, 3) axis-angle of root, neck, jaw, left and right eye, each relative to its parent.
+            expression: (B, up to E) expression coefficients.
+            pose: (B, J, 3) axis-angle of root, neck, jaw, left and right eye, each relative to its parent, radians.
         """
         identity, expressive = self.shapedirs[..., : shape.shape[1]], self.shapedirs[..., SHAPES : SHAPES + expression.shape[1]]
         shaped = self.v_template + torch.einsum("vck,bk->bvc", identity, shape)
@@ -78,7 +79,7 @@ class Flame:
         return (blended_turn @ posed[..., None])[..., 0] + blended_move
 
     def _chain(self, rotation: Tensor, joints: Tensor) -> tuple[Tensor, Tensor]:
-        """Where each joint takes a point x of the unposed head, ``turn x + move``: (B, J, 3, 3) and (B, J, 3)."""
+        """Return each joint's motion ``turn x + move`` of a point x of the unposed head: (B, J, 3, 3) and (B, J, 3)."""
         turns: list[Tensor] = []
         moves: list[Tensor] = []
         for joint, parent in enumerate(self.parents):
@@ -88,7 +89,7 @@ class Flame:
         return torch.stack(turns, 1), torch.stack(moves, 1)
 
     def displacement(self, joint: int, rotation: tuple[float, float, float]) -> Tensor:
-        """What a turn of one joint (axis-angle) does to the mean head: (V, 3) metres."""
+        """Return the displacement of the mean head by a turn of one joint, axis-angle in radians: (V, 3) metres."""
         pose = torch.zeros(1, len(self.parents), 3)
         pose[0, joint] = torch.tensor(rotation)
         none = torch.zeros(1, 0)
@@ -96,11 +97,11 @@ class Flame:
 
 
 def read_flame(path: Path) -> FaceModel:
-    """FLAME as the linear model that the tracker fits: its components, and the jaw's turns as shapes.
+    """Read FLAME as the linear model that the tracker fits: its components, and the jaw's turns as shapes.
 
-    Head pose and gaze are the tracker's own, so neck and eye joints rest. ``jawOpen`` and ``jawLeft-jawRight`` are what skinning
-    does to the mean head at the full angle. In between, the chin then moves along the chord instead of the arc: at half of
-    ``jawOpen`` it is ``r (1 - cos 10 degrees)`` off, 1.5 mm at a lever of 100 mm.
+    Head pose and gaze are the tracker's own, so neck and eye joints rest. ``jawOpen`` and ``jawLeft-jawRight`` are the
+    displacements of the mean head at the full angle. In between, the chin then moves along the chord instead of the arc: at half
+    of ``jawOpen`` it is ``r (1 - cos 10 degrees)`` off, 1.5 mm at a lever of 100 mm.
 
     Raises:
         ReenactError: the file cannot be read, or is not FLAME's.
@@ -125,10 +126,10 @@ def read_flame(path: Path) -> FaceModel:
 
 
 def load_flame(path: Path) -> Flame:
-    """The arrays of a FLAME file, .pkl (read by ``inert_pickle``) or .npz.
+    """Read the arrays of a FLAME file, .pkl (by ``inert_pickle``) or .npz.
 
     Raises:
-        ReenactError: it cannot be read, lacks an array, or an array has another shape.
+        ReenactError: the file cannot be read, lacks an array, or an array has another shape.
     """
     if path.suffix == ".npz":
         with np.load(path, allow_pickle=False) as file:

@@ -1,7 +1,7 @@
-"""What an expression of the built-in model is made of: which points move where when it is full.
+"""Handles of the built-in model's expressions: the points that a full expression moves or holds.
 
-Displacements are (outward, up, forward) in mm on the subject's right side, at a few points that the expression moves or
-holds; the rest of the skin follows smoothly (``blendshapes``). Points are those of FaceMesh. Signed shapes that move both
+Displacements are (outward, up, forward) in mm on the subject's right side; the rest of the skin follows smoothly
+(``blendshapes``). Points are those of FaceMesh. Signed shapes that move both
 sides to the subject's left give (left, up, forward).
 
 The numbers are written by hand, in view of ICT-FaceKit's shapes (MIT licence: see ``generic_mean.csv``) and of real clips.
@@ -33,14 +33,14 @@ STILL: Move = (0.0, 0.0, 0.0)
 
 @dataclass(frozen=True)
 class Shape:
-    """A full expression.
+    """Table of a full expression.
 
     Attributes:
-        name: ARKit's name; of a pair, without Left and Right.
-        kind: "pair": one shape a side; "symmetric": both sides together; "sideways": both sides to the left, and by the
+        name: ARKit's name; for a pair, without "Left" and "Right".
+        kind: "pair": one shape for each side; "symmetric": both sides together; "sideways": both sides to the left, and by the
             opposite coefficient to the right.
-        moves: displacement of each handle.
-        reach: mm over which a displacement fades where no handle holds it.
+        moves: displacement (mm) of each handle, by its FaceMesh number.
+        reach: distance (mm) over which a displacement fades where no handle holds it.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Shape:
 
 
 def still(*points: int) -> dict[int, Move]:
-    """Handles that hold these points where they are."""
+    """Return handles that hold these points where they are."""
     return dict.fromkeys(points, STILL)
 
 
@@ -62,4 +62,4 @@ UPPER_LIP = (*UPPER_LIP_EDGE[5:0:-1], *UPPER_LIP_RIM[5:0:-1])
 LOWER_LIP = (*LOWER_LIP_EDGE[5:0:-1], *LOWER_LIP_RIM[5:0:-1])
 NOSE = (1, 4, 5, 195, 197, 6, 2)
 FAR_MOUTH = (291, 267, 269, 312, 314, 405, 317, 273)
-"""The left half of the mouth, for shapes of the right half."""
+"""Points of the left half of the mouth, for shapes of the right half."""

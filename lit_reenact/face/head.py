@@ -1,4 +1,4 @@
-"""The head beyond the built-in face: forehead, skull, ears and neck, as rings of vertices from the face's outline to the neck.
+"""Head beyond the built-in face: forehead, skull, ears and neck, as rings of vertices from the face's outline to the neck.
 
 Each ring has as many vertices as the outline, and vertex k of a ring continues vertex k of the one before: the columns on top
 run over the skull to the nape, those at the chin under the jaw and down the throat.
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lit_reenact.core.facemesh import mirror_indices
+from lit_reenact.core.facemesh import FOREHEAD_TOP, mirror_indices
 from lit_reenact.face.laplacian import cotangent_laplacian
 from lit_reenact.face.unwrapping import border
 
@@ -28,42 +28,39 @@ RINGS = (
     ((-105.0, -140.0), (-165.0, -43.0), 56.0, 0.0, 1.00),
     ((-150.0, -142.0), (-180.0, -47.0), 58.0, 0.0, 1.00),
 )
-"""Of each ring, in mm and head axes: y and z of its highest point, over the skull, and of its lowest, at the throat; half its
-width; how far its sides lie behind the line between those two; and how full its sides are (1: an ellipse, less: fuller).
+"""Shape of each ring, in mm and head axes: y and z of its highest point, over the skull; y and z of its lowest, at the throat;
+half its width; distance of its sides behind the line between those two; fullness of its sides (1: an ellipse, less: fuller).
 Written by hand, in view of ICT-FaceKit's head (MIT licence: see ``generic_mean.csv``).
 """
 
 FREE = 2
-"""Rings next to the face that bend so that skin and skull meet without an edge."""
+"""Number of rings next to the face that bend so that skin and skull meet without an edge."""
 
 STILL = 5
-"""Rings from this one on stay where they are whatever the face expresses."""
+"""Number of the first ring that no expression moves."""
 
 REACH = 40.0
-"""Millimetres over which the skin beyond the outline goes with it."""
+"""Distance (mm) over which the skin beyond the outline follows it."""
 
 EARS = {
     1: {7: (-0.5, 0.0, -5.0), 8: (-0.5, 0.0, -7.0), 9: (-0.5, 0.0, -8.0), 10: (-0.5, 0.0, -8.0)},
     2: {7: (10.0, 5.0, -13.0), 8: (15.0, 1.0, -14.0), 9: (13.5, 0.0, -10.0), 10: (4.0, 4.0, -4.0)},
     3: {7: (-2.0, 0.0, 10.0), 8: (-4.0, 0.0, 13.0), 9: (-4.0, 0.0, 10.0), 10: (-3.0, 0.0, 5.0)},
 }
-"""By ring and column: how far a vertex of the right side goes (outward, up, forward) to make the ear: before, on, behind it."""
-
-CROWN = 10
-"""FaceMesh point at the top of the outline."""
+"""Displacement (outward, up, forward), mm, of vertices of the right side by ring and column: before, on and behind the ear."""
 
 
 @dataclass(frozen=True)
 class Head:
-    """N vertices around a face of V.
+    """N vertices of the head around a face of V vertices and C vertices on its outline.
 
     Attributes:
         vertices: float64 (N, 3) mm, numbered after those of the face.
-        faces: int64 (F, 3), counter-clockwise seen from outside.
-        mirror: int64 (N,) the vertex on the other side.
-        outline: int64 (C,) the face's border, which is the first ring.
-        fading: float64 (N, V) how displacements of the face go on over the head and fade out.
-        following: float64 (N, V) the same for another face: skull and neck grow and move with the outline.
+        faces: int64 (F, 3) triangles, counter-clockwise seen from outside.
+        mirror: int64 (N,) number of the vertex on the other side.
+        outline: int64 (C,) border of the face, which is the first ring.
+        fading: float64 (N, V) weights that continue an expression's displacements of the face over the head, where they fade out.
+        following: float64 (N, V) weights that continue an identity's displacements: skull and neck grow with the outline.
     """
 
     vertices: Tensor
@@ -75,14 +72,14 @@ class Head:
 
 
 def build_head(mean: Tensor, face: Tensor) -> Head:
-    """The head around a symmetric face.
+    """Build the head around a symmetric face.
 
     Args:
-        mean: float64 (V, 3) mm in head axes.
-        face: int64 (F, 3) its triangles, without holes.
+        mean: float64 (V, 3) vertices of the face, mm in head axes.
+        face: int64 (F, 3) triangles of the face, without holes.
     """
     (outline,) = border(face)
-    outline = outline.roll(-int((outline == CROWN).nonzero()))
+    outline = outline.roll(-int((outline == FOREHEAD_TOP).nonzero()))
     columns, count = len(outline), len(mean)
     numbers = torch.cat([outline[None], count + torch.arange(len(RINGS) * columns).view(-1, columns)])  # (1 + rings, columns)
     opposite = -torch.arange(columns) % columns  # the column on the other side
@@ -114,15 +111,15 @@ def build_head(mean: Tensor, face: Tensor) -> Head:
 
 
 def continuation(vertices: Tensor, faces: Tensor, known: Tensor, reach: float) -> Tensor:
-    """The smoothest values everywhere from those at some vertices: float64 (V, V), what is not known does not matter.
+    """Return the weights float64 (V, V) of the smoothest values of all vertices by those of the known ones; other columns are 0.
 
     The energy is that of ``laplacian.interpolation_kernel``.
 
     Args:
-        vertices: float64 (V, 3).
-        faces: int64 (F, 3).
+        vertices: float64 (V, 3) mm.
+        faces: int64 (F, 3) triangles.
         known: int64 (K,) vertices whose values are given.
-        reach: mm over which values fade where none is given; inf: they do not.
+        reach: distance (mm) over which values fade where none is given; inf if they do not fade.
     """
     laplacian, area = cotangent_laplacian(vertices, faces)
     screened = laplacian + torch.diag(area / reach**2)
@@ -136,7 +133,7 @@ def continuation(vertices: Tensor, faces: Tensor, known: Tensor, reach: float) -
 
 
 def _rings(outline: Tensor) -> Tensor:
-    """All rings (R, C, 3) without ears; where a vertex lies on its ring is where its column leaves the outline (C, 3)."""
+    """Return all rings (R, C, 3) without ears; each column keeps the angle at which it leaves the outline (C, 3)."""
     height = outline[:, 1]
     below = 2 * (height.amax() - height) / (height.amax() - height.amin()) - 1  # -1 on top, 1 at the chin
     angle = torch.atan2(outline[:, 0] / outline[:, 0].amax(), -below)
@@ -153,7 +150,7 @@ def _rings(outline: Tensor) -> Tensor:
 
 
 def _sides(numbers: Tensor, mirror: Tensor) -> Tensor:
-    """Two triangles between each two neighbours of a ring and those of the next: int64 (F, 3), symmetric."""
+    """Return two triangles between each two neighbours of a ring and those of the next: int64 (F, 3), symmetric."""
     half = numbers[:, : numbers.shape[1] // 2 + 1]  # from the crown over the right side to the chin
     near, ahead, far, diagonal = half[:-1, :-1], half[:-1, 1:], half[1:, :-1], half[1:, 1:]
     right = torch.cat([torch.stack([ahead, near, far], -1), torch.stack([ahead, far, diagonal], -1)], 1).flatten(0, 1)
@@ -161,7 +158,7 @@ def _sides(numbers: Tensor, mirror: Tensor) -> Tensor:
 
 
 def _following(points: Tensor, outline: Tensor, fading: Tensor) -> Tensor:
-    """See ``Head``: what the outline does as a whole, affine in x and y, goes on unchanged; the rest fades."""
+    """Return ``Head.following``: the affine part of the outline's motion, in x and y, continues unchanged; the rest fades."""
     affine = torch.cat([torch.ones_like(points[:, :1]), points[:, :2]], 1)
     count = fading.shape[1]
     fitted = points.new_zeros(3, count)

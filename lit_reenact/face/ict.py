@@ -1,6 +1,5 @@
-"""ICT-FaceKit, the light version (MIT licence).
-
-Li et al., "Learning Formation of Physically-Based Face Attributes", CVPR 2020.
+"""Reader of ICT-FaceKit, the light version, MIT licence (Li et al., "Learning Formation of Physically-Based Face Attributes",
+CVPR 2020).
 """
 
 from __future__ import annotations
@@ -13,39 +12,43 @@ import torch
 from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.face.assembly import Parts, assemble
+from lit_reenact.face.assembly import assemble
 from lit_reenact.face.builtin import builtin_model
 from lit_reenact.face.embedding import Embedding
 from lit_reenact.face.model import FaceModel
+from lit_reenact.face.parts import Parts
 from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, MOUTH, SKIN
 
 UNIT = 10.0
-"""Millimetres of the published files' unit."""
+"""Millimetres in the published files' unit, the centimetre."""
 
 IDENTITIES = 100
+"""Number of identity components."""
 
 VERTEX_COUNT = 26719
+"""Number of vertices of the published meshes."""
+
 SIDES = ("jawLeft", "jawRight", "mouthLeft", "mouthRight")
-"""Names that tell a direction, not a half of the face."""
+"""Names in which "Left" and "Right" are directions, not halves of the face."""
 
 REGIONS = {SKIN: (0, 11248), MOUTH: (11248, 13294), EYE_LEFT: (13294, 13678), EYE_RIGHT: (13678, 14062)}
-"""The published ranges of vertices of face, head and neck; mouth socket; eye sockets. What follows (tongue, teeth, eyeballs,
-lashes) stays out: the sockets close the openings, and whatever lies in them is not drawn from a mesh.
+"""Published ranges of vertices: face, head and neck; mouth socket; eye sockets. Later vertices (tongue, teeth, eyeballs, lashes)
+are left out: the sockets close the openings, and their contents are not drawn from a mesh.
 """
 
 
 def read_ict(path: Path) -> FaceModel:
-    """The model from the folder of .obj files, as published, or from an .npz with the same arrays and a landmark embedding.
+    """Read the folder of .obj files, as published, or an .npz with the same arrays and a landmark embedding.
 
     Raises:
-        ReenactError: a file or an array is missing, or not of that model.
+        ReenactError: a file or an array is missing or belongs to another model.
     """
     return assemble(_from_folder(path) if path.is_dir() else _from_npz(path))
 
 
 def _from_npz(path: Path) -> Parts:
-    """Fields: vertices (V, 3) mm, faces, identity (100, V, 3), expression (53, V, 3), expression_names, source_index (V,) the
-    published number of each vertex, lm468_tri, lm468_bary, lm468_offset.
+    """Read an .npz with vertices (V, 3) mm, faces, identity (100, V, 3), expression (53, V, 3), expression_names, source_index
+    (V,), the published number of each vertex, and the landmarks' lm468_tri, lm468_bary and lm468_offset.
     """
     with np.load(path, allow_pickle=False) as arrays:
         missing = {"vertices", "faces", "identity", "expression", "expression_names", "source_index"} - set(arrays)
@@ -57,7 +60,7 @@ def _from_npz(path: Path) -> Parts:
     if "lm468_tri" in tensors:
         embedding = Embedding(tensors["lm468_tri"].long(), tensors["lm468_bary"], tensors["lm468_offset"])
     shape = dict(zip(names, tensors["expression"], strict=True))
-    faces, region = _kept(tensors["faces"].long(), tensors["source_index"].long())
+    faces, region = _select(tensors["faces"].long(), tensors["source_index"].long())
     return Parts(
         name="ict",
         vertices=tensors["vertices"],
@@ -81,7 +84,7 @@ def _from_folder(path: Path) -> Parts:
             raise ReenactError(f"{path}: {name}.obj has {len(vertices)} vertices, not the {VERTEX_COUNT} of the neutral mesh")
         return (vertices - neutral) * UNIT
 
-    faces, region = _kept(faces, torch.arange(VERTEX_COUNT))
+    faces, region = _select(faces, torch.arange(VERTEX_COUNT))
     return Parts(
         name="ict",
         vertices=neutral * UNIT,
@@ -93,10 +96,10 @@ def _from_folder(path: Path) -> Parts:
     )
 
 
-def _kept(faces: Tensor, number: Tensor) -> tuple[Tensor, Tensor]:
-    """The triangles of skin and sockets, and their regions; ``number`` int64 (V,): the published one of each vertex.
+def _select(faces: Tensor, number: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the triangles of skin and sockets, and their regions, by the published number of each vertex, int64 (V,).
 
-    The last corner decides: the sockets are sewn to the skin along the rims of lids and lips.
+    A triangle's largest number decides: the sockets are sewn to the skin along the rims of lids and lips.
     """
     last = number[faces].amax(1)
     region = torch.full_like(last, -1)
@@ -106,13 +109,15 @@ def _kept(faces: Tensor, number: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _expressions(shape: Callable[[str], Tensor], names: set[str], path: Path) -> dict[str, Tensor]:
-    """The shapes under their ARKit names, opposite ones merged; where the eyes look is no expression here, and left out."""
+    """Return the shapes (V, 3) under their ARKit names, opposite ones merged; gaze is no expression here, and is left out."""
 
     def field(name: str) -> Tensor:
         if name not in SIDES and name.endswith(("Left", "Right")):
             files = [name.removesuffix("Left") + "_L" if name.endswith("Left") else name.removesuffix("Right") + "_R"]
         else:
-            files = [f"{name}_L", f"{name}_R"] if f"{name}_L" in names else [name]  # ARKit has some in one that are two here
+            files = (
+                [f"{name}_L", f"{name}_R"] if f"{name}_L" in names else [name]
+            )  # ARKit has some shapes as one that are two here
         missing = [file for file in files if file not in names]
         if missing:
             raise ReenactError(f"{path} is no whole ICT-FaceKit model: it has no expression {', '.join(missing)}")
@@ -126,10 +131,10 @@ def _expressions(shape: Callable[[str], Tensor], names: set[str], path: Path) ->
 
 
 def read_obj(path: Path) -> tuple[Tensor, Tensor]:
-    """Vertices float32 (V, 3) and triangles int64 (F, 3) of a Wavefront file; larger polygons are fanned out.
+    """Read vertices float32 (V, 3) and triangles int64 (F, 3) of a Wavefront file; larger polygons are split into triangles.
 
     Raises:
-        ReenactError: it is missing or has another form.
+        ReenactError: the file is missing or has another format.
     """
     try:
         lines = path.read_text(encoding="ascii", errors="replace").splitlines()

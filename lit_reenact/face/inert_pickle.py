@@ -1,4 +1,4 @@
-"""Pickles of numbers, read without running any code that they name."""
+"""Reader of pickled arrays that runs none of the code that a pickle names."""
 
 from __future__ import annotations
 
@@ -21,7 +21,12 @@ _SPARSE = {"csc_matrix": scipy.sparse.csc_matrix, "csr_matrix": scipy.sparse.csr
 
 
 class Record:
-    """The state of an object whose class was not loaded."""
+    """State of an object whose class was not loaded.
+
+    Attributes:
+        kind: name of the class, or "chumpy".
+        state: attributes that the pickle sets.
+    """
 
     kind = ""
 
@@ -33,14 +38,14 @@ class Record:
 
 
 def _bare(kind: type[Record], *_: Any) -> Record:
-    """Stands in for ``copyreg._reconstructor``, which old pickles call for every object."""
+    """Replace ``copyreg._reconstructor``, which old pickles call for every object."""
     if not (isinstance(kind, type) and issubclass(kind, Record)):
         raise pickle.UnpicklingError(f"an object of {kind!r}")
     return kind()
 
 
 def _latin1(text: str, encoding: str) -> bytes:
-    """Stands in for ``_codecs.encode``, by which Python 3 writes bytes for Python 2."""
+    """Replace ``_codecs.encode``, by which Python 3 writes bytes for Python 2."""
     if encoding != "latin1":
         raise pickle.UnpicklingError(f"bytes in {encoding}")
     return text.encode("latin1")
@@ -64,14 +69,14 @@ class _Inert(pickle.Unpickler):
 
 
 def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of a pickled dictionary, sparse ones made dense.
+    """Read the arrays of a pickled dictionary; sparse ones become dense.
 
     Only NumPy arrays, SciPy's csc and csr matrices, chumpy arrays (of which nothing but the numbers are read), strings, numbers
-    and plain containers are accepted; what is no array is left out. No class or function beside NumPy's array reconstruction is
-    imported or called, whatever the file says.
+    and plain containers are accepted; values that are no arrays are left out. Whatever the file says, no class or function
+    beside NumPy's array reconstruction is imported or called.
 
     Raises:
-        ReenactError: the file is no such pickle; the message names what it asked for.
+        ReenactError: the file is no such pickle; the message names the class or function that it asked for.
     """
     try:
         with path.open("rb") as file:

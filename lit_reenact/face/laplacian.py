@@ -1,4 +1,4 @@
-"""The Laplacian of a triangle mesh, and the two things made of it: smooth modes and smooth interpolation."""
+"""Laplacians of a triangle mesh, and smooth interpolation over it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def graph_laplacian(faces: Tensor, vertex_count: int) -> Tensor:
-    """Degree minus adjacency of the mesh's edges, float64 (V, V)."""
+    """Return degree minus adjacency of the edges of triangles int64 (F, 3): float64 (V, V)."""
     adjacency = torch.zeros(vertex_count, vertex_count, dtype=torch.float64)
     for start, end in ((0, 1), (1, 2), (2, 0)):
         adjacency[faces[:, start], faces[:, end]] = 1
@@ -16,7 +16,7 @@ def graph_laplacian(faces: Tensor, vertex_count: int) -> Tensor:
 
 
 def cotangent_laplacian(vertices: Tensor, faces: Tensor) -> tuple[Tensor, Tensor]:
-    """The discrete Laplace operator (V, V), positive semi-definite, and each vertex's share of the area (V,), float64."""
+    """Return the discrete Laplace operator (V, V), positive semi-definite, and each vertex's share of the area (V,), float64."""
     count = len(vertices)
     weights = torch.zeros(count, count, dtype=torch.float64)
     area = torch.zeros(count, dtype=torch.float64)
@@ -32,7 +32,7 @@ def cotangent_laplacian(vertices: Tensor, faces: Tensor) -> tuple[Tensor, Tensor
 
 
 def interpolation_kernel(vertices: Tensor, faces: Tensor, reach: float) -> Tensor:
-    """How a pull at one vertex spreads over the mesh: the inverse (V, V) of the screened biharmonic energy.
+    """Return the inverse (V, V) of the screened biharmonic energy: column j is the response of the mesh to a pull at vertex j.
 
     The energy of a displacement u is ``|L u + u / reach^2|^2``: bending, with a restoring force by which a displacement fades
     over about ``reach`` mm. The smoothest field through given displacements d at vertices H is ``K[:, H] K[H, H]^-1 d``.
@@ -44,6 +44,12 @@ def interpolation_kernel(vertices: Tensor, faces: Tensor, reach: float) -> Tenso
 
 
 def interpolate(kernel: Tensor, handles: Tensor, displacement: Tensor) -> Tensor:
-    """The smoothest field (V, 3) with the given displacement (N, 3) at the vertices ``handles`` (N,)."""
+    """Return the smoothest field (V, 3) with the given displacement (N, 3) at the vertices ``handles`` (N,).
+
+    Args:
+        kernel: (V, V) result of ``interpolation_kernel``.
+        handles: int64 (N,) vertices whose displacement is given.
+        displacement: (N, 3) mm.
+    """
     pull: Tensor = torch.linalg.solve(kernel[handles][:, handles], displacement)
     return kernel[:, handles] @ pull

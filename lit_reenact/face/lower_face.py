@@ -1,4 +1,4 @@
-"""Expressions of the mouth, and what goes with the jaw. How to read the tables: see ``handles``."""
+"""Tables of the expressions of the mouth, and of the points that follow the jaw, in the notation of ``handles``."""
 
 from __future__ import annotations
 
@@ -113,13 +113,13 @@ JAW = {14: 1, 15: 1, 16: 1, 17: 1, 18: 1, 200: 1, 199: 1, 175: 1, 152: 1, 87: 1,
        212: 0.42, 57: 0.42, 214: 0.33, 138: 0.3, 172: 0.28, 191: 0.27, 185: 0.25, 216: 0.24, 207: 0.22, 192: 0.22, 58: 0.14,
        80: 0.13, 40: 0.13, 187: 0.12, 206: 0.1, 92: 0.1, 81: 0.06, 39: 0.06, 205: 0.06, 132: 0.05, 82: 0.02, 37: 0.02, 50: 0.02,
        13: 0, 0: 0, 93: 0, 1: 0, 145: 0}
-"""How far a point of the right side goes with the jawbone."""
+"""Share of each point of the right side in the motion of the jawbone."""
 
 CLOSE_FOLLOWS = {0: (13, 0.8), 37: (82, 0.8), 39: (81, 0.8), 40: (80, 0.8), 185: (191, 0.8), 11: (13, 0.9), 12: (13, 1),
                  164: (13, 0.4), 17: (14, 0.85), 84: (87, 0.85), 181: (178, 0.85), 91: (88, 0.85), 146: (95, 0.8),
                  16: (14, 0.95), 15: (14, 1), 18: (14, 0.5), 85: (87, 0.95), 180: (178, 0.95), 90: (88, 0.95), 86: (87, 1),
                  179: (178, 1), 89: (88, 1), 77: (95, 0.9), 96: (95, 1), 83: (87, 0.5), 182: (178, 0.5), 106: (88, 0.5),
                  43: (95, 0.5), 200: (14, 0.2)}
-"""When the lips close over the open jaw, each point goes this part of the way of a point of the rim."""
+"""Share of a rim point's displacement that each point follows when the lips close over the open jaw: (rim point, share)."""
 
 CLOSE_HELD = (1, 2, 50, 61, 78, 152, 148, 176, 199)

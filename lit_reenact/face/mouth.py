@@ -1,5 +1,5 @@
-"""What is seen through the open lips of the built-in face: one sheet from the upper gum over teeth, palate, throat, tongue and
-lower teeth to the lower gum, bent along the arch of the teeth.
+"""Inside of the built-in face's mouth: one sheet from the upper gum over teeth, palate, throat, tongue and lower teeth to the
+lower gum, bent along the arch of the teeth.
 """
 
 from __future__ import annotations
@@ -11,18 +11,19 @@ import torch
 from torch import Tensor
 
 ARCH = (27.0, 34.0)
-"""Half the width and the depth (mm) of the arch of the teeth, half an ellipse."""
+"""Half the width, and the depth (mm), of the arch of the teeth, which is half an ellipse."""
 
 FRONT = 25.0
 """z (head axes, mm) of the middle incisors."""
 
 TAPER = 0.2
-"""How much narrower the mouth is at the throat than at the teeth."""
+"""Share by which the mouth is narrower at the throat than at the teeth."""
 
 COLUMNS = 13
+"""Number of vertices across the sheet."""
 
 GUM, TOOTH, DARK, TONGUE = (0.50, 0.25, 0.25), (0.75, 0.72, 0.66), (0.14, 0.06, 0.06), (0.42, 0.20, 0.20)
-"""Reflectances: the same in every mouth."""
+"""Reflectances (RGB in [0, 1]), the same in every mouth."""
 
 PROFILE = (
     (0.0, -44.0, 0.0, GUM),
@@ -38,21 +39,21 @@ PROFILE = (
     (2.5, -79.0, 1.0, GUM),
     (2.5, -98.0, 1.0, GUM),
 )
-"""Rows of the sheet: how far its middle lies behind the front teeth (mm), height y (mm), how far it goes with the jaw, and the
+"""Rows of the sheet: distance of its middle behind the front teeth (mm), height y (mm), share in the motion of the jaw, and the
 reflectance from there to the next row.
 """
 
 
 @dataclass(frozen=True)
 class Mouth:
-    """N vertices and G triangles.
+    """Inside of a mouth, of N vertices and G triangles.
 
     Attributes:
         vertices: float64 (N, 3) mm in head axes.
         faces: int64 (G, 3) numbered from 0, counter-clockwise as seen through the lips.
-        albedo: (G, 3).
-        jaw: float64 (N,) how far each vertex goes with the jawbone.
-        mirror: int64 (N,) the vertex on the other side.
+        albedo: (G, 3) reflectance of the triangles, RGB in [0, 1].
+        jaw: float64 (N,) share of each vertex in the motion of the jawbone, in [0, 1].
+        mirror: int64 (N,) number of the vertex on the other side.
     """
 
     vertices: Tensor
@@ -63,7 +64,7 @@ class Mouth:
 
 
 def build_mouth() -> Mouth:
-    """The inside of the mouth."""
+    """Build the inside of the mouth."""
     angle = torch.linspace(-math.pi / 2, math.pi / 2, COLUMNS, dtype=torch.float64)
     width, depth = ARCH
     rows = []

@@ -1,4 +1,4 @@
-"""Face models by name or path."""
+"""Loading of face models by name or path."""
 
 from __future__ import annotations
 
@@ -22,21 +22,26 @@ SOURCES = (
     "non-commercial use; "
     "Basel Face Model 2017 or 2019 (.h5): faces.dmi.unibas.ch, after registration, for non-commercial use"
 )
-"""Where each model comes from, and what may be done with it."""
+"""Sources and licences of the models that can be read, for messages."""
 
 
 def model_file(name_or_path: str) -> Path | None:
-    """The file or folder of a face model; None for the built-in one."""
+    """Return the absolute path of a face model's file or folder; None for the built-in one."""
     return None if name_or_path == "builtin" else Path(name_or_path).expanduser().absolute()
 
 
 def load_face_model(name_or_path: str) -> FaceModel:
-    """The face model "builtin", or the one that a file or folder holds; the same object at every call.
+    """Load the face model "builtin", or the one in a file or folder; every call returns the same object.
 
-    The name of a model that was read is its absolute path, by which a track finds it again.
+    The name of a model from a file is its absolute path, by which a track finds it again.
 
     Raises:
         ReenactError: there is no such model, or the file is broken.
+
+    Example:
+        >>> load_face_model("builtin").landmarks(load_face_model("builtin").vertices).shape
+        torch.Size([468, 3])
+        >>> flame = load_face_model("models/flame2023.pkl")
     """
     path = model_file(name_or_path)
     if path is None:
@@ -51,7 +56,7 @@ def load_face_model(name_or_path: str) -> FaceModel:
 
 @cache
 def _read(path: Path) -> FaceModel:
-    """By what the path is: a folder or an .npz of ICT-FaceKit, an .npz or .pkl of FLAME, an .h5 of Basel."""
+    """Read a model by the kind of its path: a folder or .npz of ICT-FaceKit, an .npz or .pkl of FLAME, an .h5 of Basel."""
     if path.is_dir():
         model = read_ict(path)
     elif path.suffix == ".npz":
@@ -68,7 +73,7 @@ def _read(path: Path) -> FaceModel:
 
 
 def _names(path: Path) -> list[str]:
-    """Of the arrays in an .npz."""
+    """Return the names of the arrays in an .npz."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return list(arrays.files)

@@ -1,4 +1,4 @@
-"""The nearest point of a triangle mesh."""
+"""Nearest points on a triangle mesh."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from scipy.spatial import KDTree
 from torch import Tensor
 
 CANDIDATES = 24
-"""Triangles that are tried for each point: those whose centres are nearest."""
+"""Number of triangles that are tried for each point: those whose centres are nearest."""
 
 
 @dataclass(frozen=True)
@@ -17,9 +17,9 @@ class SurfacePoints:
     """N points on a mesh.
 
     Attributes:
-        triangle: int64 (N,).
-        weights: (N, 3) barycentric.
-        distance: (N,) from the points that were asked for.
+        triangle: int64 (N,) number of the triangle.
+        weights: (N, 3) barycentric weights of its corners.
+        distance: (N,) distance from the query point, in the unit of the mesh.
     """
 
     triangle: Tensor
@@ -28,10 +28,13 @@ class SurfacePoints:
 
 
 def nearest_on_mesh(points: Tensor, vertices: Tensor, faces: Tensor, normals: Tensor | None = None) -> SurfacePoints:
-    """The points of a mesh (V, 3) with triangles (F, 3) that are nearest to ``points`` (N, 3).
+    """Find the points of a mesh that are nearest to N query points.
 
     Args:
-        normals: (N, 3) of the points; triangles that face away from them are passed over where there are others.
+        points: (N, 3) query points.
+        vertices: (V, 3) vertices of the mesh.
+        faces: int64 (F, 3) triangles of the mesh.
+        normals: (N, 3) normals at the query points; triangles that face away from them are skipped where there are others.
     """
     corners = vertices[faces]  # (F, 3, 3)
     count = min(CANDIDATES, len(faces))
@@ -50,7 +53,7 @@ def nearest_on_mesh(points: Tensor, vertices: Tensor, faces: Tensor, normals: Te
 
 
 def closest_weights(points: Tensor, corners: Tensor) -> Tensor:
-    """Barycentric weights (..., 3) of the point of each triangle (..., 3, 3) that is nearest to ``points`` (..., 3)."""
+    """Return barycentric weights (..., 3) of the point of each triangle (..., 3, 3) that is nearest to ``points`` (..., 3)."""
     a, b, c = corners.unbind(-2)
     inside = _plane_weights(points - a, b - a, c - a)  # (..., 3)
     zero = torch.zeros_like(inside[..., 0])
@@ -71,7 +74,10 @@ def closest_weights(points: Tensor, corners: Tensor) -> Tensor:
 
 
 def _plane_weights(offset: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    """Weights of the foot of a point on the plane of a triangle, from its first corner; NaN where it has no area."""
+    """Return the barycentric weights of a point's projection onto the plane of a triangle; NaN where the triangle has no area.
+
+    ``offset`` is the vector from the first corner to the point; ``u`` and ``v`` are those to the other corners, (..., 3) each.
+    """
     uu, uv, vv = (u * u).sum(-1), (u * v).sum(-1), (v * v).sum(-1)
     up, vp = (u * offset).sum(-1), (v * offset).sum(-1)
     determinant = uu * vv - uv * uv
@@ -80,7 +86,7 @@ def _plane_weights(offset: Tensor, u: Tensor, v: Tensor) -> Tensor:
 
 
 def _edge_share(points: Tensor, start: Tensor, end: Tensor) -> Tensor:
-    """How far along an edge the nearest point lies, in [0, 1]."""
+    """Return the position along an edge of the point nearest to ``points``, in [0, 1]."""
     edge = end - start
     share: Tensor = ((points - start) * edge).sum(-1) / (edge * edge).sum(-1).clamp_min(1e-12)
     return share.clamp(0, 1)

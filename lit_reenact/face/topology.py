@@ -1,7 +1,6 @@
-"""The triangles of the 468 FaceMesh points, their regions and their mirror image.
+"""Triangles of the 468 FaceMesh points, and their regions.
 
 MediaPipe ships the mesh as a set of edges (``FACEMESH_TESSELATION``); triangles, holes and orientation follow from it.
-"Right" is the subject's right: the points with the smaller numbers.
 """
 
 from __future__ import annotations
@@ -18,14 +17,12 @@ from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.facemesh import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, Points, mirror_points
 
 SKIN, EYE_LEFT, EYE_RIGHT, MOUTH, HEAD = 0, 1, 2, 3, 4
-"""Values of ``FaceModel.region``: skin of the face, the fills of the three holes in it, and the head beyond its outline."""
+"""Values of ``FaceModel.region``: skin of the face, the fills of its three holes, and the head beyond its outline."""
 
 OPENINGS = (EYE_LEFT, EYE_RIGHT, MOUTH)
-"""Regions through which one sees what lies behind the skin."""
+"""Regions that show the inside of the eyes and the mouth."""
 
 Triangle = tuple[int, int, int]
-
-
 Rim = tuple[Points, Points]
 
 RIMS: dict[int, Rim] = {
@@ -33,22 +30,22 @@ RIMS: dict[int, Rim] = {
     EYE_RIGHT: (RIGHT_UPPER_LID, RIGHT_LOWER_LID),
     MOUTH: (UPPER_LIP_RIM, LOWER_LIP_RIM),
 }
-"""The points above and below each opening, in the order of ``OPENINGS``; points of equal rank face each other."""
+"""Points above and below each opening, in the order of ``OPENINGS``; points of equal rank face each other."""
 
 
 def around(*openings: int) -> list[int]:
-    """The points around openings, the corners of each twice."""
+    """Return the points around openings, the corners of each twice."""
     return [point for opening in openings for side in RIMS[opening] for point in side]
 
 
 def build_topology() -> tuple[Tensor, Tensor]:
-    """All triangles, oriented counter-clockwise seen from outside, and their regions.
+    """Build all triangles, oriented counter-clockwise seen from outside, and their regions.
 
     Returns:
         faces int64 (898, 3): 852 of skin, then 14 of the left eye, 14 of the right eye, 18 of the mouth.
         region uint8 (898,): SKIN, EYE_LEFT, EYE_RIGHT or MOUTH.
     """
-    skin = _oriented(_skin_triangles(_edges()))
+    skin = _orient(_skin_triangles(_edges()))
     fills = {region: _strip(*rim, from_left=region == EYE_LEFT) for region, rim in RIMS.items()}
     triangles = skin + [t for fill in fills.values() for t in fill]
     region = [SKIN] * len(skin) + [name for name, fill in fills.items() for _ in fill]
@@ -56,7 +53,7 @@ def build_topology() -> tuple[Tensor, Tensor]:
 
 
 def _edges() -> set[frozenset[int]]:
-    """The edges of FaceMesh, read from MediaPipe's file alone: importing the package takes seconds."""
+    """Read the edges of FaceMesh from MediaPipe's file alone: importing the package takes seconds."""
     package = importlib.util.find_spec("mediapipe")
     if package is None or package.origin is None:
         raise ReenactError(
@@ -67,7 +64,7 @@ def _edges() -> set[frozenset[int]]:
 
 
 def _skin_triangles(edges: set[frozenset[int]]) -> list[Triangle]:
-    """The 3-cycles of the edges, less those around a point of degree 3 (all their edges already lie in two triangles)."""
+    """Return the 3-cycles of the edges, less those around a point of degree 3 (all their edges already lie in two triangles)."""
     neighbours: dict[int, set[int]] = {}
     for a, b in edges:
         neighbours.setdefault(a, set()).add(b)
@@ -77,7 +74,7 @@ def _skin_triangles(edges: set[frozenset[int]]) -> list[Triangle]:
     return [(a, b, c) for a, b, c in cycles if not all(len(around[frozenset(e)]) == 3 for e in ((a, b), (b, c), (a, c)))]
 
 
-def _oriented(triangles: list[Triangle]) -> list[Triangle]:
+def _orient(triangles: list[Triangle]) -> list[Triangle]:
     """Turn the triangles so that neighbours run along their common edge in opposite directions, and all face outward."""
     by_edge: dict[frozenset[int], list[int]] = {}
     for number, (a, b, c) in enumerate(triangles):

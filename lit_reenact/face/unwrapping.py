@@ -1,4 +1,4 @@
-"""A face spread out on the texture square without overlaps."""
+"""Unwrapping of a face onto the texture square without overlaps."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ ROUNDNESS = 4.0
 """Exponent of the superellipse onto which the outline goes: 2 is a circle, more fills the square better."""
 
 FLATTENING = 4.0
-"""How strongly the middle of a whole head is blown up: nearly angle-preserving, the unwrapping leaves it too small."""
+"""Strength of the enlargement of a whole head's middle, which the nearly angle-preserving unwrapping leaves too small."""
 
 
 def unwrap(vertices: Tensor, faces: Tensor, outline: Tensor, place: Tensor) -> Tensor:
-    """Flat places (V, 2) of a mesh with the topology of a disc, float64.
+    """Flatten a mesh with the topology of a disc: float64 (V, 2).
 
     Every inner vertex is a weighted mean of its neighbours, the outline lies on a convex curve: with positive weights no
     triangle can overlap another (Tutte 1963). The weights are Floater's mean values (2003), which keep angles well.
 
     Args:
-        vertices: float64 (V, 3).
-        faces: int64 (F, 3), every vertex in one of them.
-        outline: int64 (N,) the vertices of the only border, in order.
-        place: float64 (N, 2) where they go.
+        vertices: float64 (V, 3) vertices of the mesh.
+        faces: int64 (F, 3) triangles, every vertex in one of them.
+        outline: int64 (N,) vertices of the only border, in order.
+        place: float64 (N, 2) flat places of the outline.
     """
     weights = _mean_value_weights(vertices, faces)
     inner = np.setdiff1d(np.arange(len(vertices)), outline.numpy())
@@ -40,14 +40,14 @@ def unwrap(vertices: Tensor, faces: Tensor, outline: Tensor, place: Tensor) -> T
 
 
 def unwrap_head(vertices: Tensor, skin: Tensor) -> Tensor:
-    """Texture coordinates (V, 2) in [0, 1] of a head that is open at the back and the neck: u to the left, v downward.
+    """Return texture coordinates (V, 2) in [0, 1] of a head that is open at the back and the neck: u to the left, v downward.
 
     The outline goes once around a disc, evenly, with its uppermost vertex on top. Then the disc is stretched along its radii,
     more in the middle, where the face is, and into the square.
 
     Args:
-        vertices: float64 (V, 3).
-        skin: int64 (F, 3) triangles; vertices that are in none come to lie in the middle of the texture.
+        vertices: float64 (V, 3) vertices of the head.
+        skin: int64 (F, 3) triangles; vertices that are in none lie in the middle of the texture.
     """
     used, faces = torch.unique(skin, return_inverse=True)
     points = vertices[used]
@@ -66,25 +66,25 @@ def unwrap_head(vertices: Tensor, skin: Tensor) -> Tensor:
 
 
 def fan(rim: Tensor, middle: int) -> Tensor:
-    """The triangles int64 (N, 3) between a vertex and a border (N,) in the order of ``border``."""
+    """Return the triangles int64 (N, 3) between the vertex ``middle`` and a border (N,) in the order of ``border``."""
     return torch.stack([rim.roll(-1), rim, torch.full_like(rim, middle)], 1)
 
 
 def superellipse(directions: Tensor) -> Tensor:
-    """Points (N, 2) of a superellipse in [-1, 1]^2 in the directions (N, 2)."""
+    """Return the points (N, 2) of a superellipse in [-1, 1]^2 in the directions (N, 2)."""
     length = (directions.abs() ** ROUNDNESS).sum(1, keepdim=True) ** (1 / ROUNDNESS)
     return directions / length.clamp_min(1e-12)
 
 
 def in_square(flat: Tensor) -> Tensor:
-    """Places (V, 2) in [-1, 1]^2, y up, to texture coordinates in [0, 1], v downward."""
+    """Convert places (V, 2) in [-1, 1]^2, y up, to texture coordinates in [0, 1], v downward."""
     return 0.5 + 0.49 * flat * flat.new_tensor([1.0, -1.0])
 
 
 def border(faces: Tensor) -> list[Tensor]:
-    """The closed borders of a mesh, the one with most vertices first; each int64 (N,), in the order of its triangles.
+    """Return the closed borders of a mesh, the one with most vertices first; each int64 (N,), in the order of its triangles.
 
-    Of vertices where borders touch, which have no single next one, nothing is promised.
+    The borders must not touch: a vertex in two of them has no single next one.
     """
     edges = {(t[k], t[(k + 1) % 3]) for t in faces.tolist() for k in range(3)}
     following = {a: b for a, b in edges if (b, a) not in edges}
@@ -98,7 +98,9 @@ def border(faces: Tensor) -> list[Tensor]:
 
 
 def _mean_value_weights(vertices: Tensor, faces: Tensor) -> scipy.sparse.csr_matrix:
-    """(V, V) weight of each neighbour (column) for a vertex (row): tan of half the angles beside the edge, over its length."""
+    """Return the weight of each neighbour (column) for a vertex (row), (V, V): tan of half the angles beside the edge, over its
+    length.
+    """
     rows, columns, values = [], [], []
     for corner in range(3):
         at, one, other = (faces[:, (corner + k) % 3] for k in range(3))

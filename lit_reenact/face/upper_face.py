@@ -1,4 +1,4 @@
-"""Expressions of eyes, brows, nose and cheeks. How to read the tables: see ``handles``."""
+"""Tables of the expressions of eyes, brows, nose and cheeks, in the notation of ``handles``."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ BLINK_LOWER_LID = {33: (0.6, -1.2, 0), 7: (0.2, -0.4, 0), 163: (-0.3, 0.4, 0), 1
                    110: (0, 0.3, 0), 24: (-0.5, 1, 0), 23: (-0.8, 1.4, 0.2), 22: (-0.9, 1.6, 0.2), 26: (-0.9, 1.5, 0),
                    112: (-0.7, 1.3, 0), 228: (0, 0.5, 0), 229: (-0.3, 0.8, 0), 230: (-0.5, 1.1, 0), 231: (-0.6, 1.1, 0),
                    232: (-0.5, 1, 0)}
-"""What a blink does to the lower lid and the corners of the right eye; the upper lid comes to meet it."""
+"""Displacements of the lower lid and the corners of the right eye in a blink; the upper lid comes to meet it."""
 
 BLINK_UPPER_FOLDS = (((247, 30, 29, 27, 28, 56, 190), 0.22), ((113, 225, 224, 223, 222, 221, 189), 0.05))
-"""Rows of the right upper lid above its rim, and how far each follows it."""
+"""Rows of the right upper lid above its rim, and the share of the rim's displacement that each follows."""
 
 BLINK_HELD = (*BROW, 118, 119, 101, 117, 6, 122)

@@ -20,7 +20,7 @@ class _Trail:
 
     Attributes:
         frames: numbers of the frames that show it, ascending.
-        faces: its points in each of these frames, (478, 3).
+        faces: points (478, 3) of the face in each of these frames.
         area: sum of the areas of its bounding boxes, square pixels.
     """
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from lit_reenact.core.geometry import gaze_direction, head_to_camera
 from lit_reenact.core.schema import CONDITIONING_CHANNELS, EMPTY, EYES, FACE, MOUTH, Actor, Camera, FaceParameters
 from lit_reenact.face import topology
-from lit_reenact.face.model import FaceModel, embedded
+from lit_reenact.face.model import FaceModel, values_at
 from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, HEAD, SKIN
 from lit_reenact.rendering.normals import VertexNormals
 from lit_reenact.rendering.openings import Openness
@@ -115,7 +115,7 @@ def eyeballs_of(model: FaceModel, actor: Actor, parameters: FaceParameters) -> T
     if not bool(difference.any()):
         return eyeballs
     lids = torch.tensor([topology.around(EYE_LEFT), topology.around(EYE_RIGHT)], device=eyeballs.device)
-    moves = embedded(model.identity_basis, model.landmark_corners[lids], model.landmark_weights[lids]).mean(2)  # (K, 2, 3)
+    moves = values_at(model.identity_basis, model.landmark_corners[lids], model.landmark_weights[lids]).mean(2)  # (K, 2, 3)
     # Each frame by itself, as in a mesh.
     return eyeballs + torch.stack([moves.flatten(1).T.mv(coefficients).view(2, 3) for coefficients in difference])
 

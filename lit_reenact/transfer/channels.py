@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lit_reenact.core.geometry import axis_angle_to_matrix, flip, matrix_to_axis_angle
 from lit_reenact.core.schema import Actor
-from lit_reenact.face.eyelids import BLINKS, shut_at
+from lit_reenact.face.eyelids import BLINKS, closing_blink
 from lit_reenact.face.model import FaceModel
 from lit_reenact.transfer.policy import Mode
 from lit_reenact.transfer.relative import carry, limit_softly, mean_rotation, nearest_rotation, transfer_rotation, turns_from
@@ -127,7 +127,7 @@ def lid_ratio(model: FaceModel, source: Tensor, target: Tensor) -> Tensor:
     factors = torch.ones(len(model.expression_names))
     if set(BLINKS) <= set(model.expression_names):
         blinks = [model.expression_names.index(name) for name in BLINKS]
-        factors[blinks] = ratio(shut_at(model, target), shut_at(model, source))
+        factors[blinks] = ratio(closing_blink(model, target), closing_blink(model, source))
     return factors
 
 

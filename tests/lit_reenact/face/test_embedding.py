@@ -12,7 +12,7 @@ from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.facemesh import LOWER_LIP_RIM, UPPER_LIP_RIM
 from lit_reenact.core.geometry import euler_to_matrix
 from lit_reenact.face import builtin_model
-from lit_reenact.face.embedding import Embedding, embed_landmarks, on_their_own_lip, with_meeting_lips
+from lit_reenact.face.embedding import Embedding, embed_landmarks, join_lips, separate_lips
 from lit_reenact.face.topology import SKIN
 from tests.lit_reenact.face.small_models import head
 
@@ -47,18 +47,18 @@ def test_landmarks_on_the_wrong_lip_are_brought_home() -> None:
     wrong = Embedding(right.corners.clone(), right.weights, right.offset.clone())
     wrong.corners[178], wrong.corners[402] = 81, 311  # facing them
     wrong.offset[178] = 3.0
-    mended = on_their_own_lip(wrong, model.vertices, jaw_open, skin)
+    mended = separate_lips(wrong, model.vertices, jaw_open, skin)
     assert (mended(model.vertices) - model.vertices[:468]).norm(dim=1).max() < 1.5
     assert (mended(jaw_open) - jaw_open[:468]).norm(dim=1).max() < 1.5  # the upper lip hardly moves: 20 mm beside
     assert mended.offset.abs().max() == 0
-    untouched = on_their_own_lip(right, model.vertices, jaw_open, skin)
+    untouched = separate_lips(right, model.vertices, jaw_open, skin)
     assert torch.equal(untouched.corners, right.corners)
 
 
 def test_facing_lips_share_their_offset() -> None:
     model = builtin_model()
     noise = torch.randn(468, 3, generator=torch.Generator().manual_seed(0))
-    shared = with_meeting_lips(Embedding(model.landmark_corners, model.landmark_weights, noise)).offset
+    shared = join_lips(Embedding(model.landmark_corners, model.landmark_weights, noise)).offset
     for upper, lower in zip(UPPER_LIP_RIM, LOWER_LIP_RIM, strict=True):
         assert torch.allclose(shared[[upper, lower]], (noise[upper] + noise[lower]) / 2)
     others = sorted(set(range(468)) - {*UPPER_LIP_RIM, *LOWER_LIP_RIM})

@@ -7,7 +7,7 @@ import torch
 
 from lit_reenact.core.schema import Actor
 from lit_reenact.face import load_face_model
-from lit_reenact.face.eyelids import gaps, shut_at
+from lit_reenact.face.eyelids import closing_blink, gaps
 from tests.factories import make_actor
 
 
@@ -16,7 +16,7 @@ def test_lids_meet_there_whatever_the_size_of_the_eyes(scale: float) -> None:
     model = load_face_model("builtin")
     actor = make_actor(model)
     larger = Actor(actor.neutral * actor.neutral.new_tensor([1, scale, 1]), *list(vars(actor).values())[1:])
-    closing = shut_at(model, model.landmarks(larger.neutral))
+    closing = closing_blink(model, model.landmarks(larger.neutral))
     for side, name in enumerate(("eyeBlinkLeft", "eyeBlinkRight")):
         lids = larger.neutral + closing[side] * model.expression_basis[model.expression_names.index(name)]
         gap = gaps(model.landmarks(lids[None]))[0]
@@ -28,5 +28,5 @@ def test_larger_eyes_take_a_stronger_blink() -> None:
     model = load_face_model("builtin")
     actor = make_actor(model)
     larger = Actor(actor.neutral * actor.neutral.new_tensor([1, 1.25, 1]), *list(vars(actor).values())[1:])
-    large, small = (shut_at(model, model.landmarks(person.neutral)) for person in (larger, actor))
+    large, small = (closing_blink(model, model.landmarks(person.neutral)) for person in (larger, actor))
     assert torch.allclose(large / small, torch.tensor(1.25), atol=0.1)

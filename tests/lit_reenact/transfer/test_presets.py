@@ -13,7 +13,7 @@ from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.geometry import axis_angle_to_matrix
 from lit_reenact.core.schema import FaceParameters, Track
 from lit_reenact.face import load_face_model
-from lit_reenact.face.eyelids import BLINKS, gaps, shut_at
+from lit_reenact.face.eyelids import BLINKS, closing_blink, gaps
 from lit_reenact.transfer import (
     PRESETS,
     ChannelPolicy,
@@ -81,7 +81,7 @@ def test_blinks_that_shut_the_eyes_of_the_source_shut_those_of_the_target(source
     actor = replace(target.actor, neutral=target.actor.neutral * torch.tensor([1, size, 1]))
     closed = torch.zeros_like(source.parameters.expression)
     blinks = [MODEL.expression_names.index(name) for name in BLINKS]
-    closed[:, blinks] = shut_at(MODEL, MODEL.landmarks(source.actor.neutral))
+    closed[:, blinks] = closing_blink(MODEL, MODEL.landmarks(source.actor.neutral))
     driver = replace(source, parameters=source.parameters.replace(expression=closed))
     result = transfer(driver, replace(target, actor=actor), PRESETS["full"]).expression
     lids = gaps(MODEL.landmarks(actor.neutral + torch.einsum("tk,kvc->tvc", result, MODEL.expression_basis)))[:, :2]
