@@ -29,7 +29,7 @@ class ExponentialMovingAverage(Callback):
         super().__init__()
         self.decay = decay
         self.average: dict[str, Tensor] | None = None
-        self.trained: dict[str, Tensor] | None = None  # the training weights, while the average replaces them
+        self.training_weights: dict[str, Tensor] | None = None  # while the average replaces them
 
     def on_fit_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         start = self.average or pl_module.generator.state_dict()
@@ -73,10 +73,10 @@ class ExponentialMovingAverage(Callback):
 
     def _use_average(self, module: ReenactModule) -> None:
         if self.average is not None:
-            self.trained = {name: value.clone() for name, value in module.generator.state_dict().items()}
+            self.training_weights = {name: value.clone() for name, value in module.generator.state_dict().items()}
             module.generator.load_state_dict(self.average)
 
     def _restore_trained(self, module: ReenactModule) -> None:
-        if self.trained is not None:
-            module.generator.load_state_dict(self.trained)
-            self.trained = None
+        if self.training_weights is not None:
+            module.generator.load_state_dict(self.training_weights)
+            self.training_weights = None

@@ -12,7 +12,7 @@ from kornia.geometry.transform import get_affine_matrix2d, warp_affine
 from torch import Tensor
 
 from lit_reenact.core.schema import CONDITIONING, ConditioningImage, Window, conditioning_channels
-from lit_reenact.datamodules.resampling import move_images
+from lit_reenact.datamodules.affine_warp import warp_images
 
 MOVES, COLOURS = 4, 3
 """Random numbers for one window: rotation, scale and two shifts; exposure, saturation and hue."""
@@ -79,7 +79,7 @@ class Augmentation:
             return warp_affine(images, matrix, (size, size), mode=mode, padding_mode=padding, align_corners=True)
 
         return window._replace(
-            conditioning=move_images(window.conditioning, matrix),
+            conditioning=warp_images(window.conditioning, matrix),
             frame=warp(window.frame, "bicubic", "border").clamp(-1, 1),
             base=warp(window.base, "bicubic", "border").clamp(-1, 1),
             region=warp(window.region[:, None].float(), "nearest", "zeros")[:, 0].to(window.region.dtype),

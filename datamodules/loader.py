@@ -15,14 +15,14 @@ class ResumableLoader(DataLoader[Runs]):
     """Data loader whose ``batch_sampler`` is a ``RunSampler``; each pass over it is the sampler's next epoch.
 
     Lightning saves its state in checkpoints. The position counts the batches that were handed over, not those that workers have
-    prefetched; with ``trained`` it counts the batches that were trained on, so that an interrupted batch comes again.
+    prefetched; with ``trained_batches`` it counts the batches that were trained on, so that an interrupted batch comes again.
 
     Attributes:
-        trained: function that returns the number of batches of this pass that were trained on; None counts those handed over.
+        trained_batches: function that returns how many batches of this pass were trained on; None counts those handed over.
     """
 
     batch_sampler: RunSampler
-    trained: Callable[[], int] | None = None
+    trained_batches: Callable[[], int] | None = None
     _handed_over = 0  # batches of the present pass
 
     def __iter__(self) -> _BaseDataLoaderIter:
@@ -39,7 +39,7 @@ class ResumableLoader(DataLoader[Runs]):
     def state_dict(self) -> dict[str, int]:
         """Return the epoch and the number of its batches that are done, which is less than their total."""
         sampler = self.batch_sampler
-        done = sampler.start + (self._handed_over if self.trained is None else self.trained())
+        done = sampler.start + (self._handed_over if self.trained_batches is None else self.trained_batches())
         return {"epoch": sampler.epoch, "batches": done} if done < len(sampler) else {"epoch": sampler.epoch + 1, "batches": 0}
 
     def load_state_dict(self, state: dict[str, int]) -> None:

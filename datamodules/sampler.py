@@ -70,7 +70,7 @@ class RunSampler(Sampler[list[int]]):
 
     def global_batches(self, epoch: int) -> list[list[int]]:
         """Return the batches of an epoch, over all processes, as positions of windows."""
-        generator = seeded(self.seed, epoch)
+        generator = make_generator(self.seed, epoch)
         runs = self._runs(generator)
         if self.weights is not None:
             runs = self._draw(runs, generator)
@@ -111,7 +111,7 @@ def training_seed() -> int:
     return int(os.environ.get("PL_GLOBAL_SEED", 0))
 
 
-def seeded(*numbers: int) -> torch.Generator:
+def make_generator(*numbers: int) -> torch.Generator:
     """Return a random generator seeded by several numbers, mixed because torch's CPU seed has only 32 bits."""
     return torch.Generator().manual_seed(int(np.random.SeedSequence(numbers).generate_state(1)[0]))
 

@@ -19,7 +19,7 @@ from lit_reenact.datamodules.balance import frame_weights
 from lit_reenact.datamodules.clip_frames import ClipFrames
 from lit_reenact.datamodules.conditioning_cache import CachedImages, DrawnImages, cache_channels, ensure_cache
 from lit_reenact.datamodules.loader import ResumableLoader
-from lit_reenact.datamodules.sampler import RUNS_IN_A_BATCH, RunSampler, held_out_batches, seeded, training_seed
+from lit_reenact.datamodules.sampler import RUNS_IN_A_BATCH, RunSampler, held_out_batches, make_generator, training_seed
 from lit_reenact.datamodules.subject import Subject, read_subjects
 from lit_reenact.datamodules.variations import UNVARIED, Variations
 from lit_reenact.datamodules.varied_clip import VariedClip
@@ -241,7 +241,7 @@ class TrackDataModule(LightningDataModule):
         loader = ResumableLoader(dataset, batch_sampler=sampler, **self._loading())
         if self.trainer is not None:
             progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress
-            loader.trained = lambda: progress.current.processed
+            loader.trained_batches = lambda: progress.current.processed
         return loader
 
     def val_dataloader(self) -> DataLoader[Runs]:
@@ -318,7 +318,7 @@ class TrackDataModule(LightningDataModule):
     def _chance(self) -> torch.Generator:
         """Decided by the seed, the batch step and the process, so that a resumed training draws as one that never stopped."""
         step: int = self.trainer.lightning_module.batch_step  # type: ignore[union-attr, assignment]
-        return seeded(training_seed(), step, self._place()[0])
+        return make_generator(training_seed(), step, self._place()[0])
 
     def _draw(self, batch: Runs, parameters: FaceParameters) -> Tensor:
         device = parameters.rotation.device

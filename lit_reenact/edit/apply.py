@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lit_reenact.core.geometry import axis_angle_to_matrix, euler_to_matrix, flip, matrix_to_axis_angle, matrix_to_euler
 from lit_reenact.core.schema import Actor, FaceParameters, Track
-from lit_reenact.edit.light import SCALES, change_light
+from lit_reenact.edit.light import LIGHT_SCALES, change_light
 from lit_reenact.edit.proportions import FIELDS, proportions
 from lit_reenact.edit.sliders import IDENTITY, sliders_of
 from lit_reenact.edit.tracks import Edit
@@ -172,5 +172,5 @@ def _look(gaze: Tensor, moved: SliderValues) -> Tensor:
 
 
 def _light(illumination: Tensor, moved: SliderValues) -> Tensor:
-    sliders = _columns(moved, *SCALES)
+    sliders = _columns(moved, *LIGHT_SCALES)
     return illumination if sliders is None else change_light(illumination, sliders / 100)

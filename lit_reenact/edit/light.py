@@ -26,7 +26,7 @@ and the inverse of that function."""
 
 _LINEAR: Scale = (0.2, torch.Tensor.clone, torch.Tensor.clone)
 
-SCALES: Mapping[str, Scale] = {
+LIGHT_SCALES: Mapping[str, Scale] = {
     "brightness": (0.1, torch.log1p, torch.expm1),
     "light_left": _LINEAR,
     "light_above": _LINEAR,
@@ -37,7 +37,7 @@ distances; beyond them faces get spots."""
 
 
 def change_light(illumination: Tensor, sliders: Tensor) -> Tensor:
-    """Apply the sliders of ``SCALES``, (T, 4) with 1 for 100 %, to light (T, 27)."""
+    """Apply the sliders of ``LIGHT_SCALES``, (T, 4) with 1 for 100 %, to light (T, 27)."""
     brightness, left, above, warmth = sliders.unbind(-1)
     light = illumination.view(-1, 9, 3).clone()
     step = light[:, 0] * EVEN  # (T, 3)
@@ -48,7 +48,7 @@ def change_light(illumination: Tensor, sliders: Tensor) -> Tensor:
 
 
 def light_measures(illumination: Tensor) -> Tensor:
-    """Return the quantities of light (T, 27) that the sliders of ``SCALES`` change.
+    """Return the quantities of light (T, 27) that the sliders of ``LIGHT_SCALES`` change.
 
     Returns:
         float64 (T, 4): log brightness, share from the left, share from above, half the log of red over blue.
@@ -73,11 +73,11 @@ def hold_light(
         The values of all sliders, and a sentence for each slider that was limited.
     """
     limited, messages = dict(values), []
-    if not values.keys() & SCALES.keys():
+    if not values.keys() & LIGHT_SCALES.keys():
         return limited, ()
     training = track.parameters[: track.info.actor_frames][track.valid[: track.info.actor_frames]]
     seen, now = light_measures(training.illumination), light_measures(parameters.illumination)
-    for number, (name, (beyond, change_of, slider_of)) in enumerate(SCALES.items()):
+    for number, (name, (beyond, change_of, slider_of)) in enumerate(LIGHT_SCALES.items()):
         if name not in values:
             continue
         low, high = (seen[:, number].quantile(part) for part in (RARE, 1 - RARE))

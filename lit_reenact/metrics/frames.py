@@ -13,13 +13,13 @@ from torchmetrics.functional.image import peak_signal_noise_ratio
 LEVELS = 255.0
 """Levels of 8-bit colours, the unit of differences between colours in [0, 1]."""
 
-REACH, DEVIATION = 5, 1.5
+RADIUS, DEVIATION = 5, 1.5
 """Radius and standard deviation of the Gaussian window of structural similarity, pixels."""
 
 STEADY_MEANS, STEADY_VARIANCES = 0.01**2, 0.03**2
 """Constants that stabilise the two quotients of structural similarity, for images in [0, 1]."""
 
-SCALES = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
+MS_SSIM_EXPONENTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents of the five scales of ``ms_ssim``, the finest first."""
 
 MS_SSIM_SIDE = 11 * 2**4
@@ -62,7 +62,7 @@ def ssim_map(prediction: Tensor, target: Tensor) -> Tensor:
 def _similarity(prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     """Return the two factors of structural similarity, of means and of contrast and structure, (B, 3, H, W) each."""
     moments = torch.cat([prediction, target, prediction**2, target**2, prediction * target])
-    a, b, aa, bb, ab = _blur(pad(moments, [REACH] * 4, mode="reflect")).chunk(5)
+    a, b, aa, bb, ab = _blur(pad(moments, [RADIUS] * 4, mode="reflect")).chunk(5)
     variances = (aa - a**2).clamp_min(0) + (bb - b**2).clamp_min(0)
     means = (2 * a * b + STEADY_MEANS) / (a**2 + b**2 + STEADY_MEANS)
     return means, (2 * (ab - a * b) + STEADY_VARIANCES) / (variances + STEADY_VARIANCES)
@@ -73,10 +73,10 @@ def _blur(images: Tensor) -> Tensor:
 
     Sums of shifted images are five times as fast on a CPU as a convolution with the whole window, by measurement.
     """
-    weights = torch.exp(-0.5 * (torch.arange(-REACH, REACH + 1, dtype=torch.float64) / DEVIATION) ** 2)
+    weights = torch.exp(-0.5 * (torch.arange(-RADIUS, RADIUS + 1, dtype=torch.float64) / DEVIATION) ** 2)
     weights = weights / weights.sum()
     for dim in (2, 3):
-        count = images.shape[dim] - 2 * REACH
+        count = images.shape[dim] - 2 * RADIUS
         total = images.narrow(dim, 0, count) * float(weights[0])
         for shift, weight in enumerate(weights[1:].tolist(), 1):
             total = total.add_(images.narrow(dim, shift, count), alpha=weight)
@@ -96,10 +96,10 @@ def ms_ssim(prediction: Tensor, target: Tensor) -> Tensor:
     if min(prediction.shape[2:]) < MS_SSIM_SIDE:
         raise ValueError(f"MS-SSIM needs images of {MS_SSIM_SIDE} pixels a side, not {tuple(prediction.shape[2:])}")
     product = prediction.new_ones(len(prediction))
-    for scale, power in enumerate(SCALES):
+    for scale, power in enumerate(MS_SSIM_EXPONENTS):
         means, contrast = _similarity(prediction, target)
-        coarsest = scale == len(SCALES) - 1
-        factor = means * contrast if coarsest else contrast[..., REACH:-REACH, REACH:-REACH]
+        coarsest = scale == len(MS_SSIM_EXPONENTS) - 1
+        factor = means * contrast if coarsest else contrast[..., RADIUS:-RADIUS, RADIUS:-RADIUS]
         product = product * factor.mean((1, 2, 3)).clamp_min(0) ** power
         prediction, target = avg_pool2d(prediction, 2), avg_pool2d(target, 2)
     return product

@@ -21,7 +21,7 @@ from lightning.pytorch import Callback
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor, nn
 
-from lit_reenact.datamodules.sampler import seeded
+from lit_reenact.datamodules.sampler import make_generator
 from lit_reenact.networks.generator import Generator
 from lit_reenact.networks.settings import GeneratorSettings
 from lit_reenact.training import fit
@@ -128,7 +128,7 @@ def bare_steps(words: list[str]) -> Iterator[None]:
     for step in count():
         if not step % len(data.train_dataloader()):
             batches = iter(data.train_dataloader())
-        batch = data.augmentation(data.on_after_batch_transfer(next(batches), 0), seeded(step))
+        batch = data.augmentation(data.on_after_batch_transfer(next(batches), 0), make_generator(step))
         optimizer.zero_grad()
         terms = module.terms(batch, module(batch.conditioning, batch.base))
         total(terms).backward()

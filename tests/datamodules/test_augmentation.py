@@ -13,8 +13,8 @@ from scipy import ndimage
 from torch import Tensor
 
 from lit_reenact.core.schema import Window
+from lit_reenact.datamodules.affine_warp import warp_images
 from lit_reenact.datamodules.augmentation import MOVES, Augmentation
-from lit_reenact.datamodules.resampling import move_images
 from tests.factories import make_data
 
 SIZE, WINDOW, BATCH = 48, 3, 4
@@ -113,7 +113,7 @@ def test_conditioning_moves_as_in_kornia(layout: torch.memory_format) -> None:
     matrix = get_affine_matrix2d(shift, torch.full((3, 2), 20.0), factor, torch.randn(3, generator=generator) * 40)[:, :2]
     expected = warp_affine(images + 1, matrix, (40, 56), align_corners=True) - 1
     assert 0.2 < (expected == -1).float().mean() < 0.5
-    torch.testing.assert_close(move_images(images, matrix), expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(warp_images(images, matrix), expected, atol=1e-4, rtol=0)
 
 
 def test_outside_the_image_conditioning_is_black_and_there_is_no_face() -> None:

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.nn.functional import embedding_bag
 
 
-def move_images(images: Tensor, matrix: Tensor) -> Tensor:
-    """Move images by affine maps, with bilinear interpolation; outside an image its value is -1, black.
+def warp_images(images: Tensor, matrix: Tensor) -> Tensor:
+    """Warp images by affine maps, with bilinear interpolation; outside an image its value is -1, black.
 
     The result is that of ``kornia.geometry.transform.warp_affine(images + 1, matrix, ...) - 1``. Here a pixel is one row of all
     its channels, and a moved pixel a weighted sum of four rows. With the 99 channels of a window in the networks' memory layout
