@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from lit_reenact import _torchvision as _torchvision  # first of all: torchmetrics, lpips and lightning need it
+from lit_reenact import _torchvision as _torchvision  # before any other import: torchmetrics, lpips and lightning need it

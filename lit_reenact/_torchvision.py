@@ -1,7 +1,7 @@
-"""Keeps torchvision importable where its compiled operators do not fit the installed torch.
+"""Repair of torchvision where its compiled operators do not fit the installed torch, so that it can be imported.
 
 A CPU build of torch beside a CUDA build of torchvision cannot load torchvision's library; its Python part then fails with
-"operator torchvision::nms does not exist", and with it lpips, torchmetrics and lightning. Nothing here uses those operators,
+"operator torchvision::nms does not exist", and with it lpips, torchmetrics and lightning. This package uses none of them,
 so declaring their schemas is enough. Where the library loads, nothing is changed.
 """
 
@@ -21,7 +21,7 @@ _SCHEMAS = (
 def _library_loads() -> bool:
     spec = find_spec("torchvision")
     if spec is None or spec.origin is None:
-        return True  # no torchvision, nothing to mend
+        return True  # no torchvision, nothing to repair
     libraries = sorted(Path(spec.origin).parent.glob("_C*"))
     try:
         for library in libraries:
@@ -32,7 +32,7 @@ def _library_loads() -> bool:
 
 
 def declare_missing_operators() -> torch.library.Library | None:
-    """Declare torchvision's operators if its library cannot supply them; the result must stay referenced to stay in force."""
+    """Declare torchvision's operators if its library cannot supply them; they last as long as the returned library."""
     if _library_loads():
         return None
     library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Fixtures and marks of all tests."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session", autouse=True)
 def _certificate_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Videos that tests make are signed with a certificate that ends with them."""
+    """Sign the videos of tests with a certificate that is deleted with them."""
     os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("settings"))
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
-    """Small tensors on many threads are slower than on one, above all beside other processes."""
+    """Run torch on one thread: small tensors are slower on many, above all beside other processes."""
     torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _ctrl_c_works() -> None:
-    """For programs that tests start, even if the tests themselves run in the background of a shell, which switches it off."""
+    """Let Ctrl-C stop the programs that tests start, even in the background of a shell, which switches it off."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
 def _nothing_left_behind() -> Iterator[None]:
-    """Of what a training leaves in its process.
+    """Undo the changes that a training makes to its process.
 
-    A process group, or ``LOCAL_RANK``, would make a later one wait for processes that nobody starts; programs started later
-    would ignore Ctrl-C, as Lightning does from the first one on.
+    With its process group, or ``LOCAL_RANK``, a later training would wait for processes that nobody starts; programs started
+    later would ignore Ctrl-C, as Lightning does from its first training on.
     """
     environment, signals = dict(os.environ), {number: signal.getsignal(number) for number in SIGNALS}
     yield
@@ -54,7 +54,7 @@ def _nothing_left_behind() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def shared_dir() -> Path:
-    """The folder of real clips: ``$LIT_REENACT_SHARED``, else ``../shared`` beside the repository; skips where it is missing."""
+    """Return the folder of real clips, ``$LIT_REENACT_SHARED`` or ``../shared`` beside the repository; skip without it."""
     folder = Path(os.environ.get("LIT_REENACT_SHARED", REPOSITORY.parent / "shared"))
     if not (folder / "videos").is_dir():
         pytest.skip(f"the real clips are not here: no folder {folder / 'videos'} (set LIT_REENACT_SHARED)")
@@ -62,7 +62,7 @@ def shared_dir() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests marked ``gpu`` are skipped, with the reason, where there is no CUDA device."""
+    """Skip tests marked ``gpu``, with the reason, where there is no CUDA device."""
     if torch.cuda.is_available():
         return
     for item in items:

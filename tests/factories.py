@@ -1,4 +1,4 @@
-"""A small synthetic track with its clip, made without a tracker: what the clip shows is known exactly."""
+"""A small synthetic track with its clip, generated without a tracker, so that all parameters are known exactly."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from lit_reenact.video import VideoWriter
 
 
 def smooth_noise(frames: int, channels: int, scale: float, generator: torch.Generator) -> Tensor:
-    """(frames, channels) sums of slow sine waves of random phase, about ``scale`` in size."""
+    """Return sums of slow sine waves of random phase, about ``scale`` in size: (frames, channels)."""
     time = torch.arange(frames)[:, None, None] / 10
     frequency = 0.5 + 1.5 * torch.rand(3, channels, generator=generator)
     phase = 2 * math.pi * torch.rand(3, channels, generator=generator)
@@ -37,7 +37,7 @@ def smooth_noise(frames: int, channels: int, scale: float, generator: torch.Gene
 
 
 def make_parameters(model: FaceModel, frames: int, seed: int = 0) -> FaceParameters:
-    """A head that turns, talks and looks around smoothly, about 0.6 of the image wide (see ``make_track`` for the camera)."""
+    """Return a head that turns, talks and looks around smoothly; in the camera of ``make_track`` it is 0.6 of the image wide."""
     generator = torch.Generator().manual_seed(seed)
     noise = lambda channels, scale: smooth_noise(frames, channels, scale, generator)  # noqa: E731
     illumination = noise(27, 0.05)
@@ -54,7 +54,7 @@ def make_parameters(model: FaceModel, frames: int, seed: int = 0) -> FaceParamet
 
 
 def make_actor(model: FaceModel, seed: int = 0) -> Actor:
-    """The mean face with a blotchy skin."""
+    """Return the mean face with a blotchy skin."""
     generator = torch.Generator().manual_seed(seed)
     blotches = torch.rand(1, 3, 6, 6, generator=generator)
     skin = torch.tensor([0.8, 0.6, 0.5])[:, None, None]
@@ -109,16 +109,16 @@ def make_track(folder: Path, frames: int = 120, size: int = 64, fps: Fraction = 
 
 @pytest.fixture(scope="session")
 def track_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """``make_track`` with its defaults; not to be changed."""
+    """Return a folder of ``make_track`` with its defaults, which no test may change."""
     folder = tmp_path_factory.mktemp("synthetic")
     make_track(folder)
     return folder
 
 
 def make_data(folder: Path | list[str], **settings: Any) -> TrackDataModule:
-    """The windows of a ``make_track`` folder: 60 for training, 25 for validation, 25 for testing; of 3 frames and 32 pixels.
+    """Return the windows, 3 frames of 32 pixels, of a ``make_track`` folder: 60 to train, 25 to validate, 25 to test.
 
-    ``inputs``, ``split`` and ``loading`` are dictionaries of what differs from that.
+    The dictionaries ``inputs``, ``split`` and ``loading`` override these settings.
     """
     inputs = {"image_size": 32, "window": 3, **settings.pop("inputs", {})}
     split = {"fractions": (0.5, 0.25), **settings.pop("split", {})}
@@ -142,18 +142,18 @@ TINY: dict[str, dict[str, Any]] = {
 
 
 def groups_of(base: dict[str, dict[str, Any]], **groups: Any) -> dict[str, Any]:
-    """The arguments of a module with the settings of ``base`` and, group by group, what differs."""
+    """Return the arguments of a module: the settings of ``base``, overridden group by group."""
     changed = {name: {**base.get(name, {}), **value} if isinstance(value, dict) else value for name, value in groups.items()}
     return module_settings({**base, **changed})
 
 
 def make_module(base: dict[str, dict[str, Any]] = TINY, **groups: Any) -> ReenactModule:
-    """A module of settings that differ from ``base``: ``make_module(generator={"head": "tanh"})``."""
+    """Return a module with settings that override ``base``: ``make_module(generator={"head": "tanh"})``."""
     return ReenactModule(**groups_of(base, **groups))
 
 
 def make_trainer(folder: Path, *callbacks: Callback, **settings: Any) -> Trainer:
-    """A silent CPU trainer whose run folder is ``folder`` and whose ``val_check_interval`` counts batches over all epochs."""
+    """Return a silent CPU trainer with the run folder ``folder``, whose ``val_check_interval`` counts batches over all epochs."""
     quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "num_sanity_val_steps": 0}
     counted = {"max_epochs": -1, "check_val_every_n_epoch": None, "val_check_interval": 1000}
     return Trainer(

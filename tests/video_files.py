@@ -1,4 +1,4 @@
-"""Video files of known content, made with PyAV alone: every frame shows its own number."""
+"""Video files of known content, written with PyAV alone: every frame shows its own number."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ BITS = 8
 
 
 def numbered(number: int, height: int = 64, width: int = 96) -> Frame:
-    """A frame that shows ``number`` as vertical stripes, the lowest bit at the left."""
+    """Return a frame that shows ``number`` as vertical stripes, the lowest bit at the left."""
     stripes = np.array([230 if number >> bit & 1 else 20 for bit in range(BITS)], dtype=np.uint8)
     columns = stripes[np.arange(width) * BITS // width]
     return np.broadcast_to(columns[None, :, None], (height, width, 3)).copy()
 
 
 def number_of(frame: Frame) -> int:
-    """What number a decoded frame shows."""
+    """Read the number that a decoded frame shows."""
     width = frame.shape[1]
     stripes = [frame[:, bit * width // BITS : (bit + 1) * width // BITS].mean() > 125 for bit in range(BITS)]
     return sum(int(on) << bit for bit, on in enumerate(stripes))
 
 
 def click(seconds: float, at: float, rate: int = 48000) -> npt.NDArray[np.float32]:
-    """Sound (samples,) that is silent but for a burst of 10 ms that begins at ``at``."""
+    """Return sound (samples,) that is silent except for a burst of 10 ms that begins at ``at`` seconds."""
     sound = np.zeros(round(seconds * rate), dtype=np.float32)
     start = round(at * rate)
     sound[start : start + rate // 100] = 0.8 * np.sin(np.arange(rate // 100) * 0.5)
@@ -47,7 +47,7 @@ def write_video(
     sound: npt.NDArray[np.float32] | None = None,
     sound_codec: str = "aac",
 ) -> Path:
-    """A video whose frame ``i`` is shown from ``times[i] * time_base`` seconds on (default: one tick a frame)."""
+    """Write a video that shows frame ``i`` from ``times[i] * time_base`` seconds on (default: one tick a frame)."""
     with av.open(path, "w") as container:
         stream = container.add_stream(codec, rate=30, options={"crf": "5", "g": "100"})
         stream.height, stream.width, stream.pix_fmt = *frames[0].shape[:2], pix_fmt
@@ -68,7 +68,7 @@ def write_video(
 
 
 def remux(source: Path, path: Path, cut: Fraction = Fraction(0), rotation: int | None = None, movflags: str = "") -> Path:
-    """Copy the packets without decoding; from ``cut`` seconds on by an edit list, as `ffmpeg -ss -c copy` does; or rotated."""
+    """Copy the packets without decoding: from ``cut`` seconds on by an edit list, as `ffmpeg -ss -c copy` does, or rotated."""
     with av.open(source) as old, av.open(path, "w", options={"movflags": movflags} if movflags else {}) as new:
         streams = {stream: new.add_stream_from_template(stream) for stream in old.streams}
         if rotation is not None:
@@ -83,7 +83,7 @@ def remux(source: Path, path: Path, cut: Fraction = Fraction(0), rotation: int |
 
 
 def loudest_time(path: Path) -> float:
-    """When the sound of a file, relative to its first picture, begins to be loud, seconds."""
+    """Return the time from the first picture of a file to the start of its loud sound, seconds."""
     with av.open(path) as container:
         shown = (packet for packet in container.demux(video=0) if packet.pts is not None and not packet.is_discard)
         first = min(packet.pts * packet.time_base for packet in shown)

@@ -28,13 +28,13 @@ def config_path(name: str) -> Path:
 
 
 def find_shipped(path: str | Path) -> Path:
-    """Return ``path``, or the file of that name which comes with the package where there is none.
+    """Return ``path``, or the shipped file of that name if there is no file at ``path``.
 
     Args:
-        path: as a user writes it; ``configs/debug.yaml`` or ``sweeps/capacity.yaml`` names a shipped file in any folder.
+        path: path that a user gave; ``configs/debug.yaml`` and ``sweeps/capacity.yaml`` name shipped files in any folder.
 
     Returns:
-        The path itself if it exists or nothing of that name is shipped; what opens it then reports that it is missing.
+        The path itself if it exists or no file of that name is shipped; opening it then reports that it is missing.
 
     Example:
         >>> find_shipped("configs/debug.yaml").is_file()

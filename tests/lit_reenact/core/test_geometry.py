@@ -29,7 +29,7 @@ LEFT, UP, FORWARD = torch.eye(3, dtype=torch.float64)  # the subject's left, up,
 
 
 def rotations(angle: float, count: int = 50) -> Tensor:
-    """Axis-angle (count, 3) of one angle about random axes."""
+    """Return axis-angle (count, 3) of one angle about random axes."""
     axes = torch.randn(count, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     return torch.nn.functional.normalize(axes, dim=-1) * angle
 
@@ -94,7 +94,7 @@ def test_gaze_directions() -> None:
 
 
 def test_a_frontal_face_in_the_camera() -> None:
-    """Left goes right in the image, up goes up (y smaller), and what stands out of the face is nearer."""
+    """The subject's left is right in the image, up is up (y smaller), and points that stand out of the face are nearer."""
     points = head_to_camera(
         torch.stack([LEFT, UP, FORWARD]), torch.zeros(1, 3).double(), torch.tensor([[10.0, 20, 500]]).double()
     )

@@ -1,4 +1,4 @@
-"""The hand-over types: what they refuse, and that slicing, moving and exchanging keep everything else."""
+"""Hand-over types refuse impossible values; slicing, moving and replacing keep everything else."""
 
 from __future__ import annotations
 

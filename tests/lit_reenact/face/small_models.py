@@ -13,11 +13,11 @@ Array = NDArray[np.float64]
 Triangles = NDArray[np.int64]
 
 ORIGIN = np.array([3.0, -40.0, 25.0])
-"""Where the head's own origin lies in ours, mm."""
+"""Origin of the small head in head axes, mm."""
 
 
 def head() -> tuple[Array, Triangles]:
-    """Vertices (476, 3) mm and triangles: 468 of the face, then two tetrahedra for eyeballs, which hang on nothing."""
+    """Return vertices (476, 3) mm and triangles: 468 of the face, then two loose tetrahedra for eyeballs."""
     model = builtin_model()
     tetrahedron = np.array([[0, 0, 12], [10, 0, -6], [-10, 0, -6], [0, 10, -6]])
     centres = model.eyeballs.double().numpy()
@@ -29,7 +29,7 @@ def head() -> tuple[Array, Triangles]:
 
 
 def smooth_fields(count: int, vertices: Array, seed: int = 0) -> Array:
-    """Random smooth displacements (count, V, 3), about a millimetre."""
+    """Return random smooth displacements (count, V, 3), about a millimetre."""
     random = np.random.default_rng(seed)
     frequency, phase = random.normal(size=(count, 3, 3)) / 60, random.uniform(0, 6, size=(count, 1, 3))
     fields: Array = np.sin(vertices @ frequency + phase)
@@ -37,7 +37,7 @@ def smooth_fields(count: int, vertices: Array, seed: int = 0) -> Array:
 
 
 def builtin_field(name: str, vertices: Array) -> Array:
-    """An expression of the built-in model over the small head; its eyeballs stay."""
+    """Return an expression of the built-in model over the small head; its eyeballs stay."""
     model = builtin_model()
     field = np.zeros_like(vertices)
     field[:FACE_POINTS] = model.expression_basis[model.expression_names.index(name), :FACE_POINTS].numpy()

@@ -1,4 +1,4 @@
-"""The Basel models: the arrays of the published fields, and the file where h5py is installed."""
+"""Basel models: the arrays of the published fields, and the file where h5py is installed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.lit_reenact.face.small_models import builtin_field, head, smooth_fiel
 
 
 def basel_arrays() -> dict[str, Any]:
-    """The small head as statismo files hold it: flat means whose sum is the face, bases of unit columns, triangles in columns."""
+    """Return the small head as statismo files hold it: flat means that add up to the face, unit columns, triangles in columns."""
     vertices, faces = head()
     vertices, faces = vertices[:468], faces[:852]
     shape = smooth_fields(5, vertices).reshape(5, -1)

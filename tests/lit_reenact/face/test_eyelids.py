@@ -1,4 +1,4 @@
-"""When a blink shuts an eye, tested with the lids of meshes."""
+"""The blink that shuts an eye, tested with the lids of meshes."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ EXPRESSIONS = 4
 
 
 def flame_arrays() -> dict[str, Any]:
-    """The small head under FLAME's field names: metres, float64, the root's parent 2^32 - 1, 300 shapes and some expressions."""
+    """Return the small head under FLAME's field names: metres, float64, root's parent 2^32 - 1, 300 shapes, some expressions."""
     random = np.random.default_rng(0)
     vertices, faces = head()
     count = len(vertices)
@@ -59,7 +59,7 @@ def npz(tmp_path: Path) -> Path:
 
 
 def turn(vector: Array) -> Array:
-    """Rotation matrix by the series of the exponential."""
+    """Return a rotation matrix by the series of the exponential."""
     x, y, z = vector
     skew = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     result, term = np.eye(3), np.eye(3)
@@ -70,7 +70,7 @@ def turn(vector: Array) -> Array:
 
 
 def slow_flame(a: dict[str, Any], shape: Array, expression: Array, pose: Array) -> Array:
-    """One vertex after another, with 4 x 4 matrices."""
+    """Skin one vertex after another, with 4 x 4 matrices."""
     shaped = a["v_template"].copy()
     for k, amount in enumerate(shape):
         shaped += amount * a["shapedirs"][:, :, k]
@@ -148,7 +148,7 @@ def test_as_a_face_model(npz: Path) -> None:
 
 
 def pickled(arrays: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> bytes:
-    """As the published files are: chumpy arrays and a sparse regressor, protocol 2."""
+    """Return the bytes of a pickle like the published files: chumpy arrays and a sparse regressor, protocol 2."""
 
     class Ch:
         def __init__(self, x: Array) -> None:
@@ -177,7 +177,7 @@ def test_published_pickle_is_read_without_chumpy(npz: Path, monkeypatch: pytest.
 
 
 class Evil:
-    """Pickles as a call."""
+    """Object whose pickle is a function call."""
 
     def __init__(self, function: Any, *arguments: Any) -> None:
         self.call = function, arguments

@@ -1,4 +1,4 @@
-"""The head beyond the face: joined without a gap, turned outward, moved as little as a skull is, and by whom it should."""
+"""Head beyond the face: joined without a gap, turned outward, moved by jaw and identity alone, as a skull is."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def model() -> FaceModel:
 
 
 def seen(model: FaceModel, faces: Tensor, yaw: float, pitch: float) -> Fragments:
-    """The mean head, turned by degrees, a millimetre a pixel."""
+    """Project the mean head, turned by degrees, at a millimetre per pixel."""
     turn = euler_to_matrix(torch.deg2rad(torch.tensor([yaw, pitch, 0.0])))
     x, y, z = (model.vertices @ turn.T).unbind(-1)
     return rasterize(torch.stack([x + 200, 200 - y, 1000 - z], -1)[None], faces, 400, 400)
@@ -76,7 +76,7 @@ def test_turned_outward(model: FaceModel) -> None:
 
 
 def test_no_hole_in_any_usual_pose(model: FaceModel) -> None:
-    """All that is empty in the picture of a head hangs together with the picture's edge."""
+    """All empty parts in the picture of a head are connected with the picture's edge."""
     for yaw in (-40.0, -20.0, 0.0, 20.0, 40.0):
         for pitch in (-25.0, 0.0, 25.0):
             empty = seen(model, model.faces, yaw, pitch).triangle[0] < 0
@@ -91,7 +91,7 @@ def test_no_hole_in_any_usual_pose(model: FaceModel) -> None:
 
 
 def test_the_face_is_seen_as_without_it(model: FaceModel) -> None:
-    """In front of the face lies nothing of the head, however it turns; the far cheek may hide behind the face itself."""
+    """No part of the head lies in front of the face, however it turns; the far cheek may hide behind the face itself."""
     face = build_topology()[0]
     for yaw in (-40.0, -15.0, 0.0, 30.0):
         for pitch in (-25.0, 0.0, 25.0):
@@ -172,7 +172,7 @@ def test_the_inside_of_the_mouth_moves_with_the_jawbone_alone(model: FaceModel) 
 
 
 def test_continuation_finds_what_bends_least() -> None:
-    """On a flat grid every linear function continues itself; with a reach, what is far from all that is known fades."""
+    """On a flat grid every linear function continues itself; with a reach, values far from all known ones fade."""
     row, column = (v.flatten().double() for v in torch.meshgrid(torch.arange(9), torch.arange(9), indexing="ij"))
     grid = torch.stack([column, row + 0.1 * column, torch.zeros_like(row)], -1)
     corner = torch.tensor([9 * r + c for r in range(8) for c in range(8)])

@@ -1,4 +1,4 @@
-"""ICT-FaceKit: a small folder of .obj files written here, and the real model where it is."""
+"""ICT-FaceKit: a small folder of .obj files written here, and the real model where it is present."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, HEAD, MOUTH, SKIN
 from tests.lit_reenact.face.small_models import Array, builtin_field, head, smooth_fields
 
 HALVED = {"browInnerUp", "cheekPuff"}
-"""Shapes of both sides that ICT-FaceKit has one a side."""
+"""Shapes of both sides that ICT-FaceKit stores as one for each side."""
 
 
 def write_obj(path: Path, vertices: Array, polygons: list[list[int]]) -> None:
@@ -26,7 +26,7 @@ def write_obj(path: Path, vertices: Array, polygons: list[list[int]]) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The small head in the form of the published folder: centimetres, '_L' names, opposite shapes apart, others beside them."""
+    """Write the small head in the form of the published folder: centimetres, '_L' names, opposite shapes apart, other files."""
     vertices, faces = head()
     count = len(vertices)
     monkeypatch.setattr(ict, "VERTEX_COUNT", count)

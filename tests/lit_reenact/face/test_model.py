@@ -1,4 +1,4 @@
-"""FaceModel's own work against naive loops."""
+"""FaceModel's methods against naive loops."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def some_parameters(model: FaceModel, frames: int) -> FaceParameters:
 
 
 def test_landmarks_of_a_frame_are_those_of_its_mesh() -> None:
-    """An embedding between vertices, with an offset, and an identity other than the actor's."""
+    """Landmarks between vertices, with an offset, and an identity other than the actor's."""
     generator = torch.Generator().manual_seed(2)
     model = dataclasses.replace(
         builtin_model(),

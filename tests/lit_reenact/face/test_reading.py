@@ -1,4 +1,4 @@
-"""Face models by name or path: what cannot be read is refused in words."""
+"""Face models by name or path: unreadable files are refused with a message."""
 
 from __future__ import annotations
 

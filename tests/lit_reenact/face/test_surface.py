@@ -1,4 +1,4 @@
-"""Nearest points of a mesh against values by hand and a dense search; spreading against its own promises."""
+"""Nearest points of a mesh against values by hand and a dense search; spreading against its own definition."""
 
 from __future__ import annotations
 

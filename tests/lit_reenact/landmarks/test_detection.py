@@ -1,4 +1,4 @@
-"""Landmarks against the symmetries that a detector must obey, and against tracks and gaps made by hand."""
+"""Landmarks against the symmetries that a detector must obey, and against tracks and gaps written by hand."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_points_lie_on_the_face(portrait: Frame) -> None:
 
 
 def test_a_turned_picture_gives_turned_points(portrait: Frame) -> None:
-    """Holds only if pixel centres lie at half-integers: an error of half a pixel would show in the sum of both axes."""
+    """This holds only if pixel centres lie at half-integers: an error of half a pixel would show in the sum of both axes."""
     points = points_of(portrait)[:, :2]
     turned = points_of(np.ascontiguousarray(np.rot90(portrait)))[:, :2]  # (x, y) moves to (y, 256 - x)
     error = turned - torch.stack([points[:, 1], 256 - points[:, 0]], -1)
@@ -66,7 +66,7 @@ def test_points_follow_the_face(portrait: Frame) -> None:
 
 
 def test_detectors_relieve_each_other_exactly_and_unnoticed(portrait: Frame, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the lead before a border on everything is as it was without a stop; and at the border nothing jumps."""
+    """A detector that starts at the lead before a border continues like one that never stopped, without a jump at the border."""
     frames = [np.roll(portrait, round(6 * np.sin(k / 4)), axis=1) for k in range(48)]
     alone = np.concatenate(list(find_faces(frames, max_faces=3)))
     monkeypatch.setattr(detection, "BLOCK", 16)
@@ -107,7 +107,7 @@ def test_progress_goes_to_stderr_and_mediapipe_is_silent(portrait: Frame, capfd:
 
 
 def face(x: float, size: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    """A square of 478 points of side ``size`` around (x, 100)."""
+    """Return a square of 478 points of side ``size`` around (x, 100)."""
     spread = np.random.default_rng(0).uniform(-0.5, 0.5, (478, 3)) * size
     spread[:2] = [[-size / 2, -size / 2, 0], [size / 2, size / 2, 0]]
     return (spread + np.array([x, 100, 0])).astype(np.float32)

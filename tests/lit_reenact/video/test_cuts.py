@@ -125,7 +125,7 @@ def test_spliced_real_clips(clips: dict[str, npt.NDArray[np.uint8]], step: int) 
 
 @pytest.mark.slow
 def test_jumps_within_real_clips(clips: dict[str, npt.NDArray[np.uint8]]) -> None:
-    """Those that change the picture 2.5 times as much as the clip's fastest motion; smaller ones may look like motion."""
+    """Cuts that change the picture 2.5 times as much as the fastest motion are found; smaller ones may look like motion."""
     looked_at = 0
     for clip in clips.values():
         fastest = np.abs(np.diff(clip.astype(float), axis=0)).mean((1, 2)).max()

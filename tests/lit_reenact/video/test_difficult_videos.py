@@ -1,4 +1,4 @@
-"""Videos that are hard to track: each is either accepted, and its quality told in the notes, or refused in one sentence."""
+"""Videos that are hard to track: each is either accepted with warnings about its quality, or refused in one sentence."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_five_frames_per_second_are_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("side", [60, 128])
 def test_a_face_of_forty_pixels_is_told_or_refused(side: int, tmp_path: Path) -> None:
-    """About 40 pixels, in a picture that it fills; in a large picture it is not found."""
+    """A face of about 40 pixels is found in a picture that it fills; in a large picture it is not."""
     small = np.asarray(cv2.resize(PORTRAIT, (100, 100), interpolation=cv2.INTER_AREA))
     if side == 128:
         notes = prepared(tmp_path, [small] * 15).notes
@@ -136,7 +136,7 @@ def test_hdr_becomes_the_colours_of_an_ordinary_video(transfer: str, tmp_path: P
 
 
 def test_an_hdr_portrait_video_of_a_phone_is_tracked(tmp_path: Path) -> None:
-    """Stored lying with a note of how to turn it, 10 bits, HLG: its track is that of the same pictures upright and ordinary."""
+    """A video stored sideways with a rotation flag, 10 bits, HLG, has the track of the same pictures upright and ordinary."""
     upright = [np.pad(frame, ((90, 150), (0, 0), (0, 0)), constant_values=90) for frame in swaying(24)]  # (540, 300)
     lying = write_hdr(tmp_path / "lying.mp4", [np.ascontiguousarray(np.rot90(frame, 1)) for frame in upright], "HLG")
     sources = {
@@ -197,7 +197,7 @@ def test_two_people_who_alternate_are_told(shared_dir: Path) -> None:
 
 @pytest.mark.slow
 def test_nothing_is_smoothed_across_the_cut_of_a_spliced_clip(shared_dir: Path, tmp_path: Path) -> None:
-    """The pose of the last frame before a cut does not depend on what is shown after it."""
+    """The pose of the last frame before a cut does not depend on the frames after it."""
     videos = {name: iterate_frames(shared_dir / "videos" / f"{name}.mp4") for name in ("d14", "d6")}
     start = [cv2.resize(frame, (256, 256)) for frame, _ in zip(videos["d14"], range(60), strict=False)]
     end = [cv2.resize(frame, (256, 256)) for frame, _ in zip(videos["d6"], range(60), strict=False)]

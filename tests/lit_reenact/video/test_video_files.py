@@ -1,4 +1,4 @@
-"""Video in and out, against files whose frames show their own numbers, and against decord and FFmpeg as second readers."""
+"""Video reading and writing, against files whose frames show their own numbers, and against decord and FFmpeg."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_variable_rate_becomes_constant(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("first", [0, 1, 7, 11, 12, 40])
 def test_frames_from_the_middle_on(tmp_path: Path, first: int) -> None:
-    """Of a file that stops for a while, so that frames 10 and 11 and more show the same picture."""
+    """Read a file that stops for a while, so that frames 10, 11 and more show the same picture."""
     times = [round(1000 * i / 30) + (200 if i > 10 else 0) for i in range(20)]
     video = write_video(tmp_path / "v.mkv", [numbered(i) for i in range(20)], times, Fraction(1, 1000))
     whole = [number_of(frame) for frame in iterate_frames(video)]
@@ -300,7 +300,7 @@ def _read_number(reader: FrameReader, index: int, answers: multiprocessing.Queue
 
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="memory is read from /proc")
 def test_a_slow_reader_does_not_fill_the_memory(tmp_path: Path) -> None:
-    """1,000 frames of 0.2 MB, decoded much faster than they are asked for."""
+    """Read 1,000 frames of 0.2 MB, which are decoded much faster than they are asked for."""
 
     def anonymous() -> float:
         lines = Path("/proc/self/status").read_text().splitlines()
