@@ -30,7 +30,7 @@ def renderer_version() -> str:
     """Return a digest of the source files that conditioning images depend on: a version number that cannot be forgotten."""
     package = Path(lit_reenact.__file__).parent
     sources = [
-        package / "core" / "geometry.py",
+        *(package / "core" / name for name in ("facemesh.py", "geometry.py")),
         *sorted(package.glob("face/*.py")),
         *sorted(package.glob("rendering/**/*.py")),
         Path(__file__),

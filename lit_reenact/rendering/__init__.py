@@ -1,1 +1,1 @@
-"""From FaceParameters to images: the mesh rasteriser, the light, and the three conditioning images of a frame."""
+"""Conditioning images of a tracked face: mesh, light and camera to pixels (Deep Video Portraits, section 4)."""

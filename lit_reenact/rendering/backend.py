@@ -1,4 +1,4 @@
-"""Which implementation draws: torch, or the kernels that numba compiles for processors."""
+"""Choice between the two implementations of rendering: torch, or the numba kernels of ``compiled`` on a CPU."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from types import ModuleType
 import torch
 
 COMPILED = True
-"""Whether to take the compiled kernels where numba is installed and the tensors lie on the CPU."""
+"""Use the compiled kernels where numba is installed (the extra ``fast``) and the tensors lie on the CPU."""
 
 
 def kernels(device: torch.device) -> ModuleType | None:
-    """The compiled kernels, or None where torch is to draw."""
+    """Return the module of compiled kernels, or None where torch draws. Importing this module imports no numba."""
     return _kernels() if COMPILED and device.type == "cpu" else None
 
 

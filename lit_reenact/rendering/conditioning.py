@@ -1,7 +1,7 @@
-"""The three images that the network sees of a frame: diffuse colour, correspondence, eyes (Deep Video Portraits, section 4).
+"""The paper's three conditioning images: diffuse colour, correspondence, eyes (Deep Video Portraits, section 4).
 
-Between the lids one sees eyeballs, which are computed, and between the lips the inside of the mouth, a mesh of its own: neither
-can show through the skin in front of it.
+Eyeballs are spheres seen between the lids, and the inside of the mouth is a mesh of its own seen between the lips. Neither can
+show through the skin in front of it.
 """
 
 from __future__ import annotations
@@ -17,25 +17,29 @@ from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, HEAD, SKIN
 from lit_reenact.rendering.normals import VertexNormals
 from lit_reenact.rendering.openings import Openness
 from lit_reenact.rendering.painting import paint
-from lit_reenact.rendering.rasterizer import frames_at_once
+from lit_reenact.rendering.rasterizer import images_per_chunk
 from lit_reenact.rendering.scene import SAMPLES, Scene, Surface
-from lit_reenact.rendering.vertices import place
+from lit_reenact.rendering.vertices import place_vertices
 
 LID_REACH, LIP_REACH = 6.0, 10.0
-"""Millimetres of skin about the opening of an eye, and of the mouth, that belong to it."""
+"""Width in mm of the skin about an eye, and about the mouth, that gets its label."""
 
 SCENE_FRAMES = 16
-"""Frames that are prepared at once, at least: of a single one, each operation takes longer to start than to do."""
+"""Least number of frames that are prepared at once: for a single one, an operation takes longer to start than to run."""
 
 
 class ConditioningRenderer:
-    """Draws one person, seen by one camera, from the parameters of any frames.
+    """Renderer of one person, seen by one camera, from the parameters of any frames.
 
     Args:
-        model: face model; brings triangles, regions, unwrapping and correspondence colours.
-        actor: brings shape, reflectance and eyeballs.
-        camera: of the working clip.
-        size: side of the square images in pixels; None for the camera's own width and height.
+        model: face model: triangles, regions, texture coordinates and correspondence colours.
+        actor: shape, reflectance and eyeballs of the person.
+        camera: camera of the working clip.
+        size: side of the square images in pixels; None for the width and height of the camera.
+
+    Example:
+        >>> renderer = ConditioningRenderer(model, track.actor, track.camera, size=256)
+        >>> images = renderer(track.parameters)  # uint8 (T, 9, 256, 256)
     """
 
     def __init__(self, model: FaceModel, actor: Actor, camera: Camera, size: int | None = None) -> None:
@@ -48,57 +52,63 @@ class ConditioningRenderer:
         self.openness = Openness(model, actor)
         self._colours = torch.cat([model.correspondence, model.uv], -1)  # (V, 5)
         self._surface = Surface(
-            model.faces,
-            model.region,
-            triangle_labels(model),
-            actor.reflectance,
-            model.inner_faces,
-            model.inner_albedo,
-            model.eye_radius,
-            model.iris_radius,
+            faces=model.faces,
+            region=model.region,
+            label=label_triangles(model),
+            reflectance=actor.reflectance,
+            inner_faces=model.inner_faces,
+            inner_albedo=model.inner_albedo,
+            eye_radius=model.eye_radius,
+            iris_radius=model.iris_radius,
         )
 
     def to(self, device: torch.device | str) -> ConditioningRenderer:
-        """The same renderer on another device."""
+        """Return a copy of the renderer on another device."""
         return ConditioningRenderer(self.model.to(device), self.actor.to(device), self.camera)
 
     def __call__(self, parameters: FaceParameters) -> Tensor:
-        """Diffuse RGB, correspondence, eyes of T frames on the renderer's device: uint8 (T, 9, H, W), 0 where empty."""
+        """Draw diffuse colour, correspondence and eyes of T frames: uint8 (T, 9, H, W) on the model's device, 0 where empty."""
         return self.draw(parameters)[:, :CONDITIONING_CHANNELS]
 
     def regions(self, parameters: FaceParameters) -> Tensor:
-        """What the pixels of T frames show of the face: uint8 (T, H, W) of ``EMPTY``, ``FACE``, ``EYES`` and ``MOUTH``."""
+        """Draw the region images of T frames: uint8 (T, H, W) of ``EMPTY``, ``FACE``, ``EYES`` and ``MOUTH``."""
         return self.draw(parameters)[:, CONDITIONING_CHANNELS]
 
     @torch.no_grad()
     def draw(self, parameters: FaceParameters) -> Tensor:
-        """Both at once, the region last: uint8 (T, 10, H, W). In memory the channels of a pixel lie together."""
+        """Draw conditioning and region images of T frames at once.
+
+        Returns:
+            uint8 (T, 10, H, W), the region last. In memory the channels of a pixel lie together.
+        """
         parameters = parameters.to(self.model.faces.device)
         shape = (len(parameters), self.camera.height, self.camera.width, CONDITIONING_CHANNELS + 1)
         images = torch.empty(shape, dtype=torch.uint8, device=self.model.faces.device)
-        # A few at a time, so that memory does not grow with the length of a video.
-        step = max(SCENE_FRAMES, frames_at_once(self.fine.height, self.fine.width, images.device))
+        # A few frames at a time, so that memory does not grow with the length of a video.
+        step = max(SCENE_FRAMES, images_per_chunk(self.fine.height, self.fine.width, images.device))
         for start in range(0, len(parameters), step):
             paint(self._surface, self._scene(parameters[start : start + step]), images[start : start + step])
         return images.permute(0, 3, 1, 2)
 
     def _scene(self, parameters: FaceParameters) -> Scene:
         mesh = self.mesh(parameters)
-        points, attributes = place(mesh, parameters, self.fine, self.normals, self._colours)
-        seen = (parameters.gaze - self.actor.gaze_offset).view(-1, 2, 2)  # where the eyes of this very person then are
+        points, attributes = place_vertices(mesh, parameters, self.fine, self.normals, self._colours)
+        gaze = (parameters.gaze - self.actor.gaze_offset).view(-1, 2, 2)  # (T, eye, yaw and pitch)
         return Scene(
             camera=self.fine,
             points=points,
             attributes=attributes,
             openness=self.openness(mesh),
-            eyeballs=head_to_camera(eyeballs_of(self.model, self.actor, parameters), parameters.rotation, parameters.translation),
-            gaze=head_to_camera(gaze_direction(seen), parameters.rotation, torch.zeros_like(parameters.translation)),
+            eyeballs=head_to_camera(
+                eyeball_centres(self.model, self.actor, parameters), parameters.rotation, parameters.translation
+            ),
+            gaze=head_to_camera(gaze_direction(gaze), parameters.rotation, torch.zeros_like(parameters.translation)),
         )
 
     def mesh(self, parameters: FaceParameters) -> Tensor:
-        """``FaceModel.mesh`` (T, V, 3). The sum over identity is left out where that is the actor's own, as in all of a track."""
+        """Return ``FaceModel.mesh`` (T, V, 3), without the sum over identity where it is the actor's, as in all of a track."""
         neutral, expressions = self.actor.neutral.flatten(), self.model.expression_basis.flatten(1).T
-        # Each frame by itself: how a product is rounded depends on its size, and a frame looks the same in any company.
+        # Frame by frame: the rounding of a product depends on its size, and a frame must not depend on its neighbours.
         frames = [torch.addmv(neutral, expressions, coefficients) for coefficients in parameters.expression]
         mesh = torch.stack(frames) if frames else neutral.new_empty(0, len(neutral))
         difference = parameters.identity - self.actor.identity
@@ -108,22 +118,26 @@ class ConditioningRenderer:
         return mesh.view(len(mesh), -1, 3)
 
 
-def eyeballs_of(model: FaceModel, actor: Actor, parameters: FaceParameters) -> Tensor:
-    """Centres of both eyeballs in head axes, (T, 2, 3) mm: the actor's, going along where another identity moves the lids."""
+def eyeball_centres(model: FaceModel, actor: Actor, parameters: FaceParameters) -> Tensor:
+    """Return the centres of both eyeballs, (T, 2, 3) mm, head axes.
+
+    They are those of the actor, moved along with the lids where the identity differs from the actor's.
+    """
     difference = parameters.identity - actor.identity
     eyeballs = actor.eyeballs.expand(len(difference), -1, -1)
     if not bool(difference.any()):
         return eyeballs
     lids = torch.tensor([topology.around(EYE_LEFT), topology.around(EYE_RIGHT)], device=eyeballs.device)
     moves = values_at(model.identity_basis, model.landmark_corners[lids], model.landmark_weights[lids]).mean(2)  # (K, 2, 3)
-    # Each frame by itself, as in a mesh.
+    # Frame by frame, like the mesh.
     return eyeballs + torch.stack([moves.flatten(1).T.mv(coefficients).view(2, 3) for coefficients in difference])
 
 
-def triangle_labels(model: FaceModel) -> Tensor:
-    """``FACE``, ``EYES`` or ``MOUTH`` of each triangle, uint8 (F,): an opening, and the skin within reach of its rim.
+def label_triangles(model: FaceModel) -> Tensor:
+    """Label the triangles of a face model: uint8 (F,) of ``EMPTY``, ``FACE``, ``EYES`` and ``MOUTH``.
 
-    What lies beyond the face is ``EMPTY``: hair may hang before it, and what is measured in faces is not measured there.
+    An opening and the skin within reach of its rim have the label of the opening. The head beyond the face is ``EMPTY``: hair may
+    hang before it, and metrics of the face do not count it.
     """
     rims = {
         EYES: (topology.around(EYE_LEFT, EYE_RIGHT), LID_REACH),
@@ -141,6 +155,13 @@ def triangle_labels(model: FaceModel) -> Tensor:
 
 
 def conditioning_to_rgb(conditioning: Tensor) -> Tensor:
-    """K conditioning images of T frames, uint8 (T, 3 K, H, W), side by side for people to look at: uint8 (T, H, K * W, 3)."""
+    """Lay K conditioning images of each frame side by side for people to look at.
+
+    Args:
+        conditioning: uint8 (T, 3 K, H, W).
+
+    Returns:
+        uint8 (T, H, K * W, 3).
+    """
     images = conditioning.view(len(conditioning), -1, 3, *conditioning.shape[2:])
     return images.permute(0, 3, 1, 4, 2).flatten(2, 3)

@@ -1,4 +1,4 @@
-"""The eyes of a face: not a part of the mesh, but spheres that are met by the rays through the gap between the lids."""
+"""The eyes of a face. They are no part of the mesh: a ray through the gap between the lids meets a sphere."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from lit_reenact.rendering.scene import Scene, Surface
 
 EYE_WHITE = (1.0, 1.0, 1.0)
 IRIS = (0.0, 0.0, 1.0)
-"""Colours of the eye image; what is not eye is black."""
+"""Colours of the eye image, RGB in [0, 1]; everything else is black."""
 
 
 def eye_colours(surface: Surface, scene: Scene, side: int, frame: Tensor, place: Tensor) -> Tensor:
-    """The eye image (Q, 3) at points (Q, 2) in samples, of the frames (Q,), between the lids of one eye: white, and the iris.
+    """Return the eye image at points between the lids of one eye: white, and the colour of the iris.
 
     Args:
-        surface: brings the radii.
-        scene: brings eyeballs and gaze.
-        side: 0 of the left eye, 1 of the right.
-        frame: int64 (Q,).
-        place: (Q, 2) x and y.
+        surface: radii of eyeball and iris.
+        scene: eyeballs, gaze and camera.
+        side: 0 for the left eye, 1 for the right.
+        frame: int64 (Q,), frame of each point.
+        place: (Q, 2), x and y in samples.
+
+    Returns:
+        RGB in [0, 1], (Q, 3).
     """
     iris = iris_coverage(surface, scene, place, scene.eyeballs[frame, side], scene.gaze[frame, side])[:, None]
     white, blue = iris.new_tensor(EYE_WHITE), iris.new_tensor(IRIS)
@@ -29,14 +32,14 @@ def eye_colours(surface: Surface, scene: Scene, side: int, frame: Tensor, place:
 
 
 def iris_coverage(surface: Surface, scene: Scene, place: Tensor, centre: Tensor, gaze: Tensor) -> Tensor:
-    """How much of each of Q samples the iris covers, 0 to 1: in a small image a hard edge would swallow small movements.
+    """Return the share of each sample that the iris covers, (Q,) in [0, 1]: a hard edge would swallow small movements.
 
     Args:
-        surface: brings the radii.
-        scene: brings the camera.
-        place: (Q, 2) x and y of the samples.
-        centre: (Q, 3) of the eyeball, camera axes, mm.
-        gaze: (Q, 3) unit vectors, camera axes.
+        surface: radii of eyeball and iris.
+        scene: camera.
+        place: (Q, 2), x and y in samples.
+        centre: (Q, 3), centre of the eyeball, mm, camera axes.
+        gaze: (Q, 3), unit vector of the line of sight, camera axes.
     """
     camera, radius = scene.camera, surface.eye_radius
     ray = (place - place.new_tensor([camera.width / 2, camera.height / 2])) / camera.focal

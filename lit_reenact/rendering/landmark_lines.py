@@ -1,4 +1,4 @@
-"""Landmarks as lines: what networks were driven by before there were renderings (Zakharov et al. 2019, Wang et al. 2019)."""
+"""The landmark image: landmarks as coloured lines, conditioning of earlier work (Zakharov et al. 2019, Wang et al. 2019)."""
 
 from __future__ import annotations
 
@@ -25,18 +25,19 @@ from lit_reenact.core.geometry import gaze_direction, head_to_camera, project
 from lit_reenact.core.schema import Actor, Camera, FaceParameters
 from lit_reenact.face.model import FaceModel
 from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, MOUTH, RIMS
-from lit_reenact.rendering.conditioning import eyeballs_of
+from lit_reenact.rendering.conditioning import eyeball_centres
 
 RIGHT_NOSTRIL = (98, 97)
 """FaceMesh points from the right edge of the nose towards the middle."""
 
 
-def _loop(upper: Points, lower: Points) -> Points:
+def _close_loop(upper: Points, lower: Points) -> Points:
+    """Join two rims with common corners into one line, along the upper and back along the lower."""
     return upper + lower[-2::-1]
 
 
-EYES = (_loop(*RIMS[EYE_LEFT]), _loop(*RIMS[EYE_RIGHT]))
-"""The rims of the left and the right eye."""
+EYES = (_close_loop(*RIMS[EYE_LEFT]), _close_loop(*RIMS[EYE_RIGHT]))
+"""Rims of the left and the right eye, FaceMesh indices."""
 
 PARTS = (
     ((255, 255, 255), (*RIGHT_JAW, CHIN, *mirror_points(RIGHT_JAW)[::-1])),
@@ -46,34 +47,48 @@ PARTS = (
     ((0, 160, 80), (*RIGHT_NOSTRIL, UNDER_NOSE, *mirror_points(RIGHT_NOSTRIL)[::-1])),
     ((0, 128, 255), EYES[0]),
     ((0, 255, 255), EYES[1]),
-    ((255, 0, 0), _loop(UPPER_LIP_EDGE, LOWER_LIP_EDGE)),
-    ((255, 0, 255), _loop(*RIMS[MOUTH])),
+    ((255, 0, 0), _close_loop(UPPER_LIP_EDGE, LOWER_LIP_EDGE)),
+    ((255, 0, 255), _close_loop(*RIMS[MOUTH])),
 )
 """Colour and points of each line: jaw, left and right brow, bridge and base of the nose, left and right eye, lips outside and
-inside. What comes later is drawn over what came before."""
+inside. Later lines are drawn over earlier ones."""
 
 IRISES = ((128, 128, 255), (160, 255, 128))
+"""Colours of the left and the right iris, RGB."""
+
 IRIS_POINTS = 24
+"""Points of the outline of an iris."""
 
 LINE = 1 / 128
-"""Width of a line, as a share of the image's height."""
+"""Width of a line as a share of the image's height."""
 
-_SHIFT = 4  # binary digits of a pixel's fraction that OpenCV takes
+_SHIFT = 4  # binary digits of the fractions of pixels that OpenCV takes
 
 
-def sketch(model: FaceModel, actor: Actor, camera: Camera, parameters: FaceParameters, mesh: Tensor) -> Tensor:
-    """Draw the landmarks of T frames, and the outlines of the irises between the lids: uint8 (T, 3, H, W). All lies on the CPU.
+def draw_landmarks(model: FaceModel, actor: Actor, camera: Camera, parameters: FaceParameters, mesh: Tensor) -> Tensor:
+    """Draw the landmarks of T frames, and the outlines of the irises between the lids.
 
-    They are those of the meshes (T, V, 3) under these parameters, not those that were found in a video: a transfer has no others.
+    The landmarks are points of the mesh, not those detected in a video, because a transfer has no others. All tensors lie on the
+    CPU.
+
+    Args:
+        model: face model: places of the landmarks on the mesh, radii of the eyes.
+        actor: eyeballs and gaze offset of the person.
+        camera: camera of the images.
+        parameters: pose and gaze of the frames.
+        mesh: (T, V, 3), mm, head axes.
+
+    Returns:
+        uint8 (T, 3, H, W).
     """
     points = torch.cat([model.landmarks(mesh), _iris_outlines(model, actor, parameters)], 1)
-    seen = project(head_to_camera(points, parameters.rotation, parameters.translation), camera)[..., :2]
-    places = ((seen - 0.5) * 2**_SHIFT).round().int().numpy()  # OpenCV's pixels have their centres at whole numbers
-    return torch.from_numpy(np.stack([_drawn(frame, camera) for frame in places])).permute(0, 3, 1, 2)
+    projected = project(head_to_camera(points, parameters.rotation, parameters.translation), camera)[..., :2]
+    places = ((projected - 0.5) * 2**_SHIFT).round().int().numpy()  # OpenCV's pixels have their centres at whole numbers
+    return torch.from_numpy(np.stack([_draw_frame(frame, camera) for frame in places])).permute(0, 3, 1, 2)
 
 
 def _iris_outlines(model: FaceModel, actor: Actor, parameters: FaceParameters) -> Tensor:
-    """Circles about the left and then the right line of sight, in head axes: (T, 2 * IRIS_POINTS, 3) mm."""
+    """Return circles about the left and then the right line of sight, (T, 2 * IRIS_POINTS, 3) mm, head axes."""
     gaze = (parameters.gaze - actor.gaze_offset).view(-1, 2, 2)  # (T, eye, yaw and pitch)
     ahead = gaze_direction(gaze)  # (T, 2, 3)
     up = gaze_direction(gaze + gaze.new_tensor([0.0, math.pi / 2]))
@@ -81,13 +96,13 @@ def _iris_outlines(model: FaceModel, actor: Actor, parameters: FaceParameters) -
     across = torch.linalg.cross(up, ahead)[:, :, None] * turn.cos()[:, None] + up[:, :, None] * turn.sin()[:, None]
     distance = (model.eye_radius**2 - model.iris_radius**2) ** 0.5
     outlines: Tensor = (
-        eyeballs_of(model, actor, parameters)[:, :, None] + distance * ahead[:, :, None] + model.iris_radius * across
+        eyeball_centres(model, actor, parameters)[:, :, None] + distance * ahead[:, :, None] + model.iris_radius * across
     )  # (T, 2, IRIS_POINTS, 3)
     return outlines.flatten(1, 2)
 
 
-def _drawn(points: npt.NDArray[np.int32], camera: Camera) -> npt.NDArray[np.uint8]:
-    """One frame, uint8 (H, W, 3), of landmarks and then irises (468 + 2 * IRIS_POINTS, 2)."""
+def _draw_frame(points: npt.NDArray[np.int32], camera: Camera) -> npt.NDArray[np.uint8]:
+    """Draw one frame, uint8 (H, W, 3), from landmarks, then irises: (468 + 2 * IRIS_POINTS, 2) in units of 2**-_SHIFT pixels."""
     image = np.zeros((camera.height, camera.width, 3), np.uint8)
     width = max(1, round(LINE * camera.height))
     for side, colour in enumerate(IRISES):

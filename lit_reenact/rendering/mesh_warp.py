@@ -1,4 +1,4 @@
-"""Frames bent by the face mesh: what shows one pose and expression made to show another, pixel by pixel."""
+"""Warping of frames by the face mesh, from one pose and expression to another: a baseline without a network."""
 
 from __future__ import annotations
 
@@ -12,48 +12,68 @@ from lit_reenact.face.model import FaceModel
 from lit_reenact.rendering import rasterizer
 
 COARSEST = 8
-"""Side of the smallest grid that a displacement is spread over."""
+"""Side of the smallest grid that a displacement is spread over, pixels."""
 
 SWEEPS, FINE_SWEEPS, FINE = 20, 4, 64
-"""Relaxations on each grid; on those finer than ``FINE`` fewer, for what comes from the coarser ones is nearly right there."""
+"""Relaxations on each grid, and on grids with a side above ``FINE`` pixels, which start from a nearly right result."""
 
 
 class MeshWarp:
-    """Moves each triangle of a tracked face to where another one has it.
+    """Warp that moves every triangle of a tracked face to its place under other parameters.
 
-    What lies about the face follows smoothly, and less the farther away it is; the border of the picture stays. Nothing is
-    drawn that the frame does not show: the inside of a mouth that was shut is the gap between its lips, pulled wide.
+    The surroundings of the face follow smoothly, and less with growing distance; the border of the image stays. Nothing is drawn
+    that the frame does not show: the inside of a mouth that was shut is the gap between its lips, pulled wide.
 
     Args:
-        model: the face model of the track.
+        model: face model of the track.
         actor: the person.
-        camera: of the clip, whatever size the frames have.
+        camera: camera of the clip; the frames may have another size.
+
+    Example:
+        >>> warp = MeshWarp(model, track.actor, track.camera)
+        >>> warp(frames, track.parameters, edited)  # uint8 (N, H, W, 3)
     """
 
     def __init__(self, model: FaceModel, actor: Actor, camera: Camera) -> None:
         self.model, self.actor, self.camera = model, actor, camera
 
-    def __call__(self, frames: Tensor, found: FaceParameters, wanted: FaceParameters) -> Tensor:
-        """Frames uint8 (N, H, W, 3) that show ``found``, made to show ``wanted``."""
+    def __call__(self, frames: Tensor, current: FaceParameters, desired: FaceParameters) -> Tensor:
+        """Warp frames from their parameters to others.
+
+        Args:
+            frames: uint8 (N, H, W, 3).
+            current: parameters of the N frames.
+            desired: parameters that the result shows, N frames.
+
+        Returns:
+            uint8 (N, H, W, 3).
+        """
         height, width = frames.shape[1:3]
         camera = self.camera.resize(width)
-        old, new = self._places(found, camera), self._places(wanted, camera)
+        old, new = self._project(current, camera), self._project(desired, camera)
         fragments = rasterizer.rasterize(new, self.model.faces, height, width)
         back = rasterizer.interpolate(fragments, (old - new)[..., :2].contiguous(), self.model.faces)  # (N, 2, H, W)
         images = frames.permute(0, 3, 1, 2).float()
-        moved = warp_by_flow(images, spread(back, (fragments.triangle >= 0)[:, None]))
-        return moved.round().to(torch.uint8).permute(0, 2, 3, 1)
+        warped = warp_by_flow(images, spread(back, (fragments.triangle >= 0)[:, None]))
+        return warped.round().to(torch.uint8).permute(0, 2, 3, 1)
 
-    def _places(self, parameters: FaceParameters, camera: Camera) -> Tensor:
-        """The mesh in the picture, (N, V, 3) pixels and depth."""
+    def _project(self, parameters: FaceParameters, camera: Camera) -> Tensor:
+        """Return the mesh in the image, (N, V, 3): x and y in pixels, depth in mm."""
         mesh = self.model.mesh(self.actor, parameters)
         return project(head_to_camera(mesh, parameters.rotation, parameters.translation), camera)
 
 
 def spread(values: Tensor, known: Tensor) -> Tensor:
-    """Continue values (N, C, H, W) smoothly from where they are known, bool (N, 1, H, W), to 0 at the border of the image.
+    """Continue values smoothly from known pixels to 0 at the border of the image.
 
-    The mean of its neighbours in every other pixel (the harmonic continuation), nearly: found on ever finer grids.
+    Every other pixel becomes nearly the mean of its neighbours (the harmonic continuation), computed on ever finer grids.
+
+    Args:
+        values: (N, C, H, W).
+        known: bool (N, 1, H, W), pixels whose values are kept.
+
+    Returns:
+        (N, C, H, W).
     """
     height, width = values.shape[2:]
     values = values * known
@@ -65,8 +85,8 @@ def spread(values: Tensor, known: Tensor) -> Tensor:
         start = torch.zeros_like(values)
     result = torch.where(known, values, start)
     for _ in range(SWEEPS if min(height, width) <= FINE else FINE_SWEEPS):
-        framed = pad(result, (1, 1, 1, 1))  # beyond the border nothing moves
-        around = framed[..., 1:-1, :-2] + framed[..., 1:-1, 2:]
-        around.add_(framed[..., :-2, 1:-1]).add_(framed[..., 2:, 1:-1]).div_(4)
+        padded = pad(result, (1, 1, 1, 1))  # beyond the border nothing moves
+        around = padded[..., 1:-1, :-2] + padded[..., 1:-1, 2:]
+        around.add_(padded[..., :-2, 1:-1]).add_(padded[..., 2:, 1:-1]).div_(4)
         result = torch.where(known, values, around)
     return result

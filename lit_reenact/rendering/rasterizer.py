@@ -1,4 +1,4 @@
-"""A mesh rasteriser: batched, deterministic, differentiable in what is spread over the pixels.
+"""A mesh rasterizer: batched, deterministic, differentiable in the attributes that are spread over the pixels.
 
 Two implementations find the same triangles by the same rules: ``span_rasterizer`` in torch, and ``compiled`` for processors.
 """
@@ -14,19 +14,19 @@ from torch.nn.functional import embedding_bag
 from lit_reenact.rendering import backend, span_rasterizer
 
 CHUNK_PIXELS = 4 * 256 * 256
-"""Image pixels drawn at once: this bounds the memory, and the working set stays in a processor's cache."""
+"""Image pixels drawn at once on a CPU: bounds the memory, and the working set stays in the processor's cache."""
 
 GPU_CHUNKS = 64
-"""As many chunks are drawn at once on a GPU, which else would mostly wait for the next command."""
+"""Chunks drawn at once on a GPU, which would otherwise mostly wait for the next command."""
 
 
 @dataclass(frozen=True)
 class Fragments:
-    """What a rasterised mesh leaves in every pixel.
+    """The nearest triangle of every pixel.
 
     Attributes:
-        triangle: int64 (B, H, W), index of the nearest triangle; -1 where there is none.
-        barycentric: float32 (B, H, W, 3), perspective-correct weights of its corners, sum 1; 0 where empty.
+        triangle: int64 (B, H, W), index of the triangle, -1 where there is none.
+        barycentric: float32 (B, H, W, 3), perspective-correct weights of the triangle's corners, sum 1; 0 where empty.
         depth: float32 (B, H, W), mm; inf where empty.
     """
 
@@ -37,13 +37,13 @@ class Fragments:
 
 @dataclass(frozen=True)
 class Hits:
-    """``Fragments`` without the empty pixels: P covered ones, in the order of their place.
+    """``Fragments`` without the empty pixels: P covered pixels in ascending order.
 
     Attributes:
-        pixel: int64 (P,), flat index among all B * H * W.
-        triangle: int64 (P,).
-        barycentric: float32 (P, 3).
-        depth: float32 (P,).
+        pixel: int64 (P,), flat index among all B * H * W pixels.
+        triangle: int64 (P,), index of the nearest triangle.
+        barycentric: float32 (P, 3), perspective-correct weights of the triangle's corners, sum 1.
+        depth: float32 (P,), mm.
     """
 
     pixel: Tensor
@@ -57,9 +57,9 @@ def rasterize(points: Tensor, faces: Tensor, height: int, width: int, cull_backf
 
     Args:
         points: (B, V, 3) x and y in pixels (centres at half-integers, y down), depth in mm.
-        faces: int64 (F, 3) corners, counter-clockwise as the viewer sees the front.
-        height: of the images, pixels.
-        width: of the images, pixels.
+        faces: int64 (F, 3), corners of the triangles, counter-clockwise for a viewer of the front.
+        height: height of the images in pixels.
+        width: width of the images in pixels.
         cull_backfaces: leave out triangles seen from behind.
 
     Triangles without area, and those with a corner that is not finite or nearer than ``span_rasterizer.NEAR``, are left out. At
@@ -75,9 +75,9 @@ def rasterize(points: Tensor, faces: Tensor, height: int, width: int, cull_backf
 
 @torch.no_grad()
 def find_hits(points: Tensor, faces: Tensor, height: int, width: int, cull_backfaces: bool = True) -> Hits:
-    """As ``rasterize``, for who needs the covered pixels alone."""
+    """Find the nearest triangle of every covered pixel; the arguments are those of ``rasterize``."""
     draw = (backend.kernels(points.device) or span_rasterizer).find_hits
-    step = frames_at_once(height, width, points.device)
+    step = images_per_chunk(height, width, points.device)
     chunks = [Hits(*draw(chunk, faces, height, width, cull_backfaces)) for chunk in torch.split(points.float(), step)]
     if len(chunks) == 1:
         return chunks[0]
@@ -86,8 +86,8 @@ def find_hits(points: Tensor, faces: Tensor, height: int, width: int, cull_backf
     return Hits(*(torch.cat([getattr(chunk, field.name) for chunk in chunks]) for field in fields(Hits)))
 
 
-def frames_at_once(height: int, width: int, device: torch.device) -> int:
-    """How many images of a size are drawn at once."""
+def images_per_chunk(height: int, width: int, device: torch.device) -> int:
+    """Return the number of images of a size that are drawn at once, at least 1."""
     chunks = 1 if device.type == "cpu" else GPU_CHUNKS
     return max(1, chunks * CHUNK_PIXELS // max(1, height * width))
 
@@ -96,12 +96,16 @@ def interpolate(fragments: Fragments, attributes: Tensor, faces: Tensor) -> Tens
     """Spread vertex attributes over the pixels; differentiable in them.
 
     Args:
-        fragments: of B images.
-        attributes: (V, C), or (B, V, C) where each image has its own.
-        faces: int64 (F, 3), those that were rasterised.
+        fragments: rasterized triangles of B images.
+        attributes: (V, C) for all images, or (B, V, C).
+        faces: int64 (F, 3), the triangles that were rasterized.
 
     Returns:
-        (B, C, H, W), 0 where no triangle is.
+        (B, C, H, W), 0 where there is no triangle.
+
+    Example:
+        >>> fragments = rasterize(points, faces, height=256, width=256)
+        >>> image = interpolate(fragments, colours, faces)
     """
     covered = (fragments.triangle.flatten() >= 0).nonzero().squeeze(-1)  # (P,)
     values = interpolate_at(covered, fragments, attributes, faces)  # (P, C)
@@ -110,7 +114,7 @@ def interpolate(fragments: Fragments, attributes: Tensor, faces: Tensor) -> Tens
 
 
 def interpolate_at(pixels: Tensor, fragments: Fragments, attributes: Tensor, faces: Tensor) -> Tensor:
-    """As ``interpolate``, in some of the covered pixels alone: flat indices among all B * H * W, int64 (P,), to (P, C)."""
+    """Spread vertex attributes over some covered pixels: flat indices int64 (P,) among all B * H * W to values (P, C)."""
     triangle = fragments.triangle.flatten().index_select(0, pixels)
     barycentric = fragments.barycentric.flatten(0, 2).index_select(0, pixels)
     hits = Hits(pixels, triangle, barycentric, fragments.depth.flatten().index_select(0, pixels))
@@ -118,7 +122,17 @@ def interpolate_at(pixels: Tensor, fragments: Fragments, attributes: Tensor, fac
 
 
 def interpolate_hits(hits: Hits, attributes: Tensor, faces: Tensor, image_pixels: int) -> Tensor:
-    """As ``interpolate``, in covered pixels of images with ``image_pixels`` pixels each: (P, C)."""
+    """Spread vertex attributes over covered pixels.
+
+    Args:
+        hits: P covered pixels of B images.
+        attributes: (V, C) for all images, or (B, V, C).
+        faces: int64 (F, 3), the triangles that were rasterized.
+        image_pixels: number of pixels of one image, H * W.
+
+    Returns:
+        (P, C).
+    """
     corners = faces.index_select(0, hits.triangle)  # (P, 3)
     if attributes.dim() == 3:
         corners = corners + (hits.pixel // image_pixels * attributes.shape[1])[:, None]

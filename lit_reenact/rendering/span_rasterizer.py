@@ -1,4 +1,4 @@
-"""The rasteriser in plain torch: the same on every device.
+"""The rasterizer in plain torch, the same on every device.
 
 Triangles become spans (one triangle in one image row), spans become pixels, and the nearest pixel wins:
 
@@ -6,7 +6,7 @@ Triangles become spans (one triangle in one image row), spans become pixels, and
 
 A pixel belongs to a triangle if its centre lies in the half-open span between the two edges that cross its row. Both
 triangles of a shared edge compute that crossing with the same numbers in the same order, so a closed mesh has no holes.
-Places are computed in float64: that is room for the area of the thinnest triangle between float32 coordinates.
+Places are computed in float64, which holds the area of the thinnest triangle between float32 coordinates.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 NEAR = 1.0
-"""Triangles with a corner nearer than this (mm) are left out; a face lies hundreds of millimetres away."""
+"""Least depth of a corner in mm: triangles with a nearer one are left out. A face lies hundreds of millimetres away."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class Triangles:
 
     Attributes:
         number: int64 (D,), index among the B * F triangles.
-        x: float64 (3, D), of the corners.
-        y: float64 (3, D).
-        inverse_depth: float64 (3, D).
+        x: float64 (3, D), x of the corners in pixels.
+        y: float64 (3, D), y of the corners in pixels.
+        inverse_depth: float64 (3, D), 1/depth of the corners in 1/mm.
         along_x: float64 (3, D), change of weight 1, weight 2 and 1/depth from one column to the next.
-        along_y: float64 (3, D), from one row to the next.
+        along_y: float64 (3, D), change of weight 1, weight 2 and 1/depth from one row to the next.
     """
 
     number: Tensor
@@ -43,10 +43,10 @@ class Triangles:
 
 @dataclass(frozen=True)
 class Spans:
-    """Rows of triangles, in the order triangle, row: N spans.
+    """N spans, the rows of triangles, ordered by triangle and then by row.
 
     Attributes:
-        triangle: int64 (N,), which of the D triangles.
+        triangle: int64 (N,), index among the D triangles.
         first: int64 (N,), flat index of the first pixel among the B * H * W.
         count: int64 (N,), number of pixels.
         start: float32 (3, N), weight 1, weight 2 and 1/depth at the centre of the first pixel.
@@ -60,12 +60,12 @@ class Spans:
 
 @dataclass(frozen=True)
 class Nearest:
-    """The spans of B images, and which of them is the nearest in each pixel.
+    """The spans of B images, and the nearest one in each pixel.
 
     Attributes:
-        triangles: those that can be drawn.
-        spans: their rows.
-        key: int64 (B * H * W,), 0 where there is none.
+        triangles: the triangles that can be drawn.
+        spans: the rows of the triangles.
+        key: int64 (B * H * W,), 1/depth and number of the nearest span, 0 where there is none.
     """
 
     triangles: Triangles
@@ -73,14 +73,14 @@ class Nearest:
     key: Tensor
 
     def span(self, pixels: Tensor) -> Tensor:
-        """Which span is seen in pixels where there is one: of flat indices int64 (...) the number of the span."""
+        """Return the number of the nearest span, int64 (...), in covered pixels, flat indices int64 (...)."""
         return -take(self.key, pixels) & 0xFFFFFFFF
 
 
 def find_hits(
     points: Tensor, faces: Tensor, height: int, width: int, cull_backfaces: bool
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The fields of ``rasterizer.Hits``, for its arguments."""
+    """Return the fields of ``rasterizer.Hits``; the arguments are those of ``rasterizer.find_hits``."""
     nearest = find_nearest(points, faces, height, width, cull_backfaces)
     triangles, spans = nearest.triangles, nearest.spans
     along_x = triangles.along_x.float()
@@ -95,7 +95,16 @@ def find_hits(
 
 
 def perspective_correct(second: Tensor, third: Tensor, inverse_depths: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-    """Weights of the corners in space, (P, 3), and depth (P,), from flat weights (P,) of corners 1 and 2 and all 1/depths."""
+    """Turn weights in the image into weights in space.
+
+    Args:
+        second: (P,), weight of corner 1 in the image.
+        third: (P,), weight of corner 2 in the image.
+        inverse_depths: 1/depth of the three corners, (P,) each.
+
+    Returns:
+        Weights of the three corners in space, (P, 3), sum 1, and depth (P,).
+    """
     # Rounding may lead a little beyond the edges.
     flat = (weight.clamp_min(0) for weight in (1 - second - third, second, third))
     weights = [weight * inverse for weight, inverse in zip(flat, inverse_depths, strict=True)]
@@ -107,21 +116,21 @@ def perspective_correct(second: Tensor, third: Tensor, inverse_depths: tuple[Ten
 
 
 def find_nearest(points: Tensor, faces: Tensor, height: int, width: int, cull_backfaces: bool) -> Nearest:
-    """Draw; the arguments are those of ``rasterizer.rasterize``."""
+    """Find the nearest span of every pixel; the arguments are those of ``rasterizer.rasterize``."""
     triangles = _triangles(points.double(), faces, cull_backfaces)
     spans = _spans(triangles, len(faces), height, width)
     span, offset = _enumerate(spans.count)  # (N,) candidate pixels
     pixel = take(spans.first, span) + offset
     step = take(triangles.along_x[2].float(), spans.triangle)
     inverse_depth = take(spans.start[2], span) + take(step, span) * offset
-    # The bits of positive floats sort as integers do; the span below them breaks ties and says who won.
+    # The bits of positive floats sort like integers; the span in the lower bits breaks ties and names the winner.
     key = (inverse_depth.view(torch.int32).long() << 32) - span
     nearest = torch.zeros(len(points) * height * width, dtype=torch.int64, device=points.device)
     return Nearest(triangles, spans, nearest.scatter_reduce_(0, pixel, key, reduce="amax"))
 
 
 def _triangles(points: Tensor, faces: Tensor, cull_backfaces: bool) -> Triangles:
-    """Those of float64 (B, V, 3) that face the viewer, have an area and lie in front of the camera."""
+    """Select the triangles of points float64 (B, V, 3) that face the viewer, have an area and lie in front of the camera."""
     images, vertices = points.shape[:2]
     sound = points.isfinite().all(-1) & (points[..., 2] >= NEAR)  # (B, V)
     first = torch.arange(0, images * vertices, max(1, vertices), device=points.device)
@@ -143,7 +152,8 @@ def _triangles(points: Tensor, faces: Tensor, cull_backfaces: bool) -> Triangles
 
 
 def _spans(triangles: Triangles, faces: int, height: int, width: int) -> Spans:
-    top, middle, bottom = _sorted_by_row(triangles.x, triangles.y)
+    """Cut triangles into spans; ``faces`` is the number of triangles of one image."""
+    top, middle, bottom = _sort_by_row(triangles.x, triangles.y)
     rows = torch.stack([_pixels(y, height) for _, y in (top, middle, bottom)], -1)  # (D, 3)
     half, offset = _enumerate(rows.diff(dim=1).flatten())  # (N,); a triangle has a half above its middle corner, one below
     row = take(rows[:, :2].flatten(), half) + offset
@@ -165,17 +175,17 @@ _Point = tuple[Tensor, Tensor]
 """x and y of one point of each triangle, (D,) each."""
 
 
-def _sorted_by_row(x: Tensor, y: Tensor) -> tuple[_Point, _Point, _Point]:
-    """The corners (3, D) of each triangle from the top to the bottom."""
+def _sort_by_row(x: Tensor, y: Tensor) -> tuple[_Point, _Point, _Point]:
+    """Return the corners, (3, D) each of x and y, from the top to the bottom of each triangle."""
     a, b, c = zip(x, y, strict=True)
-    a, b = _swapped(a, b)
-    b, c = _swapped(b, c)
-    a, b = _swapped(a, b)
+    a, b = _order(a, b)
+    b, c = _order(b, c)
+    a, b = _order(a, b)
     return a, b, c
 
 
-def _swapped(a: _Point, b: _Point) -> tuple[_Point, _Point]:
-    """The upper point first."""
+def _order(a: _Point, b: _Point) -> tuple[_Point, _Point]:
+    """Return the upper point, then the lower one."""
     wrong = b[1] < a[1]
     upper = torch.where(wrong, b[0], a[0]), torch.where(wrong, b[1], a[1])
     lower = torch.where(wrong, a[0], b[0]), torch.where(wrong, a[1], b[1])
@@ -183,27 +193,27 @@ def _swapped(a: _Point, b: _Point) -> tuple[_Point, _Point]:
 
 
 def _edge(a: _Point, b: _Point) -> tuple[Tensor, Tensor, Tensor]:
-    """The edge from a down to b: x and y of a, and the change of x by row."""
+    """Return the edge from a down to b: x and y of a, and the change of x by row."""
     return *a, (b[0] - a[0]) / (b[1] - a[1])
 
 
 def _crossing(edge: list[Tensor], y: Tensor) -> Tensor:
-    """The x where edges meet the rows ``y``."""
+    """Return the x where edges meet the rows ``y``."""
     return edge[0] + (y - edge[1]) * edge[2]
 
 
 def _pixels(coordinate: Tensor, size: int) -> Tensor:
-    """The first pixel whose centre is not before ``coordinate``, within the image: int64 in [0, size]."""
+    """Return the first pixel whose centre is not before ``coordinate``, int64 in [0, size]."""
     return (coordinate - 0.5).ceil().clamp(0, size).long()
 
 
 def take(values: Tensor, index: Tensor) -> Tensor:
-    """Elements of (N,) in the shape of ``index``."""
+    """Return elements of values (N,) in the shape of ``index``."""
     return values.index_select(0, index.flatten()).view(index.shape)
 
 
 def _enumerate(counts: Tensor) -> tuple[Tensor, Tensor]:
-    """For counts (N,), the group of each of their sum elements and its place in the group: (2, 0, 1) -> (0, 0, 2), (0, 1, 0)."""
+    """Number the elements of groups with counts (N,): group and place in it of each, (2, 0, 1) -> (0, 0, 2), (0, 1, 0)."""
     group = torch.repeat_interleave(counts)
     start = counts.cumsum(0) - counts
     return group, torch.arange(len(group), device=counts.device) - take(start, group)

@@ -1,4 +1,4 @@
-"""Where the vertices of a mesh are seen, and how they are lit."""
+"""Projection and lighting of the vertices of a mesh."""
 
 from __future__ import annotations
 
@@ -12,30 +12,31 @@ from lit_reenact.rendering.normals import VertexNormals
 from lit_reenact.rendering.shading import irradiance, irradiance_polynomial
 
 
-def place(
+def place_vertices(
     mesh: Tensor, parameters: FaceParameters, camera: Camera, normals: VertexNormals, colours: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The vertices of T frames.
+    """Project and light the vertices of T frames.
 
-    The light is so soft that its value at the vertices can be spread like a colour. It stays with the camera when the head turns.
+    The light is so soft that its value at the vertices is spread over the triangles like a colour. It stays with the camera when
+    the head turns.
 
     Args:
-        mesh: (T, V, 3) in head axes.
-        parameters: bring pose and light.
-        camera: that sees them.
-        normals: of the mesh.
-        colours: (V, 5), what else is spread.
+        mesh: (T, V, 3), mm, head axes.
+        parameters: pose and light of the frames.
+        camera: camera whose pixels the points are counted in.
+        normals: vertex normals of the mesh.
+        colours: (V, 5), attributes that do not depend on the frame.
 
     Returns:
-        ``Scene.points`` and ``Scene.attributes``.
+        ``Scene.points`` (T, V, 3) and ``Scene.attributes`` (T, V, 8).
     """
     if (compiled := backend.kernels(mesh.device)) is not None:
         rotation = axis_angle_to_matrix(parameters.rotation) * flip(mesh)[:, None]
         light = irradiance_polynomial(parameters.illumination)
-        seen: tuple[Tensor, Tensor] = compiled.place_vertices(
+        vertices: tuple[Tensor, Tensor] = compiled.place_vertices(
             mesh, rotation, parameters.translation, camera, normals.faces, light, colours
         )
-        return seen
+        return vertices
     still = torch.zeros_like(parameters.translation)
     light = irradiance(head_to_camera(normals(mesh), parameters.rotation, still), parameters.illumination)
     points = project(head_to_camera(mesh, parameters.rotation, parameters.translation), camera)

@@ -7,7 +7,7 @@ import torch
 
 from lit_reenact.core.facemesh import LOWER_LIP_RIM, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP_RIM, mirror_points
 from lit_reenact.face import FaceModel, builtin_model
-from lit_reenact.rendering.openings import EYE_RAMP, EYE_SHUT, LIPS_RAMP, LIPS_SHUT, Openness, inside_mouth
+from lit_reenact.rendering.openings import EYE_RAMP, EYE_SHUT, LIPS_RAMP, LIPS_SHUT, Openness, look_into_mouth
 from lit_reenact.rendering.scene import Surface
 from tests.factories import make_actor
 
@@ -66,7 +66,7 @@ def test_the_inside_of_the_mouth_is_looked_up_where_it_lies(model: FaceModel) ->
     corners = torch.tensor([[[0.0, 0, 100], [0, 8, 100], [4, 8, 100], [4, 0, 100]]]).repeat(2, 1, 1)
     attributes = torch.cat([torch.full((2, 4, 3), 0.5), corners[..., :1] / 8], -1)
     asked = torch.tensor([64 + 8 * row + column for row in (3, 4) for column in (2, 3, 4, 5)])  # of the second picture
-    shown, values = inside_mouth(asked, (2, 8, 8), corners, attributes, surface)
+    shown, values = look_into_mouth(asked, (2, 8, 8), corners, attributes, surface)
     assert asked[shown].tolist() == [64 + 26, 64 + 27, 64 + 34, 64 + 35]
     torch.testing.assert_close(values[:, :3], torch.tensor([[0.5, 0, 0]]).repeat(4, 1))
     torch.testing.assert_close(values[:, 3], torch.tensor([2.5, 3.5, 2.5, 3.5]) / 8)

@@ -12,7 +12,7 @@ from torch.nn.functional import normalize
 from lit_reenact.core.schema import CONDITIONING_CHANNELS, Camera
 from lit_reenact.face.topology import HEAD, MOUTH, SKIN
 from lit_reenact.rendering import backend
-from lit_reenact.rendering.painting import paint, textured
+from lit_reenact.rendering.painting import paint, shade_patches
 from lit_reenact.rendering.rasterizer import find_hits, rasterize
 from lit_reenact.rendering.scene import SAMPLES, Scene, Surface
 from lit_reenact.rendering.supersampling import Patches, find_patches
@@ -113,7 +113,7 @@ def test_light_times_texture_and_the_other_colour() -> None:
     texture = torch.stack([ramp_u, ramp_v, torch.full_like(ramp_u, 3.0)])
     patches = patches_of(surface, scene)
     assert len(patches.pixel) > 1000
-    values = textured(patches, attributes, surface.faces, texture, HEIGHT * WIDTH)
+    values = shade_patches(patches, attributes, surface.faces, texture, HEIGHT * WIDTH)
     corners = attributes[(patches.pixel // (HEIGHT * WIDTH))[:, None], surface.faces[patches.triangle]]  # (P, 3, 8)
     light, colour, uv = (corners * patches.barycentric[..., None]).sum(1).tensor_split([3, 6], 1)
     albedo = torch.cat([uv, torch.full_like(uv[:, :1], 3.0)], 1)

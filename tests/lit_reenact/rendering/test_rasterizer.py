@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lit_reenact.rendering import backend, span_rasterizer
-from lit_reenact.rendering.rasterizer import Fragments, find_hits, frames_at_once, interpolate, rasterize
+from lit_reenact.rendering.rasterizer import Fragments, find_hits, images_per_chunk, interpolate, rasterize
 
 pytestmark = pytest.mark.usefixtures("implementation")
 
@@ -198,7 +198,7 @@ def test_hundreds_of_images_are_drawn_a_few_at_a_time(monkeypatch: pytest.Monkey
     monkeypatch.setattr(implementation, "find_hits", counting)
     hits = find_hits(points.expand(600, -1, -1), faces, 64, 96)
     assert sum(at_once) == 600
-    assert max(at_once) == frames_at_once(64, 96, points.device) == 42
+    assert max(at_once) == images_per_chunk(64, 96, points.device) == 42
     image = hits.pixel // (64 * 96)
     assert torch.equal(image.unique(), torch.arange(600))
     assert (image.bincount() == len(hits.pixel) // 600).all()

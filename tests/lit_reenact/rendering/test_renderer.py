@@ -18,7 +18,7 @@ from lit_reenact.face.model import vertex_normals
 from lit_reenact.face.topology import HEAD, SKIN
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.rendering.landmark_lines import IRISES, PARTS
-from lit_reenact.rendering.renderer import FARTHER, NEARER, AblationRenderer, Renderer, make_renderer
+from lit_reenact.rendering.renderer import FARTHER, NEARER, NamedImagesRenderer, Renderer, make_renderer
 from tests.factories import make_actor, make_parameters
 
 CAMERA = Camera(focal=1400.0, width=256, height=256)
@@ -55,7 +55,7 @@ def projected(model: FaceModel, parameters: FaceParameters, head: Tensor) -> Ten
 
 def test_the_usual_images_are_drawn_by_the_usual_renderer(model: FaceModel) -> None:
     assert type(renderer_of(model, *CONDITIONING)) is ConditioningRenderer
-    assert type(renderer_of(model, *CONDITIONING[::-1])) is AblationRenderer
+    assert type(renderer_of(model, *CONDITIONING[::-1])) is NamedImagesRenderer
 
 
 def test_images_stand_in_the_order_of_their_names(model: FaceModel) -> None:
