@@ -1,4 +1,4 @@
-"""How long the page's own part takes from a moved slider to its new pictures; printed, never failing on time."""
+"""Time that the page takes from a moved slider to its new pictures; printed, never a reason to fail."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def test_slider_to_new_pictures(
 
     def move() -> tuple[str, str]:
         after = before.move({"head_yaw": 8.0})
-        made = make_preview(after)
-        return result_view(after, made), conditioning_view(after, made)
+        preview = make_preview(after)
+        return result_view(after, preview), conditioning_view(after, preview)
 
     still, (result, conditioning) = make_preview(before), benchmark(move)
     assert conditioning != conditioning_view(before, still)

@@ -1,4 +1,4 @@
-"""Pictures per second of a track's parameters to frames, whole tracks and live, beside the network alone."""
+"""Frames per second from parameters to frames, for whole tracks and live, compared with the network alone."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ def test_reenactment(
         for _ in range(FRAMES):
             generator(window)
 
-    told = []
+    rates = []
     for name, work in {"whole tracks": whole, "live": live, "network alone": alone}.items():
         start, processor = time.perf_counter(), time.process_time()
         work()
         seconds, processor = time.perf_counter() - start, time.process_time() - processor
-        told.append(f"{name} {FRAMES / seconds:.1f} frames/s ({1000 * processor / FRAMES:.0f} ms of processor time a frame)")
+        rates.append(f"{name} {FRAMES / seconds:.1f} frames/s ({1000 * processor / FRAMES:.0f} ms of processor time a frame)")
     benchmark.pedantic(whole, rounds=1)
     with capsys.disabled():
-        print(f"\n{config}, {precision}: {'; '.join(told)}")
+        print(f"\n{config}, {precision}: {'; '.join(rates)}")

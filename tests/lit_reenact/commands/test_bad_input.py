@@ -1,4 +1,4 @@
-"""Whatever is wrong with the input, the command says it in one sentence, exits with 2 and leaves nothing behind."""
+"""Bad input of every kind gets one sentence and exit code 2, and leaves no file behind."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Refused = Callable[..., str]
 
 @pytest.fixture
 def refused(capsys: pytest.CaptureFixture[str]) -> Refused:
-    """Runs a command that must be refused; returns its sentence."""
+    """Function that runs a command which must be refused, and returns its sentence."""
 
     def run(*words: object) -> str:
         assert main([str(word) for word in words]) == 2
@@ -47,7 +47,7 @@ def write_video(path: Path, frames: list[np.ndarray]) -> Path:
 
 
 def faces(count: int) -> list[np.ndarray]:
-    """Frames of a portrait that moves a little."""
+    """Return frames of a portrait that moves a little."""
     photograph = astronaut()
     return [np.ascontiguousarray(photograph[:300, 80 + k % 5 : 380 + k % 5]) for k in range(count)]
 
@@ -157,7 +157,7 @@ def reenact(folder: Path, target: Path, checkpoint: Path, output: Path) -> tuple
 
 
 def with_metadata(folder: Path, changed: Path, change: Callable[[dict[str, Any]], object]) -> Path:
-    """A copy of the track whose metadata say something else."""
+    """Copy the track with changed metadata."""
     content = (folder / "track" / TRACK_NAME).read_bytes()
     (length,) = struct.unpack("<Q", content[:8])
     header = json.loads(content[8 : 8 + length])
@@ -172,7 +172,7 @@ def with_metadata(folder: Path, changed: Path, change: Callable[[dict[str, Any]]
 
 
 def test_a_good_reenactment_is_written(reenactment: Path, tmp_path: Path) -> None:
-    """Without this the refusals below could have any reason."""
+    """The inputs of the refusals below are good apart from what each of them changes."""
     output = tmp_path / "out.mp4"
     assert main([str(word) for word in reenact(reenactment, reenactment / "track", reenactment / "fit.ckpt", output)]) == 0
     assert output.is_file()

@@ -1,4 +1,4 @@
-"""``lit-reenact edit``: the video, what it says of itself, the table, and what is refused."""
+"""``lit-reenact edit``: the video and its record, the table of sliders, and refusals."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A target and a run folder."""
+    """A folder with a target and a run."""
     folder = tmp_path_factory.mktemp("edit")
     make_track(folder / "target", frames=24, size=32)
     module = make_module()
@@ -48,8 +48,8 @@ def test_the_video_is_edited_and_says_how(folder: Path, tmp_path: Path, capsys: 
     assert "24 frames" in capsys.readouterr().out
     assert probe(edited).frame_count == probe(plain).frame_count == 24
     assert not torch.equal(FrameReader(edited)[:], FrameReader(plain)[:])
-    said = json.loads(read_tags(edited)["description"])["edits"]
-    assert said["sliders"] == {
+    record = json.loads(read_tags(edited)["description"])["edits"]
+    assert record["sliders"] == {
         "head_yaw": {"interpolation": "smooth", "keys": [[0, 0], [2, 20]]},
         "jawOpen": 1,
         "gaze_yaw": -5,
@@ -66,7 +66,7 @@ def test_the_table_names_every_slider(capsys: pytest.CaptureFixture[str]) -> Non
 def test_whoever_stops_reading_is_no_error(
     command: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """As with ``| head``; closing the pipe flushes it, as Python does at its end."""
+    """``| head`` closes the pipe early; closing flushes it, as Python does at its end."""
     reading, writing = os.pipe()
     os.close(reading)
     with os.fdopen(writing, "w") as pipe, monkeypatch.context() as patched:
@@ -76,7 +76,7 @@ def test_whoever_stops_reading_is_no_error(
 
 
 def test_what_somebody_else_performs_is_edited(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A source of twice the frames per second: its motion, and its sliders on top, at the rate of the target."""
+    """A source with twice the frames per second gives its motion at the target's rate, and sliders change it."""
     make_track(tmp_path / "source", frames=20, size=32, fps=Fraction(10), seed=5)
     outputs = {name: tmp_path / f"{name}.mp4" for name in ("own", "driven", "edited")}
     driven = words(folder, "--source", str(tmp_path / "source"))
@@ -84,13 +84,13 @@ def test_what_somebody_else_performs_is_edited(folder: Path, tmp_path: Path, cap
     assert main([*driven, "-o", str(outputs["driven"])]) == 0
     assert "10 frames, with the source's audio" in capsys.readouterr().out
     assert main([*driven, "--preset", "pose", "--set", "head_yaw=20", "-o", str(outputs["edited"])]) == 0
-    made = {name: FrameReader(path)[:10] for name, path in outputs.items()}
+    frames = {name: FrameReader(path)[:10] for name, path in outputs.items()}
     assert probe(outputs["driven"]).frame_count == probe(outputs["edited"]).frame_count == 10
-    assert not torch.equal(made["own"], made["driven"])
-    assert not torch.equal(made["driven"], made["edited"])
-    said = json.loads(read_tags(outputs["edited"])["description"])
-    assert said["policy"]["rotation"]["mode"] == "relative"
-    assert said["edits"]["sliders"] == {"head_yaw": 20}
+    assert not torch.equal(frames["own"], frames["driven"])
+    assert not torch.equal(frames["driven"], frames["edited"])
+    record = json.loads(read_tags(outputs["edited"])["description"])
+    assert record["policy"]["rotation"]["mode"] == "relative"
+    assert record["edits"]["sliders"] == {"head_yaw": 20}
 
 
 def test_a_light_that_the_training_never_showed_is_held_unless_it_is_wanted(

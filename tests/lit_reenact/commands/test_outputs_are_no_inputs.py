@@ -1,4 +1,4 @@
-"""No command writes over what it was given to read, whatever the two are called: it is refused before any work."""
+"""No command writes over its inputs, however their paths are spelt: it is refused before any work."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Case:
     """A command that would write over one of its inputs.
 
     Attributes:
-        words: of the command; INPUT stands for the input.
-        output: what it would write.
-        content: of the input, where the command must be able to read it to know what it would write.
+        words: words of the command line; INPUT stands for the input.
+        output: path that the command would write.
+        content: content of the input, where the command must read it to know what it would write.
     """
 
     words: str
@@ -87,7 +87,7 @@ CASES = {
 
 WRITES_NOTHING = {"doctor", "verify", "validate", "test"}
 WRITES_WHEN_ASKED = {"app"}
-"""The page writes what its visitors ask for: see the tests of its functions below."""
+"""Commands that write later, as a visitor of the page asks; the functions behind the page have tests of their own below."""
 
 
 def same(given: Path, output: Path) -> Path:
@@ -123,7 +123,7 @@ SPELLINGS = [same, dotted, absolute, output_links_to_input, input_links_to_outpu
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder to work in, with what the commands want to see before they know what they would write."""
+    """The working folder, with the files that commands check before they know what they would write."""
     monkeypatch.chdir(tmp_path)
     for name in ("target/track.safetensors", "target/clip.mp4", "net.ckpt", "other.mp4"):
         put(Path(name), "dummy")
@@ -139,7 +139,7 @@ def put(path: Path, content: str) -> Path:
 
 
 def everything(folder: Path) -> dict[str, tuple[bool, int, bytes]]:
-    """All that lies in a folder: what it is, when it was written, and what it holds."""
+    """Return the path of everything in a folder, with its kind, its time of writing and its content."""
     return {
         str(path.relative_to(folder)): (
             path.is_symlink(),
@@ -151,7 +151,7 @@ def everything(folder: Path) -> dict[str, tuple[bool, int, bytes]]:
 
 
 def refused(words: list[str], folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    """The sentence with which a command is refused, having changed nothing."""
+    """Run a command that must be refused without any change, and return its sentence."""
     before = everything(folder)
     assert main(words) == 2
     (sentence,) = capsys.readouterr().err.splitlines()

@@ -1,4 +1,4 @@
-"""``lit-reenact reenact``: many sources, names of outputs, checkpoints in run folders, and what is refused."""
+"""``lit-reenact reenact``: several sources, names of outputs, checkpoints in run folders, and refusals."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A target, two sources of another rate, and a run folder."""
+    """A folder with a target, two sources with another frame rate, and a run."""
     folder = tmp_path_factory.mktemp("reenact")
     make_track(folder / "target", frames=24, size=32)
     for seed, name in enumerate(("anna", "ben"), 1):
@@ -35,16 +35,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def words(folder: Path, *sources: Path, checkpoint: Path | None = None) -> list[str]:
-    driven = ["reenact", "--target", str(folder / "target"), "--checkpoint", str(checkpoint or folder / "run")]
-    return driven + (["--source", *map(str, sources)] if sources else [])
+    command = ["reenact", "--target", str(folder / "target"), "--checkpoint", str(checkpoint or folder / "run")]
+    return command + (["--source", *map(str, sources)] if sources else [])
 
 
 def test_one_failing_source_does_not_stop_the_others(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sources = [folder / "anna", folder / "nobody.safetensors", folder / "ben"]
     assert main([*words(folder, *sources), "-o", str(tmp_path / "out")]) == 2
-    told = capsys.readouterr()
-    assert "2 written, 1 failed" in told.out
-    assert "nobody.safetensors" in told.err.splitlines()[-1]
+    printed = capsys.readouterr()
+    assert "2 written, 1 failed" in printed.out
+    assert "nobody.safetensors" in printed.err.splitlines()[-1]
     for name in ("anna", "ben"):
         info = probe(tmp_path / "out" / f"{name}.mp4")
         assert (info.fps, info.frame_count) == (5, 12)
@@ -55,12 +55,12 @@ def test_one_failing_source_does_not_stop_the_others(folder: Path, tmp_path: Pat
 def test_a_finished_video_of_many_is_not_made_again(folder: Path, tmp_path: Path) -> None:
     command = [*words(folder, folder / "anna", folder / "ben"), "-o", str(tmp_path)]
     assert main(command) == 0
-    made = [tmp_path / name for name in ("anna.mp4", "anna_side_by_side.mp4", "ben.mp4", "ben_side_by_side.mp4")]
-    before = [path.stat().st_mtime_ns for path in made]
+    videos = [tmp_path / name for name in ("anna.mp4", "anna_side_by_side.mp4", "ben.mp4", "ben_side_by_side.mp4")]
+    before = [path.stat().st_mtime_ns for path in videos]
     assert main(command) == 0
-    assert [path.stat().st_mtime_ns for path in made] == before
+    assert [path.stat().st_mtime_ns for path in videos] == before
     assert main([*command, "--label"]) == 0
-    assert all(path.stat().st_mtime_ns > time for path, time in zip(made, before, strict=True))
+    assert all(path.stat().st_mtime_ns > time for path, time in zip(videos, before, strict=True))
 
 
 def test_nobody_drives_eye_contact(folder: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Exported files against the generator they were exported from, on windows of rendered conditioning images."""
+"""Exported files give the frames of their generator, for windows of rendered conditioning images."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HEADS: dict[Head, Any] = {"residual": {"norm": "batch"}, "tanh": {"norm": "insta
 
 
 def _checkpoint(path: Path, head: Head) -> Path:
-    """Of a network whose frames spread over the whole range and whose normalisations have seen something."""
+    """Write a checkpoint of a network whose frames spread over the whole range and whose normalisations have statistics."""
     torch.manual_seed(0)
     module = make_module(SETTINGS, generator={**HEADS[head], "head": head})
     generator = module.generator
@@ -50,14 +50,14 @@ def _checkpoint(path: Path, head: Head) -> Path:
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Head, str], Path]:
-    """Head and ending to an exported file; beside it lies last.ckpt."""
+    """Function of head and ending that exports a file; its checkpoint is last.ckpt in the folder above."""
     folders = {head: tmp_path_factory.mktemp(head) for head in HEADS}
     for head, folder in folders.items():
         _checkpoint(folder / "last.ckpt", head)
 
     @cache
     def export(head: Head, ending: str) -> Path:
-        output = folders[head] / "made" / f"model.{ending}"
+        output = folders[head] / "exported" / f"model.{ending}"
         assert main(["export", "--checkpoint", str(folders[head] / "last.ckpt"), "-o", str(output)]) == 0
         return output
 
@@ -82,7 +82,7 @@ def renderer() -> ConditioningRenderer:
 
 @pytest.fixture(scope="module")
 def windows(renderer: ConditioningRenderer) -> Tensor:
-    """(7, 27, 32, 32) in [-1, 1]."""
+    """Windows of conditioning images, (7, 27, 32, 32) in [-1, 1]."""
     images = renderer(make_parameters(load_face_model("builtin"), 11))
     return stack_windows(images, torch.arange(7)[:, None] + torch.tensor([0, 2, 4]), WindowMemory())
 
@@ -116,12 +116,12 @@ def test_the_file_says_what_its_input_is(onnx: Path, checkpoint: Path) -> None:
 
 def test_synthesis_runs_from_onnx(onnx: Path, checkpoint: Path, renderer: ConditioningRenderer) -> None:
     parameters = make_parameters(load_face_model("builtin"), 12)
-    made = [
+    outputs = [
         torch.cat([frames for frames, _ in render_frames(load_generator(file), renderer, parameters, batch=5)])
         for file in (checkpoint, onnx)
     ]
-    assert made[0].float().std() > 10
-    assert (made[0].int() - made[1].int()).abs().max() <= 1
+    assert outputs[0].float().std() > 10
+    assert (outputs[0].int() - outputs[1].int()).abs().max() <= 1
 
 
 def test_two_files_are_told_apart_by_what_torch_sees_of_them(exported: Callable[[Head, str], Path]) -> None:
@@ -143,7 +143,7 @@ def test_what_onnx_runtime_does_not_do_is_refused(onnx: Path, settings: dict[str
 
 
 def test_a_pt2_is_written_but_never_run(tmp_path: Path) -> None:
-    """Not even opened: there is none."""
+    """The file is not even opened: there is none."""
     with pytest.raises(ReenactError, match="runs whatever code"):
         load_generator(tmp_path / "missing.pt2")
 

@@ -1,4 +1,4 @@
-"""Full frames in any order: the same as those that are read in order, whatever the file is like."""
+"""Full frames read in any order equal those read in order, for every kind of file."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ COUNT = 150
 
 
 def plain(folder: Path) -> Path:
-    """A key frame every 100 frames."""
+    """Write a video with a key frame every 100 frames."""
     return write_video(folder / "plain.mp4", [numbered(k) for k in range(COUNT)])
 
 
 def uneven(folder: Path) -> Path:
-    """Frames at times of no constant rate: some are shown twice, others never."""
+    """Write a video with a variable rate: at a constant rate some of its frames are shown twice, others never."""
     times = np.cumsum(np.random.default_rng(0).choice([1, 2, 2, 2, 5], COUNT))
     return write_video(folder / "uneven.mp4", [numbered(k) for k in range(COUNT)], times.tolist(), Fraction(1, 60))
 
 
 def cut(folder: Path) -> Path:
-    """An edit list hides the first frames."""
+    """Write a video whose edit list hides the first frames."""
     return remux(plain(folder), folder / "cut.mp4", cut=Fraction(1))
 
 
@@ -56,7 +56,7 @@ def test_any_order_gives_the_frames_of_reading_in_order(make: Callable[[Path], P
 
 
 def test_going_back_shows_the_numbers_that_were_asked_for(tmp_path: Path) -> None:
-    """Against what the pictures themselves say, not another reader."""
+    """The frames show their numbers, so no other reader is needed."""
     numbers = [149, 148, 99, 100, 3, 0]
     assert [number_of(frame) for frame in read_frames(plain(tmp_path), Fraction(30), numbers)] == numbers
 
@@ -65,9 +65,9 @@ def test_going_back_shows_the_numbers_that_were_asked_for(tmp_path: Path) -> Non
 def track(tmp_path: Path) -> tuple[Track, Path]:
     """A track whose original is the numbered video; its crop is a square in the middle."""
     video = plain(tmp_path)
-    made = make_track(tmp_path / "track", frames=12, size=32, fps=Fraction(30))
-    info = replace(made.info, source=video.name, source_sha256=sha256_of(video), crop=CropBox(20, 10, 40))
-    return replace(made, info=info), video
+    track = make_track(tmp_path / "track", frames=12, size=32, fps=Fraction(30))
+    info = replace(track.info, source=video.name, source_sha256=sha256_of(video), crop=CropBox(20, 10, 40))
+    return replace(track, info=info), video
 
 
 def test_each_crop_lands_in_the_frame_that_lies_under_it(track: tuple[Track, Path]) -> None:

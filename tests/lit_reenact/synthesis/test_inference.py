@@ -1,4 +1,4 @@
-"""Streaming synthesis against all windows built at once, and refusals of unusable checkpoints."""
+"""Streaming synthesis equals all windows built at once; unusable checkpoints are refused."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _load(checkpoint: object, tmp_path: Path) -> torch.nn.Module:
 
 @pytest.mark.parametrize("head", ["residual", "tanh"])
 def test_half_the_bits_change_frames_by_less_than_a_level(head: str, checkpoint: dict[str, Any], tmp_path: Path) -> None:
-    """On a network whose frames spread over the whole range."""
+    """The network's frames spread over the whole range."""
     torch.manual_seed(0)
     module = make_module(SETTINGS, generator={"head": head})
     torch.nn.init.normal_(module.generator.to_frame.weight, std=0.2)
@@ -73,13 +73,13 @@ OFFSETS = {"causal": (-2, -1, 0), "centred": (-1, 0, 1)}
 def test_streaming_equals_all_windows_at_once(
     batch: int, stride: int, placement: str, renderer: ConditioningRenderer, checkpoint: dict[str, Any], tmp_path: Path
 ) -> None:
-    """Frames before the first and after the last are those."""
+    """The first and the last frame stand in for those before and after them."""
     checkpoint["hyper_parameters"]["inputs"] |= {"placement": placement, "stride": stride}
     generator = _load(checkpoint, tmp_path)
     parameters = make_parameters(load_face_model("builtin"), 12)
     images = renderer(parameters)
-    shown = [[min(max(0, t + stride * k), 11) for k in OFFSETS[placement]] for t in range(12)]
-    windows = torch.stack([torch.cat([images[k] for k in row]) for row in shown])
+    window_frames = [[min(max(0, t + stride * k), 11) for k in OFFSETS[placement]] for t in range(12)]
+    windows = torch.stack([torch.cat([images[k] for k in row]) for row in window_frames])
     with torch.inference_mode():
         expected = ((generator(windows.float() / 127.5 - 1) + 1) * 127.5).permute(0, 2, 3, 1)
     frames, conditioning = zip(*render_frames(generator, renderer, parameters, batch=batch), strict=True)
@@ -106,16 +106,16 @@ def test_each_image_is_rendered_once_and_kept_no_longer_than_needed(
 
 
 def test_no_window_reaches_over_a_cut(renderer: ConditioningRenderer, checkpoint: dict[str, Any], tmp_path: Path) -> None:
-    """With a cut, the frames are those of two videos."""
+    """A video with a cut has the frames of two videos."""
     generator = _load(checkpoint, tmp_path)
     parameters = make_parameters(load_face_model("builtin"), 12)
 
-    def made(*arguments: Any) -> Tensor:
+    def generate(*arguments: Any) -> Tensor:
         return torch.cat([frames for frames, _ in render_frames(generator, renderer, *arguments)])
 
-    cut = made(parameters, (5,))
-    assert torch.equal(cut, torch.cat([made(parameters[:5]), made(parameters[5:])]))
-    assert not torch.equal(cut, made(parameters))
+    cut = generate(parameters, (5,))
+    assert torch.equal(cut, torch.cat([generate(parameters[:5]), generate(parameters[5:])]))
+    assert not torch.equal(cut, generate(parameters))
 
 
 @pytest.mark.parametrize("cuts", [(), (2,)], ids=["one shot", "a short shot first"])
@@ -128,7 +128,7 @@ def test_a_compiled_network_is_compiled_once(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Whatever the length of the clip and of its shots; the frames are the same."""
+    """One compilation serves clips and shots of every length, and the frames are the same."""
     graphs: list[torch.fx.GraphModule] = []
 
     def keep(graph: torch.fx.GraphModule, inputs: list[Tensor], **_: Any) -> Callable[..., Any]:
@@ -150,7 +150,7 @@ def test_a_compiled_network_is_compiled_once(
 @pytest.mark.slow
 @pytest.mark.gpu
 def test_cuda_graphs_make_the_same_frames(renderer: ConditioningRenderer, checkpoint: dict[str, Any], tmp_path: Path) -> None:
-    """One graph writes over what it wrote before."""
+    """A CUDA graph writes new frames over its earlier ones, which must have been copied."""
     torch.save(checkpoint, tmp_path / "a.ckpt")
     parameters = make_parameters(renderer.model, 21)
     plain, compiled = (

@@ -1,4 +1,4 @@
-"""The label is small, in the corner, and can be read on any picture."""
+"""The label is small, stands in the corner, and can be read on any picture."""
 
 from __future__ import annotations
 

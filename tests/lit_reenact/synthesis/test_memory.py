@@ -1,4 +1,4 @@
-"""A minute of video takes no more memory than ten seconds, although both clips and the original are read along."""
+"""A minute of video takes no more memory than ten seconds, although two clips and the original are read meanwhile."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from pathlib import Path
 from lit_reenact.synthesis import ReenactmentSettings, write_reenactment
 from lit_reenact.synthesis.inference import load_generator
 from lit_reenact.tracking.tracked_clip import TrackedClip
-source, target, checkpoint, original, output = map(Path, sys.argv[1:])
-driven = TrackedClip.load(target)
+source, target = (TrackedClip.load(Path(folder)) for folder in sys.argv[1:3])
+checkpoint, original, output = map(Path, sys.argv[3:])
 settings = ReenactmentSettings(original=original)
-write_reenactment(TrackedClip.load(source), driven, load_generator(checkpoint), output, settings, progress=False)
+write_reenactment(source, target, load_generator(checkpoint), output, settings, progress=False)
 """
 
 
 def test_memory_does_not_grow_with_length(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The target is shorter, so its frames are played there and back. A frame's parameters are 6 kB with its landmarks, and
-    for a moment there are some copies of them; a full frame is 430 kB.
+    """The target is shorter than the source, so its frames are played forwards and backwards. A frame's parameters and landmarks
+    are 6 kB, of which some copies exist for a moment; a full frame is 430 kB.
     """
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
     module, checkpoint = make_module(), tmp_path / "fit.ckpt"

@@ -21,15 +21,15 @@ INSIDE = np.s_[30:150, 40:160]
 
 @pytest.fixture
 def scene() -> Frame:
-    """A soft texture of 240 x 200 pixels."""
+    """A frame of 240 x 200 pixels with a soft texture."""
     noise = np.random.default_rng(0).uniform(0, 255, (200, 240, 3)).astype(np.float32)
     blurred = cv2.GaussianBlur(noise, (0, 0), 3)
     return ((blurred - blurred.mean()) * 6 + 128).clip(30, 220).astype(np.uint8)
 
 
 def steps_along(frame: Frame, crop: CropBox) -> npt.NDArray[np.float64]:
-    """Mean absolute step of brightness across each of the nested squares from just outside the crop to its middle."""
-    grey, found = frame.astype(np.float64).mean(-1), []
+    """Return the mean absolute brightness step across nested squares, from just outside the crop to its middle."""
+    grey, means = frame.astype(np.float64).mean(-1), []
     for inset in range(crop.side // 4):
         low_x, high_x, low_y, high_y = crop.x + inset, crop.x + crop.side - inset, crop.y + inset, crop.y + crop.side - inset
         steps = []
@@ -41,19 +41,19 @@ def steps_along(frame: Frame, crop: CropBox) -> npt.NDArray[np.float64]:
             steps.append(grey[low_y, low_x:high_x] - grey[low_y - 1, low_x:high_x])
         if high_y < grey.shape[0]:
             steps.append(grey[high_y - 1, low_x:high_x] - grey[high_y, low_x:high_x])
-        found.append(np.abs(np.concatenate(steps)).mean())
-    return np.array(found)
+        means.append(np.abs(np.concatenate(steps)).mean())
+    return np.array(means)
 
 
-def hard(scene: Frame, made: Frame) -> Frame:
-    """Pasted without any care."""
+def paste_hard(scene: Frame, crop: Frame) -> Frame:
+    """Paste without feathering or matching colours."""
     pasted = scene.copy()
-    pasted[INSIDE] = made
+    pasted[INSIDE] = crop
     return pasted
 
 
 def tinted(scene: Frame) -> Frame:
-    """The crop as a network might make it: brighter to one side and of another tint."""
+    """Return the crop as a network might generate it: brighter to one side and with another tint."""
     slope = np.linspace(0, 40, CROP.side)[None, :, None]
     return (scene[INSIDE] + slope + np.array([10, 20, -15])).clip(0, 255).astype(np.uint8)
 
@@ -69,18 +69,18 @@ def test_nothing_outside_changes(scene: Frame) -> None:
 
 
 def test_another_light_leaves_no_seam(scene: Frame) -> None:
-    made = tinted(scene)
+    crop = tinted(scene)
     real = steps_along(scene, CROP)
-    assert (steps_along(hard(scene, made), CROP) / real)[0] > 4
-    assert (steps_along(Paster(CROP, 240, 200)(scene, made), CROP) / real).max() < 1.2
+    assert (steps_along(paste_hard(scene, crop), CROP) / real)[0] > 4
+    assert (steps_along(Paster(CROP, 240, 200)(scene, crop), CROP) / real).max() < 1.2
 
 
 def test_colours_stay_the_networks_own_in_the_middle(scene: Frame) -> None:
-    made = tinted(scene)
-    pasted = Paster(CROP, 240, 200)(scene, made)[INSIDE].astype(int)
+    crop = tinted(scene)
+    pasted = Paster(CROP, 240, 200)(scene, crop)[INSIDE].astype(int)
     reach = round(3 * FEATHER * CROP.side) + 4  # the small picture that colours are compared in is enlarged
     middle = np.s_[reach:-reach, reach:-reach]
-    assert np.array_equal(pasted[middle], made[middle])
+    assert np.array_equal(pasted[middle], crop[middle])
     assert np.abs(pasted[0] - scene[INSIDE][0]).max() <= 2
 
 
@@ -90,14 +90,14 @@ def test_what_is_there_already_can_be_pasted(scene: Frame) -> None:
 
 def test_a_crop_of_the_whole_frame_is_taken_as_it_is(scene: Frame) -> None:
     square = np.ascontiguousarray(scene[:, :200])
-    made = np.full((200, 200, 3), 77, np.uint8)
-    assert np.array_equal(Paster(CropBox(0, 0, 200), 200, 200)(square, made), made)
+    crop = np.full((200, 200, 3), 77, np.uint8)
+    assert np.array_equal(Paster(CropBox(0, 0, 200), 200, 200)(square, crop), crop)
 
 
 def test_sides_that_end_with_the_frame_are_not_feathered(scene: Frame) -> None:
-    """Of a crop as high as the frame, only its left and right meet another picture."""
-    made = np.full((200, 200, 3), 77, np.uint8)
-    pasted = Paster(CropBox(20, 0, 200), 240, 200)(scene, made)
+    """A crop as high as the frame meets another picture only on its left and right."""
+    crop = np.full((200, 200, 3), 77, np.uint8)
+    pasted = Paster(CropBox(20, 0, 200), 240, 200)(scene, crop)
     assert (pasted[[0, -1], 110:130] == 77).all()
     assert np.array_equal(pasted[:, :20], scene[:, :20])
     assert np.abs(pasted[:, 20].astype(int) - scene[:, 20]).max() <= 4
@@ -110,13 +110,13 @@ def test_a_crop_outside_the_frame_is_refused() -> None:
 
 @pytest.mark.parametrize(("name", "crop"), [("d9", CropBox(27, 0, 480)), ("d6", CropBox(60, 40, 360))])
 def test_no_seam_in_a_real_video(name: str, crop: CropBox, shared_dir: Path) -> None:
-    """What is pasted has a quarter of the pixels, another light, and is of half a second later: the head has moved on."""
+    """The pasted crop has a quarter of the pixels, another light, and shows the head half a second later."""
     frames = [frame for _, frame in zip(range(46), iterate_frames(shared_dir / "videos" / f"{name}.mp4"), strict=False)]
     frame, later = frames[30], frames[45]
     cut = later[crop.y : crop.y + crop.side, crop.x : crop.x + crop.side]
-    made = (cv2.resize(cut, (128, 128), interpolation=cv2.INTER_AREA) * 0.9 + 5).astype(np.uint8)
+    generated = (cv2.resize(cut, (128, 128), interpolation=cv2.INTER_AREA) * 0.9 + 5).astype(np.uint8)
     paster = Paster(crop, frame.shape[1], frame.shape[0])
     bands = round(FEATHER * crop.side)
     real = steps_along(frame, crop)[:bands]
-    ratio = steps_along(paster(frame, made), crop)[:bands] / real
+    ratio = steps_along(paster(frame, generated), crop)[:bands] / real
     assert ratio.max() < 1.5, ratio

@@ -1,4 +1,4 @@
-"""A video in pieces: joined it is the whole, and after a kill it goes on."""
+"""Pieces join to the whole video, and writing continues after a kill."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def write(
             raise KilledError
 
 
-def done(path: Path, key: str = "a") -> int:
+def count_written(path: Path, key: str = "a") -> int:
     return ResumableWriter(path, FPS, TOTAL, key, tags={}).frame_count
 
 
@@ -66,7 +66,7 @@ def test_after_a_kill_it_goes_on_with_the_last_whole_piece(tmp_path: Path) -> No
     with pytest.raises(KilledError):
         write(path, range(30), kill=True)
     assert not path.exists()
-    assert done(path) == 24
+    assert count_written(path) == 24
     write(path, range(24, TOTAL))
     write(whole, range(TOTAL))
     assert all(np.array_equal(a, b) for a, b in zip(iterate_frames(path), iterate_frames(whole), strict=True))
@@ -81,7 +81,7 @@ def test_killed_at_the_very_end(tmp_path: Path) -> None:
     with pytest.raises(KilledError):
         write(path, range(TOTAL), finish=die)
     assert not path.exists()
-    assert done(path) == TOTAL
+    assert count_written(path) == TOTAL
     write(path, [])
     assert [number_of(frame) for frame in iterate_frames(path)] == list(range(TOTAL))
     assert not leftovers(path)
@@ -91,8 +91,8 @@ def test_pieces_of_something_else_do_not_count(tmp_path: Path) -> None:
     path = tmp_path / "out.mp4"
     with pytest.raises(KilledError):
         write(path, range(30), kill=True)
-    assert done(path, key="b") == 0
-    assert done(path, key="a") == 0
+    assert count_written(path, key="b") == 0
+    assert count_written(path, key="a") == 0
 
 
 def test_two_videos_go_on_together(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_what_is_refused_at_once_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_sound_stays_in_time(tmp_path: Path) -> None:
-    """A click within the third piece, and no sound beyond the last frame."""
+    """A click stays within the third piece, and no sound follows the last frame."""
     source, path = tmp_path / "source.mp4", tmp_path / "out" / "out.mp4"
     write_video(source, [numbered(k) for k in range(90)], sound=click(3.0, at=1.0))
     write(path, range(TOTAL), audio=source)

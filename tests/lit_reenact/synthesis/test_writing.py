@@ -1,4 +1,4 @@
-"""Parameters to finished videos: what a kill costs, what lies around the crop, rates, sound, and what the record says."""
+"""Finished videos: resuming after a kill, the original around the crop, frame rates, sound and the record."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from lit_reenact.core.schema import CropBox
 from lit_reenact.networks.generator import Generator
 from lit_reenact.provenance import Record, is_ai_generated
 from lit_reenact.synthesis import FullFrames, ReenactmentSettings, VideoPlan, resumable_writer, write_reenactment, write_video
+from lit_reenact.synthesis.driven_video import Role
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.transfer import PRESETS
 from lit_reenact.video import iterate_frames, probe, read_tags
@@ -94,21 +95,25 @@ def test_other_parameters_are_another_video(target: TrackedClip, generator: Gene
         parameters = target.track.parameters.replace(gaze=target.track.parameters.gaze + gaze)
         write_video(VideoPlan(tmp_path / "out.mp4", target.fps, parameters, RECORD), target, generator, retouch=retouch)
 
-    def dies(numbers: slice, frames: Tensor) -> Tensor:
+    def die(numbers: slice, frames: Tensor) -> Tensor:
         if numbers.stop > 33:
             raise KilledError
         return frames
 
+    def remember_start(numbers: slice, frames: Tensor) -> Tensor:
+        starts.append(numbers.start)
+        return frames
+
     starts: list[int] = []
     with pytest.raises(KilledError):
-        write(0.0, dies)
-    write(0.1, lambda numbers, frames: starts.append(numbers.start) or frames)  # type: ignore[func-returns-value]
+        write(0.0, die)
+    write(0.1, remember_start)
     assert starts[0] == 0
 
 
 @pytest.fixture
 def original(target: TrackedClip, tmp_path: Path) -> tuple[TrackedClip, Path]:
-    """The target as the middle of a larger video, whose frames show their numbers."""
+    """A target whose crop is the middle of a larger video, and that video, whose frames show their numbers."""
     video = write_file(tmp_path / "original.mp4", [numbered(k) for k in range(40)], list(range(40)), Fraction(1, 5))
     info = replace(target.track.info, source=video.name, source_sha256=sha256_of(video), crop=CropBox(20, 10, 40))
     return replace(target, track=replace(target.track, info=info)), video
@@ -117,10 +122,10 @@ def original(target: TrackedClip, tmp_path: Path) -> tuple[TrackedClip, Path]:
 def test_around_the_crop_lies_the_original(
     original: tuple[TrackedClip, Path], generator: Generator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before encoding, bit for bit; the frames go forwards, then backwards."""
-    given: list[np.ndarray] = []
+    """Every pixel outside the crop equals the original before encoding, for frames played forwards and backwards."""
+    frames: list[np.ndarray] = []
     write = resumable_writer.ResumableWriter.write
-    monkeypatch.setattr(resumable_writer.ResumableWriter, "write", lambda self, frame: (given.append(frame), write(self, frame)))
+    monkeypatch.setattr(resumable_writer.ResumableWriter, "write", lambda self, frame: (frames.append(frame), write(self, frame)))
     target, video = original
     numbers = [*range(40), *range(38, 28, -1)]
     parameters = target.track.parameters[torch.tensor(numbers)]
@@ -130,42 +135,40 @@ def test_around_the_crop_lies_the_original(
     real = list(iterate_frames(video))
     outside = np.ones((64, 96), dtype=bool)
     outside[10:50, 20:60] = False
-    assert len(given) == 50
-    for frame, number in zip(given, numbers, strict=True):
+    assert len(frames) == 50
+    for frame, number in zip(frames, numbers, strict=True):
         assert np.array_equal(frame[outside], real[number][outside])
         assert not np.array_equal(frame[~outside], real[number][~outside])
 
 
 @pytest.mark.parametrize(("rate", "fps", "count"), [("target", 5, 25), ("source", 15, 75)])
 def test_the_source_at_another_rate(
-    rate: str, fps: int, count: int, target: TrackedClip, generator: Generator, tmp_path: Path
+    rate: Role, fps: int, count: int, target: TrackedClip, generator: Generator, tmp_path: Path
 ) -> None:
-    """75 frames at 15 a second last as long at 5 a second, and every frame stands where it belongs in time."""
+    """75 frames at 15 a second last as long at 5 a second, and every frame keeps its time."""
     source = clip(tmp_path / "source", 75, 15, seed=3)
-    settings = ReenactmentSettings(rate=rate)  # type: ignore[arg-type]
+    settings = ReenactmentSettings(rate=rate)
     written = write_reenactment(source, target, generator, tmp_path / "out.mp4", settings, progress=False)
     info = probe(written.video)
     assert (info.frame_count, info.fps, info.duration) == (count, Fraction(fps), pytest.approx(5.0, abs=0.01))
     driving = source.read(range(0, 75, 15 // fps), 32).numpy().astype(float)
-    shown = frames_of(written.side_by_side)[:, :, :32].astype(float)
-    assert np.abs(shown - driving).mean() < 3
-    assert np.abs(shown[1:] - driving[:-1]).mean() > 2 * np.abs(shown - driving).mean()
+    left = frames_of(written.side_by_side)[:, :, :32].astype(float)
+    assert np.abs(left - driving).mean() < 3
+    assert np.abs(left[1:] - driving[:-1]).mean() > 2 * np.abs(left - driving).mean()
 
 
 @pytest.mark.parametrize(("sound", "heard"), [("source", 1.5), ("target", 0.5), (None, None)])
-def test_whose_sound_is_heard(
-    sound: str | None, heard: float | None, target: TrackedClip, generator: Generator, tmp_path: Path
-) -> None:
+def test_whose_sound_is_heard(sound: Role | None, heard: float | None, generator: Generator, tmp_path: Path) -> None:
     def with_click(folder: Path, name: str, at: float) -> TrackedClip:
-        """A clip that clicks."""
-        made = clip(folder / name, 20, 5)
-        frames = list(iterate_frames(made.clip))
-        write_file(made.clip, frames, list(range(20)), Fraction(1, 5), sound=click(4.0, at=at))
+        """Make a clip with a click at a time in seconds."""
+        silent = clip(folder / name, 20, 5)
+        frames = list(iterate_frames(silent.clip))
+        write_file(silent.clip, frames, list(range(20)), Fraction(1, 5), sound=click(4.0, at=at))
         return TrackedClip.load(folder / name)
 
-    source, driven = with_click(tmp_path, "source", 1.5), with_click(tmp_path, "target", 0.5)
-    settings = ReenactmentSettings(sound=sound)  # type: ignore[arg-type]
-    written = write_reenactment(source, driven, generator, tmp_path / "out.mp4", settings, progress=False)
+    source, target = with_click(tmp_path, "source", 1.5), with_click(tmp_path, "target", 0.5)
+    settings = ReenactmentSettings(sound=sound)
+    written = write_reenactment(source, target, generator, tmp_path / "out.mp4", settings, progress=False)
     assert probe(written.video).has_audio == (heard is not None)
     if heard is not None:
         assert loudest_time(written.video) == pytest.approx(heard, abs=0.03)

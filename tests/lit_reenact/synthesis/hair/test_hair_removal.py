@@ -1,4 +1,4 @@
-"""Hair that was painted onto a known scene is taken away again."""
+"""Hair painted onto a known scene is removed again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ HAIR = torch.tensor([60.0, 35.0, 25.0])
 
 
 def test_the_background_is_what_was_seen_of_it() -> None:
-    """A square walks over a slope: what it uncovers at times is exact, what it never uncovers follows its surroundings."""
+    """A square moves over a slope: pixels that it uncovers at times are exact, the others follow their surroundings."""
     slope = (torch.arange(64)[:, None] + 2 * torch.arange(64)).float()[..., None].expand(-1, -1, 3)
     person = torch.zeros(8, 64, 64, dtype=torch.bool)
     for number in range(8):
@@ -78,13 +78,13 @@ def test_a_smaller_skull_is_nearer_to_its_centre_and_the_face_is_not() -> None:
 
 
 def test_a_skull_lies_within_the_hair() -> None:
-    """An outline that is a smaller skull's own is found, and that size, not one that leaves room."""
+    """The outline of a smaller skull gives a skull of just that size."""
     actor, camera = make_actor(MODEL), Camera(focal=4.5 * SIZE, width=SIZE, height=SIZE)
     parameters = make_parameters(MODEL, 6)
     for size in (1.0, 0.8):
         person = AnatomyRenderer(MODEL, actor, camera, SIZE, size)(parameters).head
-        found = fit_skull(MODEL, actor, camera, SIZE, parameters, person)(parameters)
-        assert torch.equal(found.head, person)
+        anatomy = fit_skull(MODEL, actor, camera, SIZE, parameters, person)(parameters)
+        assert torch.equal(anatomy.head, person)
 
 
 def test_an_smooth_outline_outline_loses_its_corners_alone() -> None:
@@ -97,7 +97,7 @@ def test_an_smooth_outline_outline_loses_its_corners_alone() -> None:
 
 
 def test_painted_hair_gives_way_to_the_head_and_the_wall_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A rendered head before a wall, with hair painted on its top and around it; where the person is is known here."""
+    """A rendered head before a wall has hair painted on and around its top; the mask of the person is given."""
     track = make_track(tmp_path, frames=FRAMES, size=SIZE)
     head = (ConditioningRenderer(MODEL, track.actor, track.camera)(track.parameters)[:, 3:6] > 0).any(1)
     anatomy = AnatomyRenderer(MODEL, track.actor, track.camera, SIZE)(track.parameters)
@@ -112,18 +112,18 @@ def test_painted_hair_gives_way_to_the_head_and_the_wall_behind(tmp_path: Path, 
             writer.write(frame)
     frames, person = FrameReader(clip)[:], head | hair
     masks = {frame.numpy().tobytes(): mask for frame, mask in zip(frames, person, strict=True)}
-    known = lambda: lambda shown: torch.stack([masks[frame.numpy().tobytes()] for frame in shown])  # noqa: E731
-    monkeypatch.setattr(remover, "PersonSegmenter", known)
+    segmenter = lambda: lambda frames: torch.stack([masks[frame.numpy().tobytes()] for frame in frames])  # noqa: E731
+    monkeypatch.setattr(remover, "PersonSegmenter", segmenter)
 
     without_hair = HairRemover(MODEL, track, FrameReader(clip), SIZE)
-    made = without_hair(frames, track.parameters)
+    result = without_hair(frames, track.parameters)
 
     near = grow(person, without_hair.margin)
-    assert torch.equal(made[~near], frames[~near])
+    assert torch.equal(result[~near], frames[~near])
     features = anatomy.features & ~hair
-    assert (made[features].int() - frames[features].int()).abs().float().mean() < 2
-    assert ((made[hair].float() - HAIR).abs().amax(-1) > 40).float().mean() > 0.95
-    assert (made[hair].float() - bald[hair]).abs().mean() < 15
+    assert (result[features].int() - frames[features].int()).abs().float().mean() < 2
+    assert ((result[hair].float() - HAIR).abs().amax(-1) > 40).float().mean() > 0.95
+    assert (result[hair].float() - bald[hair]).abs().mean() < 15
     assert (frames[hair].float() - bald[hair]).abs().mean() > 60
 
     # Where the model's skull is too large, the wall shows around the hair, not skin.
@@ -136,7 +136,7 @@ def test_painted_hair_gives_way_to_the_head_and_the_wall_behind(tmp_path: Path, 
 
 
 def test_clothes_of_the_colour_of_the_hair_stay() -> None:
-    """Below the chin only what grows from the top of the head is hair."""
+    """Below the chin, only pixels connected to the top of the head are hair."""
     like_hair, on_top = np.zeros((2, 20, 20), bool)
     on_top[:6] = True
     like_hair[2:15, 2:6] = True  # long hair
