@@ -196,7 +196,7 @@ class TrackInfo:
         face_model_hash: hash of the face model's arrays (``FaceModel.hash``).
         actor_frames: frames [0, actor_frames) were used to learn the Actor; the rest of the clip is held out.
         settings: the tracker's settings as plain values.
-        notes: warnings for the user, one sentence each (several faces seen, frames without a face, ...).
+        warnings: warnings for the user, one sentence each (several faces seen, frames without a face, ...).
         cuts: the first frame after every hard cut; nothing is smoothed, and no window reaches, over one.
     """
 
@@ -209,7 +209,7 @@ class TrackInfo:
     face_model_hash: str
     actor_frames: int
     settings: dict[str, float | int | str | bool]
-    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     cuts: tuple[int, ...] = ()
 
 

@@ -118,7 +118,7 @@ def retrack(video: Path, progress: bool = True, cuts: tuple[int, ...] = ()) -> T
         crop=CropBox(0, 0, info.width),
         info=info,
         source_sha256=sha256_of(video),
-        notes=(),
+        warnings=(),
         cuts=cuts,
     )
     return track(prepared, TrackerSettings(actor_fraction=1.0), progress=progress)  # nothing is held out of a measurement

@@ -14,7 +14,7 @@ from lit_reenact.inspection.background import moving_background
 from lit_reenact.inspection.video_scan import VideoScan, scan_video
 from lit_reenact.landmarks.measures import face_heights, head_angles, mouth_shape
 from lit_reenact.landmarks.occlusion import find_covered_mouths
-from lit_reenact.tracking.clip_warnings import notes_on_cuts
+from lit_reenact.tracking.clip_warnings import cut_warnings
 from lit_reenact.video.cuts import find_cuts
 
 MINIMUM_SECONDS = 60
@@ -111,8 +111,8 @@ def _colours(scan: VideoScan) -> Iterator[Finding]:
 
 def _cuts(scan: VideoScan) -> Iterator[Finding]:
     cuts = find_cuts(scan.thumbnails)
-    for note in notes_on_cuts(_sampled_landmarks(scan), cuts, len(scan.thumbnails) / scan.info.duration):
-        yield Finding("hint", f"{note}; a video without cuts trains best")
+    for warning in cut_warnings(_sampled_landmarks(scan), cuts, len(scan.thumbnails) / scan.info.duration):
+        yield Finding("hint", f"{warning}; a video without cuts trains best")
 
 
 def _repeats(scan: VideoScan) -> Iterator[Finding]:

@@ -66,4 +66,4 @@ def track_one(job: Job, settings: TrackerSettings, size: int, progress: bool) ->
         return Outcome(job, "failed", (f"{job.video}: unexpected {type(error).__name__}: {error}",))
     error_line = f"{len(track)} frames, landmark error {float(track.error.nanmean()):.2f} % of the outer-eye distance on average"
     photometric_line = f"photometric error {photometric_gain(track)}"
-    return Outcome(job, "tracked", (*(f"warning: {note}" for note in track.info.notes), error_line, photometric_line))
+    return Outcome(job, "tracked", (*(f"warning: {warning}" for warning in track.info.warnings), error_line, photometric_line))

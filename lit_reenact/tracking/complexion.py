@@ -48,7 +48,7 @@ def learn_complexion(samples: Samples, feature: Tensor, settings: TrackerSetting
     visible = samples.weight > 0
     lit, albedo = torch.ones_like(samples.colour), torch.empty(0)
     for _ in range(ROUNDS):
-        reflectance = samples.colour / lit.clamp_min(photometric.LEAST_LIGHT)
+        reflectance = samples.colour / lit.clamp_min(photometric.MIN_LIGHT)
         colour = learn_skin_colour(reflectance[visible & ~feature])
         skin = replace(samples, weight=samples.weight * may_be_skin(reflectance, colour))
         if not len(albedo):
@@ -73,7 +73,7 @@ def believed_albedo(samples: Samples, light: Tensor, colour: Normal, feature: Te
     Returns:
         albedo (N, 3) in [0, 1]; bool (N,), whether more than half of the weight was believed; and the believed weight (N,).
     """
-    reflectance = samples.colour / irradiance(samples.normal, light).clamp_min(photometric.LEAST_LIGHT)
+    reflectance = samples.colour / irradiance(samples.normal, light).clamp_min(photometric.MIN_LIGHT)
     believed = replace(samples, weight=samples.weight * (may_be_skin(reflectance, colour) | feature))
     albedo, share = photometric.fit_albedo(believed, light)
     return albedo.clamp(0, 1), share > 0.5 * samples.weight.sum(0), share

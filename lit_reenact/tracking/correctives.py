@@ -1,7 +1,7 @@
-"""Corrective modes: what a person's face does that no named expression says, learned from what the tracker leaves over.
+"""Corrective modes: motion of a person's face that no named expression explains, learned from the tracker's residuals.
 
-They measure the tracker, and nothing else: no other actor has them, so a transfer cannot supply them, and conditioning
-images are drawn without them.
+They only measure the tracker: no other actor has them, so a transfer cannot supply them, and conditioning images are drawn
+without them.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from lit_reenact.tracking.problem import Problem
 from lit_reenact.tracking.state import State
 
 MODES = 16
-"""How many modes a person gets."""
+"""Number of modes of a person."""
 
 CHUNK = 256
-"""Frames that are fitted at once."""
+"""Number of frames fitted at once."""
 
 RIDGE = 0.5
 """Weight of squared coefficients, in units of their deviation, against squared residuals in % of the outer-eye distance."""
@@ -28,11 +28,11 @@ RIDGE = 0.5
 
 @dataclass(frozen=True)
 class Correctives:
-    """The modes of a person and how far each goes.
+    """The modes of a person and the usual size of each.
 
     Attributes:
         modes: (M, 468, 3) displacements of the landmarks in head axes, mm, orthonormal.
-        deviation: (M,) root mean square of each mode's coefficient over the frames it was learned from.
+        deviation: (M,) root mean square of each mode's coefficient over the training frames.
     """
 
     modes: Tensor
@@ -40,15 +40,15 @@ class Correctives:
 
 
 def learn_correctives(problem: Problem, state: State, observed: Tensor, count: int = MODES) -> Correctives:
-    """The principal directions of what is left of the landmarks, without centring: the mean is left over, too.
+    """Learn the principal directions of the landmarks' residuals, without centring, because the mean is a residual, too.
 
-    What a residual says of the depth is nothing, so each is taken as the shortest displacement that explains it.
+    A residual says nothing about depth, so each is replaced by the shortest displacement that explains it.
 
     Args:
-        problem: what the frames share.
-        state: fitted to T training frames.
-        observed: (T, 468, 2) their landmarks, pixels.
-        count: of the modes, at most T.
+        problem: fit to landmarks.
+        state: pose and expression fitted to T training frames.
+        observed: (T, 468, 2) landmarks of these frames, pixels.
+        count: number of modes, at most T.
     """
     by_head = head_jacobian(problem, state)
     gram = by_head @ by_head.transpose(-1, -2)  # (T, L, 2, 2)
@@ -59,16 +59,16 @@ def learn_correctives(problem: Problem, state: State, observed: Tensor, count: i
 
 
 def fit_correctives(problem: Problem, state: State, observed: Tensor, correctives: Correctives) -> tuple[Tensor, Tensor]:
-    """Explain what named expressions leave over, by ridge regression; pose and named coefficients stay as they are.
+    """Fit the residuals of the named expressions by ridge regression; pose and named coefficients are not changed.
 
     Args:
-        problem: what the frames share.
-        state: of T frames.
-        observed: (T, 468, 2) landmarks in pixels.
-        correctives: of the person.
+        problem: fit to landmarks.
+        state: pose and expression of T frames.
+        observed: (T, 468, 2) landmarks, pixels.
+        correctives: modes of the person.
 
     Returns:
-        coefficients (T, M), and the mean landmark error that is left, (T,) in % of the outer-eye distance.
+        coefficients (T, M), and the mean landmark error that remains, (T,) in % of the outer-eye distance.
     """
     parts = [
         _fit(problem, state[start : start + CHUNK], observed[start : start + CHUNK], correctives)

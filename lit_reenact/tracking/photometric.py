@@ -1,7 +1,7 @@
 """Light and reflectance of the skin, from the pixels under a tracked mesh: colour = albedo x irradiance (matt skin).
 
-Each is linear given the other, so they are solved in turn. What they share only as a product is decided by convention: over the
-skin of the training frames the mean irradiance is 1 in each colour.
+Each is linear given the other, so they are solved in turn. Their common scale is fixed by convention: over the skin of the
+training frames the mean irradiance is 1 in each colour.
 """
 
 from __future__ import annotations
@@ -20,33 +20,32 @@ from lit_reenact.rendering.rasterizer import Fragments, rasterize
 from lit_reenact.rendering.shading import LAMBERT, irradiance, spherical_harmonics
 
 FACING_LIMIT = 0.25
-"""Cosine between normal and view below which skin is seen too flatly to be believed."""
+"""Cosine between normal and view below which skin is seen at too flat an angle to be used."""
 
 OPENING_MARGIN = 1 / 128
-"""Share of the image's width about open eyes and an open mouth in which skin is not believed: teeth and whites blur into it."""
+"""Margin, in widths of the image, about open eyes and an open mouth in which skin is not used: teeth and whites blur into it."""
 
 OCCLUSION_MARGIN = 3.0
-"""How far (mm) a point may lie behind the nearest surface and still count as visible."""
+"""Distance (mm) behind the nearest surface up to which a point counts as visible."""
 
-
-LEAST_LIGHT = 0.1
-"""Irradiance, 1 being the mean, below which nothing is said about reflectance."""
+MIN_LIGHT = 0.1
+"""Lower limit of the irradiance by which colours are divided; the mean irradiance is 1."""
 
 
 @dataclass(frozen=True)
 class SkinPoints:
-    """N points on the skin: the triangle each lies in, and its place there.
+    """N points on the skin, each in a triangle of the mesh.
 
     Attributes:
-        corners: int64 (N, 3) vertices.
-        barycentric: (N, 3).
+        corners: int64 (N, 3) vertices of the triangles.
+        barycentric: (N, 3) places of the points in their triangles.
     """
 
     corners: Tensor
     barycentric: Tensor
 
     def __call__(self, attributes: Tensor) -> Tensor:
-        """Vertex attributes (T, V, C) at the points: (T, N, C)."""
+        """Interpolate vertex attributes (T, V, C) at the points: (T, N, C)."""
         (first, *others), weights = self.corners.T, self.barycentric.T[..., None]
         total = attributes.index_select(1, first) * weights[0]
         for corner, weight in zip(others, weights[1:], strict=True):
@@ -59,7 +58,7 @@ class SkinPoints:
 
 @dataclass(frozen=True)
 class Samples:
-    """What T frames show at N skin points.
+    """Colours of T frames at N skin points.
 
     Attributes:
         colour: (T, N, 3) in [0, 1].
@@ -72,16 +71,16 @@ class Samples:
     weight: Tensor
 
     def __getitem__(self, points: slice | Tensor) -> Samples:
-        """The samples of some of the points."""
+        """Select the samples of some of the points."""
         return Samples(self.colour[:, points], self.normal[:, points], self.weight[:, points])
 
     def pooled(self) -> Samples:
-        """All frames as one: T is 1, N is T times as large."""
+        """Pool all frames into one: T is 1, N is T times as large."""
         return Samples(*(getattr(self, name).flatten(0, 1)[None] for name in ("colour", "normal", "weight")))
 
 
 def skin_texels(model: FaceModel, size: int) -> tuple[Tensor, SkinPoints]:
-    """The texels of a square texture that lie on skin: their flat indices int64 (N,), and the skin points."""
+    """Find the texels of a square texture that lie on skin: flat indices int64 (N,), and their skin points."""
     layout = torch.cat([model.uv * size, torch.full_like(model.uv[:, :1], 1000.0)], -1)[None]  # flat, at one depth
     skin = model.faces[model.region == SKIN]
     fragments = rasterize(layout, skin, size, size, cull_backfaces=False)
@@ -92,15 +91,15 @@ def skin_texels(model: FaceModel, size: int) -> tuple[Tensor, SkinPoints]:
 def sample_skin(
     model: FaceModel, points: SkinPoints, mesh: Tensor, rotation: Tensor, translation: Tensor, camera: Camera, frames: Tensor
 ) -> Samples:
-    """Look up skin points in frames.
+    """Sample frames at skin points.
 
     Args:
-        model: brings the triangles.
-        points: N on the skin.
-        mesh: (T, V, 3) in head axes.
+        model: face model.
+        points: N points on the skin.
+        mesh: (T, V, 3) meshes in head axes, mm.
         rotation: (T, 3) axis-angle of the head.
-        translation: (T, 3) of the head, mm.
-        camera: of the frames.
+        translation: (T, 3) place of the head in the camera, mm.
+        camera: camera of the frames.
         frames: uint8 (T, H, W, 3).
     """
     placed = head_to_camera(mesh, rotation, translation)
@@ -110,21 +109,29 @@ def sample_skin(
 
 
 def skin_normals(model: FaceModel, points: SkinPoints, mesh: Tensor) -> Tensor:
-    """Unit normals (T, N, 3) of skin points on meshes (T, V, 3), in their axes."""
+    """Compute unit normals (T, N, 3) of skin points on meshes (T, V, 3), in the axes of the meshes."""
     skin = model.faces[(model.region == SKIN) | (model.region == HEAD)]
     asked = torch.zeros(mesh.shape[1], dtype=torch.bool).index_fill(0, points.corners.flatten(), True)
     return normalize(points(vertex_normals(mesh, skin[asked[skin].any(1)])), dim=-1)
 
 
 def look_up(images: Tensor, pixel: Tensor) -> Tensor:
-    """Images (T, C, H, W) at pixels (T, N, 2 or more; x and y first), between pixels linearly: (T, N, C)."""
+    """Sample images (T, C, H, W) bilinearly at pixels (T, N, 2 or more; x and y first): (T, N, C)."""
     height, width = images.shape[-2:]
     grid = pixel[..., :2] / pixel.new_tensor([width, height]) * 2 - 1
     return grid_sample(images, grid[:, :, None], align_corners=False, padding_mode="border")[..., 0].transpose(1, 2)
 
 
 def visibility(model: FaceModel, points: SkinPoints, placed: Tensor, normal: Tensor, camera: Camera) -> Tensor:
-    """How well N points are seen on meshes in camera axes (T, V, 3) with normals (T, N, 3): ``Samples.weight``, (T, N)."""
+    """Compute ``Samples.weight``, (T, N).
+
+    Args:
+        model: face model.
+        points: N points on the skin.
+        placed: (T, V, 3) meshes in camera axes, mm.
+        normal: (T, N, 3) unit normals of the points in camera axes.
+        camera: camera of the image that decides what hides what.
+    """
     place = points(placed)
     facing = -(normal * normalize(place, dim=-1)).sum(-1)
     fragments = rasterize(project(placed, camera), model.faces, camera.height, camera.width)
@@ -139,7 +146,7 @@ def visibility(model: FaceModel, points: SkinPoints, placed: Tensor, normal: Ten
 
 
 def near_opening(model: FaceModel, fragments: Fragments) -> Tensor:
-    """The pixels at or close to an opening between lids or lips: bool (T, H, W)."""
+    """Mark the pixels at or close to an opening between lids or lips: bool (T, H, W)."""
     opening = torch.cat([model.region.new_zeros(1), (model.region != SKIN) & (model.region != HEAD)])
     pixels = opening[fragments.triangle + 1].float()[:, None]
     reach = round(OPENING_MARGIN * pixels.shape[-1])
@@ -148,19 +155,19 @@ def near_opening(model: FaceModel, fragments: Fragments) -> Tensor:
 
 
 def fit_light(samples: Samples, albedo: Tensor, ridge: float, usual: Tensor | None = None) -> Tensor:
-    """The light of each frame by ridge regression: (T, 27).
+    """Fit the light of each frame by ridge regression: (T, 27).
 
     Args:
-        samples: of T frames and N points.
-        albedo: (N, 3) of the points.
-        ridge: how firmly the light is held towards ``usual``, against the mean squared albedo.
-        usual: (1, 27); without it all harmonics but the constant one are held towards 0.
+        samples: colours of T frames at N points.
+        albedo: (N, 3) reflectance of the points.
+        ridge: strength that holds the light towards ``usual``, against the mean squared albedo.
+        usual: (1, 27) usual light; None holds all harmonics but the constant one towards 0.
     """
     harmonics = spherical_harmonics(samples.normal) * albedo.new_tensor(LAMBERT)  # (T, N, 9)
     weight = samples.weight / samples.weight.sum(1, keepdim=True).clamp_min(1e-6)
-    say = weight[:, None] * albedo.T.square()  # (T, 3, N)
-    weighted = harmonics.transpose(-1, -2)[:, None] * say[:, :, None]  # (T, 3, 9, N)
-    level = say.sum(-1, keepdim=True)  # (T, 3, 1)
+    strength = weight[:, None] * albedo.T.square()  # (T, 3, N)
+    weighted = harmonics.transpose(-1, -2)[:, None] * strength[:, :, None]  # (T, 3, 9, N)
+    level = strength.sum(-1, keepdim=True)  # (T, 3, 1)
     penalty = (level * ridge).expand(-1, -1, 9).clone()
     centre = torch.zeros_like(penalty)
     if usual is None:
@@ -174,13 +181,17 @@ def fit_light(samples: Samples, albedo: Tensor, ridge: float, usual: Tensor | No
 
 
 def fit_albedo(samples: Samples, light: Tensor) -> tuple[Tensor, Tensor]:
-    """The reflectance of each point as the weighted median of its colour over its irradiance in all frames.
+    """Fit the reflectance of each point, the weighted median over all frames of its colour divided by its irradiance.
+
+    Args:
+        samples: colours of T frames at N points.
+        light: (T, 27) light of the frames.
 
     Returns:
-        albedo (N, 3), and how much was seen of each point: summed weight (N,).
+        albedo (N, 3), and the summed weight of each point (N,).
     """
     lit = irradiance(samples.normal, light)
-    ratio = samples.colour / lit.clamp_min(LEAST_LIGHT)
+    ratio = samples.colour / lit.clamp_min(MIN_LIGHT)
     ordered, order = ratio.sort(dim=0)  # (T, N, 3)
     weight = samples.weight[..., None].expand_as(ratio).gather(0, order).cumsum(0)
     middle = (weight < weight[-1] / 2).sum(0, keepdim=True).clamp_max(len(ratio) - 1)
@@ -188,7 +199,7 @@ def fit_albedo(samples: Samples, light: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def normalise(samples: Samples, light: Tensor) -> Tensor:
-    """Light (1, 27) scaled so that the mean irradiance of the samples is 1 in each colour."""
+    """Scale light (1, 27) so that the mean irradiance of the samples is 1 in each colour."""
     weight = samples.weight[..., None]
     lit = irradiance(samples.normal, light.expand(len(samples.normal), -1))
     mean = (lit * weight).sum((0, 1)) / weight.sum().clamp_min(1e-6)
@@ -196,7 +207,12 @@ def normalise(samples: Samples, light: Tensor) -> Tensor:
 
 
 def fill_holes(texture: Tensor, weight: Tensor) -> Tensor:
-    """A texture (3, S, S) in which texels of weight (S, S) 0 take a smooth continuation of the others (pull-push)."""
+    """Fill texels of weight 0 of a texture with a smooth continuation of the others (pull-push).
+
+    Args:
+        texture: (C, S, S), S a power of two.
+        weight: (S, S) weights of the texels.
+    """
     weight = weight.clamp(0, 1)
     if weight.shape[-1] == 1:
         return texture

@@ -19,7 +19,7 @@ from lit_reenact.tracking.complexion import learn_complexion
 from lit_reenact.tracking.energy import length
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.shape import spread_evenly
-from lit_reenact.tracking.skin_colour import features
+from lit_reenact.tracking.skin_colour import find_features
 from lit_reenact.tracking.smoothing import Timing
 from lit_reenact.tracking.tracked_skin import TrackedSkin, sparse_skin, training_spread
 from lit_reenact.video import FrameReader
@@ -95,7 +95,7 @@ def photometric_error(skin: TrackedSkin, timing: Timing, settings: TrackerSettin
         (T,) mean absolute differences of the diffuse colour on visible skin points, in levels of 255; NaN in all other frames.
     """
     points = sparse_skin(skin.model, settings)
-    feature = features(skin.model, points)
+    feature = find_features(skin.model, points)
     learned = learn_complexion(skin.sample(points, training_spread(timing, MEASURED_FRAMES)), feature, settings)
     usable = timing.seen & timing.valid
     held_out = usable[timing.actor_frames :].nonzero()[:, 0] + timing.actor_frames

@@ -22,7 +22,7 @@ from lit_reenact.tracking.photo_term import KnownSkin, PhotoModel, Picture, line
 from lit_reenact.tracking.problem import Problem
 from lit_reenact.tracking.schedule import REFINE, Stage
 from lit_reenact.tracking.shape import Fit
-from lit_reenact.tracking.skin_colour import Normal, features
+from lit_reenact.tracking.skin_colour import Normal, find_features
 from lit_reenact.tracking.smoothing import Timing
 from lit_reenact.tracking.solver import gauss_newton_step
 from lit_reenact.tracking.state import State, concatenate
@@ -74,7 +74,7 @@ def known_skin(fit: Fit, footage: Footage, reader: FrameReader) -> tuple[KnownSk
     points = sparse_skin(model, settings)
     tracked = TrackedSkin(model, footage.camera, fit.neutral, _extend(fit, timing), reader)
     samples = tracked.sample(points, training_spread(timing, settings.texture_frames))
-    learned = learn_complexion(samples, features(model, points), settings)
+    learned = learn_complexion(samples, find_features(model, points), settings)
     skin = KnownSkin(
         points=points,
         neutral=points(fit.neutral[None])[0],

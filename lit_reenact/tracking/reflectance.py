@@ -9,11 +9,11 @@ from lit_reenact.core.parallel import map_in_threads
 from lit_reenact.tracking import energy, photometric
 from lit_reenact.tracking.complexion import believed_albedo
 from lit_reenact.tracking.settings import TrackerSettings
-from lit_reenact.tracking.skin_colour import SKIN_LIMIT, Normal, about_eyes, features, glasses, logarithm
+from lit_reenact.tracking.skin_colour import SKIN_LIMIT, Normal, find_eye_region, find_features, find_glasses, to_logarithm
 from lit_reenact.tracking.smoothing import Timing
 from lit_reenact.tracking.tracked_skin import TrackedSkin, training_spread
 
-LITTLE = 0.2
+MIN_SHARE = 0.2
 """Share of the usual weight of a point below which its reflectance is at least partly filled in from its neighbours."""
 
 _TEXELS = 4096  # whose reflectance is learned at once
@@ -31,16 +31,16 @@ def learn_reflectance(skin: TrackedSkin, light: Tensor, colour: Normal, timing: 
     """
     texels, points = photometric.skin_texels(skin.model, settings.texture_size)
     numbers = training_spread(timing, settings.texture_frames)
-    feature = features(skin.model, points)
+    feature = find_features(skin.model, points)
     samples, runs = skin.sample(points, numbers), [slice(k, k + _TEXELS) for k in range(0, len(feature), _TEXELS)]
     learned = map_in_threads(lambda run: believed_albedo(samples[run], light[numbers], colour, feature[run]), runs)
     albedo, reliable, share = (torch.cat(parts) for parts in zip(*learned, strict=True))
     share = share * reliable
-    bare = (share > LITTLE * share.median()) & ~feature
-    maps = torch.stack([*albedo.T, bare.float(), about_eyes(skin.model, points).float()], -1)
+    bare = (share > MIN_SHARE * share.median()) & ~feature
+    maps = torch.stack([*albedo.T, bare.float(), find_eye_region(skin.model, points).float()], -1)
     maps = on_texture(maps, texels, settings.texture_size)
-    worn = glasses(maps[:3], maps[3] > 0, maps[4] > 0).flatten()[texels]
-    likeness = energy.geman_mcclure_weight(colour.distance(logarithm(albedo))[:, None], SKIN_LIMIT / 2)
+    worn = find_glasses(maps[:3], maps[3] > 0, maps[4] > 0).flatten()[texels]
+    likeness = energy.geman_mcclure_weight(colour.distance(to_logarithm(albedo))[:, None], SKIN_LIMIT / 2)
     return paint(albedo, share * ~worn, likeness, texels, settings.texture_size)
 
 
@@ -64,7 +64,7 @@ def paint(albedo: Tensor, share: Tensor, likeness: Tensor, texels: Tensor, size:
         texels: int64 (N,) flat indices of the texels.
         size: side S of the texture.
     """
-    weight = (share / (LITTLE * share[share > 0].median()).clamp_min(1e-6)).clamp(0, 1)
+    weight = (share / (MIN_SHARE * share[share > 0].median()).clamp_min(1e-6)).clamp(0, 1)
     maps = on_texture(torch.stack([*albedo.T, weight, weight * likeness], -1), texels, size)
     filled = photometric.fill_holes(maps[:3], maps[4])
     return torch.lerp(filled, maps[:3], maps[3])

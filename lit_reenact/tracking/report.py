@@ -178,7 +178,7 @@ def _page(track: Track, figures: list[tuple[str, str]], sheet: bytes, figure: st
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{STYLE}</style>'
         f"<h1>{title}</h1><table>{rows}</table>"
-        f"{_list('Warnings', track.info.notes)}{_list('Frames to check', failures(track))}"
+        f"{_list('Warnings', track.info.warnings)}{_list('Frames to check', failures(track))}"
         "<h2>Input of the network</h2>"
         "<p>From top to bottom: the frame, the fitted mesh, diffuse colour, correspondence, eyes.</p>"
         f'<img alt="frames, mesh and conditioning images" src="data:image/png;base64,{picture}">'

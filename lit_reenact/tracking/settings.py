@@ -1,4 +1,4 @@
-"""How a clip is tracked: plain values, stored in the track file."""
+"""Settings of the tracker: plain values, stored in the track file."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ class TrackerSettings:
 
     Attributes:
         face_model: name of the face model.
-        focal_factor: focal length over the width of the clip; FaceMesh landmarks do not tell it.
-        actor_fraction: the first part of the clip, from which everything about the person is learned.
-        rim_weight: say of landmarks on lids, lips and brows, against 1 of all others.
-        bone_weight: the same of those that expressions hardly move, which tell the pose.
-        gap_weight: say of the gap between two facing points of the lips or lids against 1 of a landmark, while it is wide; the
-            nearer to closed, the more (``energy.contact_weight``).
+        focal_factor: focal length over the width of the clip, which FaceMesh landmarks do not determine.
+        actor_fraction: share of the clip, from its start, that everything about the person is learned from.
+        rim_weight: weight of landmarks on lids, lips and brows, against 1 of an ordinary landmark.
+        bone_weight: weight of landmarks that expressions hardly move and that determine the pose, against 1 of an ordinary one.
+        gap_weight: weight of the gap between two facing points of lips or lids while it is wide, against 1 of a landmark;
+            ``energy.contact_weight`` raises it for a closed gap.
         expression_prior: weight of squared coefficients, against squared residuals in % of the outer-eye distance.
         identity_prior: weight of squared identity coefficients, in prior deviations, against squared mm.
-        template_prior: how firmly the template resists its refinement: weight of a squared mm of each landmark, against its mean
+        template_prior: weight of the squared move (mm) of each landmark of the template in its refinement, against its mean
             squared residual in % of the outer-eye distance.
         pose_smoothing: strength of the Whittaker smoother on the pose, at 30 frames per second.
-        expression_smoothing: the same on the coefficients of brows, cheeks and nose.
-        swift_smoothing: the same on those of jaw and lips.
-        eye_smoothing: the same on those of blinks, and on the common direction of the eyes.
-        squint_smoothing: the same on the difference between the eyes.
-        light_smoothing: the same on the light.
+        expression_smoothing: strength of the smoother on the coefficients of brows, cheeks and nose.
+        swift_smoothing: strength of the smoother on the coefficients of jaw and lips.
+        eye_smoothing: strength of the smoother on the coefficients of blinks, and on the common direction of the eyes.
+        squint_smoothing: strength of the smoother on the difference between the eyes.
+        light_smoothing: strength of the smoother on the light.
         held_difference: mean difference of two frames, in grey levels of 255, below which the second repeats the first.
-        closed_blink: blink coefficient above which an eye's gaze is not measured but interpolated.
-        texture_size: side of the reflectance texture.
-        texture_frames: training frames that the reflectance is learned from.
-        skin_points: points of the skin that light, pose and expression of each frame are fitted to.
-        photo_weight: say of a squared difference in brightness, in % of the skin's own, against that of a landmark's squared
-            residual in % of the outer-eye distance; as if there were as many points as landmarks.
-        light_ridge: how firmly the mean light of the clip is held towards an even one.
-        light_steadiness: how firmly the light of each frame is held towards that mean.
+        closed_blink: blink coefficient above which the gaze of an eye is not measured but interpolated.
+        texture_size: side of the reflectance texture, texels.
+        texture_frames: number of training frames that the reflectance is learned from.
+        skin_points: number of skin points that light, pose and expression of each frame are fitted to.
+        photo_weight: weight of a squared difference in brightness, in % of the skin's own, against that of a landmark's squared
+            residual in % of the outer-eye distance, if there were as many points as landmarks.
+        light_ridge: strength that holds the mean light of the clip towards an even light.
+        light_steadiness: strength that holds the light of each frame towards the mean light of the clip.
     """
 
     face_model: str = "builtin"

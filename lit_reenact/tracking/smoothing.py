@@ -1,4 +1,4 @@
-"""Smoothing over time: a Whittaker smoother within runs of frames, in which held (repeated) frames count once."""
+"""Smoothing over time: a Whittaker smoother within runs of frames, in which repeated frames count once."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from lit_reenact.video.cuts import shots
 
 
 def whittaker(values: Tensor, weight: Tensor, strength: float) -> Tensor:
-    """The series z that minimises ``sum w (y - z)^2 + strength sum (z[t-1] - 2 z[t] + z[t+1])^2`` (Eilers 2003).
+    """Return the series z that minimises ``sum w (y - z)^2 + strength sum (z[t-1] - 2 z[t] + z[t+1])^2`` (Eilers 2003).
 
     Args:
         values: (T, C) series.
-        weight: (T,) say of each value; 0 lets the smoother bridge it. At least two must be positive if any is 0.
-        strength: of the penalty on second differences; 0 returns the values.
+        weight: (T,) weights of the values; 0 lets the smoother bridge a value. At least two must be positive if any is 0.
+        strength: weight of the squared second differences; 0 returns the values.
 
     Returns:
-        (T, C) of the same type.
+        (T, C) series of the type of ``values``.
     """
     frames = len(values)
     if frames < 3 or strength == 0:
@@ -40,7 +40,7 @@ def whittaker(values: Tensor, weight: Tensor, strength: float) -> Tensor:
 
 
 def runs(valid: Tensor) -> list[tuple[int, int]]:
-    """The longest runs [start, stop) of true values in a bool (T,)."""
+    """Find the longest runs [start, stop) of true values in a bool (T,)."""
     edges = torch.diff(valid.int(), prepend=torch.zeros(1, dtype=torch.int), append=torch.zeros(1, dtype=torch.int))
     return list(zip((edges == 1).nonzero()[:, 0].tolist(), (edges == -1).nonzero()[:, 0].tolist(), strict=True))
 
@@ -48,13 +48,13 @@ def runs(valid: Tensor) -> list[tuple[int, int]]:
 def smooth(values: Tensor, weight: Tensor, strength: float, valid: Tensor, held: Tensor) -> Tensor:
     """Smooth a series within each run of valid frames, never across the gaps between them.
 
-    Frames that show one picture count as one moment and get one value, the mean of what was measured on it.
+    Frames that show the same picture count as one moment and get one value, the mean of its measurements.
 
     Args:
-        values: (T, C); what stands in invalid frames is returned as it is.
-        weight: (T,) say of each frame.
-        strength: see ``whittaker``.
-        valid: bool (T,).
+        values: (T, C) series; values of invalid frames are not changed.
+        weight: (T,) weights of the frames.
+        strength: weight of the squared second differences.
+        valid: bool (T,), frames that smoothing may run through.
         held: bool (T,), frames that repeat the picture before them.
     """
     result = values.clone()
@@ -72,7 +72,7 @@ def smooth(values: Tensor, weight: Tensor, strength: float, valid: Tensor, held:
 
 
 def fill(values: Tensor, known: Tensor) -> Tensor:
-    """Values (T, C) with the unknown frames (known: bool (T,)) interpolated linearly, and held constant at the ends."""
+    """Interpolate values (T, C) linearly in frames that ``known``, bool (T,), excludes; hold them constant at the ends."""
     if bool(known.all()) or not bool(known.any()):
         return values
     time, at = np.arange(len(values)), known.numpy().nonzero()[0]
@@ -82,7 +82,7 @@ def fill(values: Tensor, known: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Timing:
-    """What smoothing needs to know of the T frames of a clip.
+    """The T frames of a clip in time: which can be used, which are repeated, and where nothing flows across.
 
     Attributes:
         seen: bool (T,), frames with landmarks.
@@ -90,7 +90,7 @@ class Timing:
         held: bool (T,), frames that repeat the picture before them.
         fps: frames per second.
         actor_frames: the person is learned from frames [0, actor_frames), so nothing flows back into them from later ones.
-        cuts: the first frame after every cut; nothing flows over one.
+        cuts: first frame after every cut; nothing flows across a cut.
     """
 
     seen: Tensor
@@ -101,9 +101,9 @@ class Timing:
     cuts: tuple[int, ...] = ()
 
     def fill(self, values: Tensor, known: Tensor) -> Tensor:
-        """``fill`` of a series (T, C), known in frames bool (T,), that keeps the later frames out of the training frames.
+        """Fill a series (T, C), known in frames bool (T,), without using later frames in the training frames.
 
-        Within a shot only its own frames count; a shot without any known one gets what its neighbours suggest.
+        A shot is filled from its own frames; a shot without known frames is filled from its neighbours.
         """
         early = slice(0, self.actor_frames)
         filled = torch.cat([fill(values[early], known[early]), fill(values, known)[self.actor_frames :]])
@@ -115,7 +115,7 @@ class Timing:
         return filled
 
     def smooth(self, values: Tensor, strength: float) -> Tensor:
-        """A series (T, C) with its unseen frames interpolated, smoothed as ``strength`` would at 30 frames per second."""
+        """Interpolate a series (T, C) in unseen frames and smooth it, with a strength that counts at 30 frames per second."""
         filled = self.fill(values, self.seen)
         scaled = strength * (self.fps / 30) ** 4  # the penalty is on a squared second derivative by the frame number
         borders = tuple(sorted({*self.cuts, self.actor_frames} - {0, len(values)}))

@@ -15,47 +15,51 @@ from lit_reenact.landmarks.measures import DEPTH_SCALE
 from lit_reenact.tracking.energy import length, outer_eye_length
 
 TEMPLATE_FRAMES = 200
-"""Frames that are averaged at most; more change nothing."""
+"""Maximum number of frames that are averaged; more change nothing."""
 
 
 def gap(points: Tensor, upper: tuple[int, ...], lower: tuple[int, ...]) -> Tensor:
-    """Mean distance between two rims of FaceMesh points (T, L, C) that share their corners: (T,)."""
+    """Average the distance between two rims of FaceMesh points (T, L, C) that share their corners: (T,)."""
     return length(points[:, list(upper[1:-1])] - points[:, list(lower[1:-1])]).mean(-1)
 
 
 def opening(points: Tensor, upper: tuple[int, ...], lower: tuple[int, ...]) -> Tensor:
-    """Mean gap between two rims of FaceMesh points (T, L, C) over their width: (T,)."""
+    """Divide the mean gap between two rims of FaceMesh points (T, L, C) by their width: (T,)."""
     return gap(points, upper, lower) / length(points[:, upper[0]] - points[:, upper[-1]])
 
 
 def eye_openings(points: Tensor) -> Tensor:
-    """Opening of the left and the right eye in landmarks (T, L, C): (T, 2)."""
+    """Measure the opening of the left and the right eye in landmarks (T, L, C): (T, 2)."""
     return torch.stack([opening(points, *RIMS[side]) for side in (EYE_LEFT, EYE_RIGHT)], -1)
 
 
 def lip_opening(points: Tensor) -> Tensor:
-    """Mean gap of the inner lips over the distance of the outer eye corners in landmarks (T, L, C): (T,)."""
+    """Divide the mean gap of the inner lips by the distance of the outer eye corners in landmarks (T, L, C): (T,)."""
     return gap(points, *RIMS[MOUTH]) / outer_eye_length(points)
 
 
 def neutral_frames(points: Tensor) -> Tensor:
-    """The frames nearest to a neutral face: indices, at least a tenth of (T, 468, 3) and at most ``TEMPLATE_FRAMES``.
+    """Choose the frames nearest to a neutral face: a tenth of (T, 468, 3), but at least 10 and at most ``TEMPLATE_FRAMES``.
 
-    Ranked by the person's own usual values: the mouth as closed as it gets, its width and the eyes as they mostly are.
+    They are ranked by the person's own values: the mouth as closed as it gets, its width and the eyes as usual.
     """
     width = length(points[:, UPPER_LIP_RIM[0]] - points[:, UPPER_LIP_RIM[-1]]) / outer_eye_length(points)
     eyes, mouth = eye_openings(points).mean(-1), lip_opening(points)
     usual_eyes = eyes.quantile(0.6)
-    oddness = [(mouth - mouth.quantile(0.05)).clamp_min(0), (width - width.median()).abs(), (eyes - usual_eyes).abs() / 2]
+    deviations = [(mouth - mouth.quantile(0.05)).clamp_min(0), (width - width.median()).abs(), (eyes - usual_eyes).abs() / 2]
     count = min(max(len(points) // 10, 10), TEMPLATE_FRAMES, len(points))
-    return torch.stack(oddness).sum(0).argsort(stable=True)[:count]
+    return torch.stack(deviations).sum(0).argsort(stable=True)[:count]
 
 
 def make_frontal(template: Tensor, mirror: Tensor) -> Tensor:
-    """Turn a head (L, 3) so that it faces its own mirror image; ``mirror``: int64 (L,) the landmark on the other side.
+    """Turn a head so that it faces its own mirror image.
 
-    A face is nearly symmetric, so a head whose mirror image lies on itself has no yaw, roll or sideways offset: what is left of
-    them in a template is the usual pose of the frames that it was made of.
+    A face is nearly symmetric, so a head that lies on its mirror image has no yaw, roll or sideways offset. A template has them
+    from the usual pose of its frames.
+
+    Args:
+        template: (L, 3) head, mm.
+        mirror: int64 (L,) index of each landmark's counterpart on the other side.
     """
     weight = template.new_ones(len(template))
     for _ in range(5):
@@ -67,10 +71,13 @@ def make_frontal(template: Tensor, mirror: Tensor) -> Tensor:
 
 
 def subject_template(points: Tensor, model: FaceModel) -> Tensor:
-    """The neutral landmarks of a person in head axes and real size, from landmarks (T, 468, 3) in pixels: (468, 3) mm.
+    """Estimate the neutral landmarks of a person in head axes and real size, from landmarks (T, 468, 3) in pixels.
 
-    Every frame is laid over the current template by a similarity, and their median becomes the next; then the template is
-    laid over the model's mean face, from which it takes its size, and made frontal.
+    Every frame is aligned with the current template by a similarity, and the median of the frames becomes the next template.
+    The last template is aligned with the model's mean face, from which it takes its size, and made frontal.
+
+    Returns:
+        (468, 3) mm.
 
     Raises:
         ReenactError: there is no frame to learn from.
@@ -95,15 +102,15 @@ def subject_template(points: Tensor, model: FaceModel) -> Tensor:
 
 
 def fit_identity(template: Tensor, model: FaceModel, strength: float) -> tuple[Tensor, Tensor]:
-    """The person in the model's identity basis, and the whole neutral mesh.
+    """Fit the model's identity basis to a template, and complete the neutral mesh.
 
     Args:
-        template: (468, 3) mm.
-        model: of V vertices.
+        template: (468, 3) neutral landmarks, mm.
+        model: face model of V vertices.
         strength: weight of the squared coefficients, in units of their prior deviation, against squared mm.
 
     Returns:
-        identity (K,), and neutral (V, 3): its landmarks are the template's own; the skin between them follows.
+        identity (K,), and neutral mesh (V, 3) in mm, which passes through the template's landmarks.
     """
     basis = model.at_landmarks(model.identity_basis).flatten(1)  # (K, 3 * 468)
     difference = (template - model.landmarks(model.vertices)).flatten()

@@ -117,7 +117,7 @@ def _info(prepared: Prepared, footage: Footage) -> TrackInfo:
         face_model_hash=footage.model.hash,
         actor_frames=footage.timing.actor_frames,
         settings=asdict(footage.settings),
-        notes=prepared.notes,
+        warnings=prepared.warnings,
         cuts=prepared.cuts,
     )
 

@@ -40,7 +40,7 @@ def save_track(track: Track, folder: Path) -> Path:
         "schema": SCHEMA_VERSION,
         "frames": len(track),
         "camera": asdict(track.camera),
-        "info": asdict(track.info),
+        "info": _to_block(track.info),
         "digest": _digest(tensors),
     }
     with atomic_output(folder / TRACK_NAME) as partial:
@@ -109,9 +109,6 @@ def _tensors(track: Track) -> dict[str, Tensor]:
 
 
 def _track(block: dict[str, Any], tensors: dict[str, Tensor]) -> Track:
-    info = dict(block["info"])
-    info["crop"] = CropBox(**info["crop"])
-    info["notes"], info["cuts"] = tuple(info["notes"]), tuple(info.get("cuts", ()))
     unmeasured = torch.full((block["frames"], 2), torch.nan)  # in older tracks, which lack it
     tensors = {"photometric_error": unmeasured, **tensors}
     return Track(
@@ -120,8 +117,21 @@ def _track(block: dict[str, Any], tensors: dict[str, Tensor]) -> Track:
         camera=Camera(**block["camera"]),
         **{name: tensors[name] for name in SERIES},
         landmarks=Landmarks(**{f.name: tensors[f"landmarks.{f.name}"] for f in fields(Landmarks)}),
-        info=TrackInfo(**info),
+        info=_from_block(block["info"]),
     )
+
+
+def _to_block(info: TrackInfo) -> dict[str, Any]:
+    """Return the block of a track's info; the schema calls its warnings notes."""
+    block = asdict(info)
+    block["notes"] = block.pop("warnings")
+    return block
+
+
+def _from_block(block: dict[str, Any]) -> TrackInfo:
+    info = dict(block)
+    info["crop"], info["warnings"] = CropBox(**info["crop"]), tuple(info.pop("notes"))
+    return TrackInfo(**{**info, "cuts": tuple(info.get("cuts", ()))})
 
 
 def _digest(tensors: dict[str, Tensor]) -> str:

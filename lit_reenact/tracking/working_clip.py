@@ -20,7 +20,7 @@ from lit_reenact.landmarks.detection import describe_detector
 from lit_reenact.landmarks.gaps import fill_gaps
 from lit_reenact.landmarks.occlusion import find_covered_mouths, lip_colour
 from lit_reenact.provenance import code_version, recording_tags
-from lit_reenact.tracking.clip_warnings import notes_on_cuts, notes_on_faces, notes_on_file, notes_on_mouth
+from lit_reenact.tracking.clip_warnings import cut_warnings, face_warnings, file_warnings, mouth_warnings
 from lit_reenact.tracking.crop import MARGIN, choose_crop, is_inside, to_clip
 from lit_reenact.tracking.face_search import MAX_FACES, MAX_GAP_SECONDS, find_person, min_frames_to_believe, with_progress
 from lit_reenact.tracking.partial_results import Unfinished, forget_if_refused
@@ -42,7 +42,7 @@ class Prepared:
         crop: part of the upright source frame that the clip shows.
         info: the source; frame rate and frame count are those of the clip, too.
         source_sha256: SHA-256 of the source file.
-        notes: warnings about the video, in sentences.
+        warnings: warnings about the video, in sentences.
         cuts: first frame after every hard cut.
     """
 
@@ -52,7 +52,7 @@ class Prepared:
     crop: CropBox
     info: VideoInfo
     source_sha256: str
-    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
     cuts: tuple[int, ...] = ()
 
 
@@ -92,13 +92,13 @@ def _prepare(source: Path, clip: Path, size: int, margin: float, progress: bool)
     cuts = find_cuts(measured["thumbnails"])
     landmarks, valid = _fit_frames(landmarks, cuts, info.fps, size)
     fps, covered = float(info.fps), find_covered_mouths(torch.from_numpy(measured["lips"]), min_frames_to_believe(info.fps))
-    notes = (
-        *notes_on_file(info),
-        *notes_on_faces(seen, valid, most_faces, MAX_GAP_SECONDS),
-        *notes_on_mouth(covered, fps),
-        *notes_on_cuts(seen, cuts, fps),
+    warnings = (
+        *file_warnings(info),
+        *face_warnings(seen, valid, most_faces, MAX_GAP_SECONDS),
+        *mouth_warnings(covered, fps),
+        *cut_warnings(seen, cuts, fps),
     )
-    return Prepared(clip, landmarks, valid, crop, info, digest, notes, cuts)
+    return Prepared(clip, landmarks, valid, crop, info, digest, warnings, cuts)
 
 
 def _crop(info: VideoInfo, seen: Landmarks, size: int, margin: float) -> tuple[CropBox, Landmarks]:

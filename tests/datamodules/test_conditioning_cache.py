@@ -75,7 +75,7 @@ def test_a_changed_track_is_rendered_again_and_stale_images_are_removed(track: T
 def test_the_name_changes_with_everything_that_matters(track: Track, tmp_path: Path) -> None:
     darker = replace(track, actor=replace(track.actor, reflectance=track.actor.reflectance * 0.9))
     nearer = replace(track, camera=replace(track.camera, focal=track.camera.focal * 1.01))
-    retold = replace(track, info=replace(track.info, notes=("another note",)))
+    retold = replace(track, info=replace(track.info, warnings=("another warning",)))
     names = [conditioning_cache(t, tmp_path, SIZE, CONDITIONING).path.name for t in (track, darker, nearer)]
     names.append(conditioning_cache(track, tmp_path, 16, CONDITIONING).path.name)
     names += [conditioning_cache(track, tmp_path, SIZE, images).path.name for images in (CONDITIONING[:2], CONDITIONING[::-1])]

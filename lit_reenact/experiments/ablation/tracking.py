@@ -47,7 +47,7 @@ def track_again(target: TrackedClip, changes: dict[str, Any], folder: Path, prog
         crop=info.crop,
         info=probe(clip),
         source_sha256=info.source_sha256,
-        notes=info.notes,
+        warnings=info.warnings,
         cuts=info.cuts,
     )
     result = track(prepared, settings, progress)

@@ -14,7 +14,7 @@ from lit_reenact.synthesis.hair.background import recover_background
 from lit_reenact.synthesis.hair.person import Mask, PersonSegmenter, grow, shrink
 from lit_reenact.tracking.photometric import fill_holes
 from lit_reenact.tracking.shape import spread_evenly
-from lit_reenact.tracking.skin_colour import Normal, usual
+from lit_reenact.tracking.skin_colour import Normal, fit_core
 from lit_reenact.video import FrameReader, resize_frames
 
 TRAINING_FRAMES = 48
@@ -69,9 +69,9 @@ class HairRemover:
     def _learn_colours(self, frames: Tensor, person: Tensor, anatomy: Anatomy) -> None:
         """Learn the colours of skin and, if there is any above the face, of hair, and whether the clothes have other colours."""
         colours = frames.float() / 255
-        self._skin = usual(colours[anatomy.features & person], MIN_DEVIATION)
+        self._skin = fit_core(colours[anatomy.features & person], MIN_DEVIATION)
         crown = colours[person & anatomy.on_top & ~anatomy.face & (self._skin.distance(colours) > MAX_DISTANCE)]
-        self._hair: Normal | None = usual(crown, MIN_DEVIATION) if len(crown) > frames.shape[1] else None
+        self._hair: Normal | None = fit_core(crown, MIN_DEVIATION) if len(crown) > frames.shape[1] else None
         throat = person & ~anatomy.above_chin & anatomy.middle
         self._clothes_differ = bool((self._has_hair_colour(colours) & throat).sum() <= MAX_CLOTHES * throat.sum())
 

@@ -92,7 +92,7 @@ def test_lengths_are_counted_in_frames() -> None:
     levels = torch.zeros(6, 2)
     track = Track(parameters(), actor, Camera(1.0, 256, 256), landmarks.found, error, corrective, error, levels, landmarks, info)
     assert len(landmarks) == len(track) == 6
-    assert track.info.notes == ()
+    assert track.info.warnings == ()
 
 
 def test_conditioning_images_have_three_channels_each() -> None:

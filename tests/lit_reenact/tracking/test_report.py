@@ -17,9 +17,13 @@ def test_report_is_written_and_needs_nothing_else(tmp_path: Path) -> None:
     error[30] = 9.0
     found = track.landmarks.found.clone()
     found[10:14] = False
-    notes = ("2 faces were seen; the <largest> is followed",)
+    warnings = ("2 faces were seen; the <largest> is followed",)
     track = replace(
-        track, valid=valid, error=error, landmarks=replace(track.landmarks, found=found), info=replace(track.info, notes=notes)
+        track,
+        valid=valid,
+        error=error,
+        landmarks=replace(track.landmarks, found=found),
+        info=replace(track.info, warnings=warnings),
     )
     text = write_report(track, tmp_path).read_text()
     assert "data:image/png;base64," in text

@@ -17,7 +17,7 @@ from lit_reenact.tracking.complexion import learn_complexion
 from lit_reenact.tracking.photometric import SkinPoints, skin_texels
 from lit_reenact.tracking.reflectance import learn_reflectance
 from lit_reenact.tracking.settings import TrackerSettings
-from lit_reenact.tracking.skin_colour import features, learn_skin_colour, may_be_skin, usual
+from lit_reenact.tracking.skin_colour import find_features, fit_core, learn_skin_colour, may_be_skin
 from lit_reenact.tracking.smoothing import Timing
 from lit_reenact.tracking.state import State
 from lit_reenact.tracking.tracked_skin import TrackedSkin
@@ -53,7 +53,7 @@ def test_usual_values_are_found_among_others() -> None:
     spread = torch.tensor([[0.2, 0.1, 0.0], [0.0, 0.1, 0.0], [0.0, 0.0, 0.05]])
     values = torch.randn(4000, 3, generator=generator) @ spread + 1
     values[:1000] = 3 + torch.rand(1000, 3, generator=generator)
-    found = usual(values, least_deviation=0.0)
+    found = fit_core(values, min_deviation=0.0)
     assert (found.mean - 1).abs().max() < 0.02
     covariance = torch.linalg.inv(found.precision)
     assert (covariance - spread.T @ spread).abs().max() < 0.2 * 0.04  # its tails are cut off
@@ -69,8 +69,8 @@ def test_skin_is_told_by_its_colour() -> None:
 
 
 def test_features_are_brows_lids_lips_and_nostrils(model: FaceModel) -> None:
-    assert features(model, at(model, 105, 334, 65, 295, 159, 386, 145, 374, 0, 17, 61, 291, 98, 327)).all()
-    assert not features(model, at(model, 10, 151, 9, 50, 280, 127, 356, 234, 454, 6)).any()
+    assert find_features(model, at(model, 105, 334, 65, 295, 159, 386, 145, 374, 0, 17, 61, 291, 98, 327)).all()
+    assert not find_features(model, at(model, 10, 151, 9, 50, 280, 127, 356, 234, 454, 6)).any()
 
 
 def test_hair_and_glasses_are_filled_in_with_skin_and_brows_and_lips_stay(model: FaceModel) -> None:
@@ -102,14 +102,14 @@ def test_hair_and_glasses_are_filled_in_with_skin_and_brows_and_lips_stay(model:
     yes = torch.ones(FRAMES, dtype=torch.bool)
     settings = TrackerSettings(texture_size=SIZE)
     few = points[::10]
-    learned = learn_complexion(skin.sample(few, torch.arange(FRAMES)), features(model, few), settings)
+    learned = learn_complexion(skin.sample(few, torch.arange(FRAMES)), find_features(model, few), settings)
     assert learned.reliable[parts["fringe"][::10]].float().mean() < 0.1
     assert learned.reliable[parts["brows"][::10]].all()
 
     timing = Timing(yes, yes, ~yes, 30.0, FRAMES)
     found = learn_reflectance(skin, parameters.illumination, learned.colour, timing, settings).flatten(1)[:, texels].T
     off = (found - texture[:, texels].T).abs().mean(1)
-    bare = ~torch.stack([*parts.values()]).any(0) & ~features(model, points)
+    bare = ~torch.stack([*parts.values()]).any(0) & ~find_features(model, points)
     assert off[bare].median() < 0.02
     assert off[parts["brows"]].mean() < 0.1
     assert off[parts["lips"]].mean() < 0.1

@@ -48,7 +48,7 @@ def known(tmp_path_factory: pytest.TempPathFactory) -> tuple[Track, Prepared]:
     points[GAP], valid[GAP] = torch.nan, False
     clip = folder / "clip.mp4"
     info = replace(probe(clip), path=Path("known.mp4"))
-    return made, Prepared(clip, Landmarks(points, valid), valid, CropBox(0, 0, 128), info, "ab" * 32, ("a note",))
+    return made, Prepared(clip, Landmarks(points, valid), valid, CropBox(0, 0, 128), info, "ab" * 32, ("a warning",))
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +100,7 @@ def test_frames_without_a_face_are_interpolated(found: Track) -> None:
     assert bool(found.error[GAP].isnan().all())
     for field in fields(found.parameters):
         assert bool(getattr(found.parameters, field.name).isfinite().all()), field.name
-    assert found.info.notes == ("a note",)
+    assert found.info.warnings == ("a warning",)
     assert found.info.actor_frames == 63
 
 

@@ -1,8 +1,11 @@
+"""The track file: round trip, older files, and what is refused."""
+
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -20,16 +23,23 @@ def track(tmp_path_factory: pytest.TempPathFactory) -> Track:
     return make_track(tmp_path_factory.mktemp("track"), frames=8)
 
 
+def stored_block(path: Path) -> dict[str, Any]:
+    """Return the metadata block of a track file."""
+    with safe_open(path, framework="pt") as file:
+        block: dict[str, Any] = json.loads(file.metadata()["track"])
+    return block
+
+
 def rewrite(path: Path, **changes: object) -> None:
     """Change entries of the metadata block of a track file."""
+    block = stored_block(path)
     with safe_open(path, framework="pt") as file:
-        block = json.loads(file.metadata()["track"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     save_file(tensors, path, metadata={"track": json.dumps({**block, **changes})})
 
 
 def test_round_trip(track: Track, tmp_path: Path) -> None:
-    track = replace(track, info=replace(track.info, notes=("two faces",), settings={"size": 64, "face_model": "builtin"}))
+    track = replace(track, info=replace(track.info, warnings=("two faces",), settings={"size": 64, "face_model": "builtin"}))
     path = save_track(track, tmp_path)
     assert [p.name for p in tmp_path.iterdir()] == [TRACK_NAME]
     for found in (load_track(tmp_path), load_track(path)):
@@ -43,10 +53,15 @@ def test_round_trip(track: Track, tmp_path: Path) -> None:
         assert torch.equal(found.photometric_error, track.photometric_error)
 
 
+def test_warnings_are_stored_under_the_name_of_the_schema(track: Track, tmp_path: Path) -> None:
+    path = save_track(replace(track, info=replace(track.info, warnings=("two faces",))), tmp_path)
+    assert stored_block(path)["info"]["notes"] == ["two faces"]
+
+
 def test_a_track_from_before_photometric_errors_were_measured(track: Track, tmp_path: Path) -> None:
     path = save_track(track, tmp_path)
+    block = stored_block(path)
     with safe_open(path, framework="pt") as file:
-        block = json.loads(file.metadata()["track"])
         tensors = {name: file.get_tensor(name) for name in file.keys() if name != "photometric_error"}  # noqa: SIM118
     save_file(tensors, path, metadata={"track": json.dumps({**block, "digest": _digest(tensors)})})
     found = load_track(path)
@@ -92,7 +107,7 @@ def test_another_schema(track: Track, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("change", "message"), [({"face_model": "basel"}, "basel"), ({"face_model_hash": "abc"}, "abc")])
 def test_another_face_model(track: Track, tmp_path: Path, change: dict[str, str], message: str) -> None:
     path = save_track(track, tmp_path)
-    rewrite(path, info={**asdict(track.info), **change})
+    rewrite(path, info={**stored_block(path)["info"], **change})
     with pytest.raises(ReenactError, match=message):
         load_track(path)
 

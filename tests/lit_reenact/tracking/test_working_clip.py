@@ -72,8 +72,8 @@ def test_frames_without_a_face_are_marked(moving: tuple[Path, Prepared]) -> None
     torch.testing.assert_close(prepared.landmarks.found, ~absent)
     torch.testing.assert_close(prepared.valid, (numbers < 30) | (numbers > 44))  # 0.1 s is interpolated, 0.5 s is not
     torch.testing.assert_close(prepared.landmarks.points[..., 0].isnan().any(1), ~prepared.valid)
-    assert any("18 of 60 frames show no face" in note for note in prepared.notes)
-    assert any("15 of 60 frames are left out" in note for note in prepared.notes)
+    assert any("18 of 60 frames show no face" in warning for warning in prepared.warnings)
+    assert any("15 of 60 frames are left out" in warning for warning in prepared.warnings)
 
 
 def test_landmarks_are_in_pixels_of_the_clip(moving: tuple[Path, Prepared]) -> None:
@@ -134,7 +134,7 @@ def test_largest_of_two_faces_is_followed_and_told(tmp_path: Path) -> None:
     picture = scene(200, width=456)
     picture[60:240, 10:190] = cv2.resize(PORTRAIT, (180, 180), interpolation=cv2.INTER_AREA)
     prepared = prepare(write_video(tmp_path / "two.mp4", [picture] * 15), tmp_path / "clip.mp4", size=128, progress=False)
-    assert "2 faces were seen; the largest is followed" in prepared.notes
+    assert "2 faces were seen; the largest is followed" in prepared.warnings
     assert prepared.crop.x + prepared.crop.side / 2 > 250
 
 
@@ -150,7 +150,7 @@ def test_variable_rate_is_told(tmp_path: Path) -> None:
     times = [round(1000 * i / 30) + (200 if i > 10 else 0) for i in range(20)]
     source = write_video(tmp_path / "variable.mkv", [scene(150)] * 20, times, Fraction(1, 1000))
     prepared = prepare(source, tmp_path / "clip.mp4", size=128, progress=False)
-    assert any("frame rate varies" in note for note in prepared.notes)
+    assert any("frame rate varies" in warning for warning in prepared.warnings)
     assert len(prepared.landmarks) == probe(prepared.clip).frame_count == prepared.info.frame_count
 
 

@@ -15,7 +15,7 @@ from skimage.data import astronaut
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.schema import Landmarks
 from lit_reenact.landmarks.detection import detect
-from lit_reenact.tracking.clip_warnings import notes_on_cuts, notes_on_faces
+from lit_reenact.tracking.clip_warnings import cut_warnings, face_warnings
 from lit_reenact.tracking.tracker import TrackerSettings, track, track_video
 from lit_reenact.tracking.working_clip import Prepared, prepare
 from lit_reenact.video import Frame, FrameReader, iterate_frames, probe
@@ -32,8 +32,8 @@ def prepared(folder: Path, frames: list[Frame], fps: int = 30) -> Prepared:
     return prepare(source, folder / "clip.mp4", size=128, progress=False)
 
 
-def has(words: str, notes: tuple[str, ...] | list[str]) -> bool:
-    return any(words in note for note in notes)
+def has(words: str, warnings: tuple[str, ...] | list[str]) -> bool:
+    return any(words in note for note in warnings)
 
 
 def swaying(count: int) -> list[Frame]:
@@ -43,19 +43,19 @@ def swaying(count: int) -> list[Frame]:
 
 
 def test_a_good_one_has_no_notes(tmp_path: Path) -> None:
-    assert prepared(tmp_path, swaying(20)).notes == ()
+    assert prepared(tmp_path, swaying(20)).warnings == ()
 
 
 def test_a_hand_over_the_mouth_is_told(tmp_path: Path) -> None:
     frames = swaying(45)
     landmarks = detect(frames, total=None, progress=None)
     frames[15:30] = [over_the_mouth(frames[k], landmarks.points[k]) for k in range(15, 30)]
-    assert has("the mouth seems to be covered in 15 of 45 frames, first at 0.5 s", prepared(tmp_path, frames).notes)
+    assert has("the mouth seems to be covered in 15 of 45 frames, first at 0.5 s", prepared(tmp_path, frames).warnings)
 
 
 def test_five_frames_per_second_are_told(tmp_path: Path) -> None:
     result = prepared(tmp_path, swaying(20), fps=5)
-    assert has("5 frames per second are few", result.notes)
+    assert has("5 frames per second are few", result.warnings)
     assert probe(result.clip).frame_count == 20
 
 
@@ -64,9 +64,9 @@ def test_a_face_of_forty_pixels_is_told_or_refused(side: int, tmp_path: Path) ->
     """A face of about 40 pixels is found in a picture that it fills; in a large picture it is not."""
     small = np.asarray(cv2.resize(PORTRAIT, (100, 100), interpolation=cv2.INTER_AREA))
     if side == 128:
-        notes = prepared(tmp_path, [small] * 15).notes
-        assert has("the face is 37 pixels high", notes)
-        assert has("gaze and lips are told poorly", notes)
+        warnings = prepared(tmp_path, [small] * 15).warnings
+        assert has("the face is 37 pixels high", warnings)
+        assert has("gaze and lips are measured poorly", warnings)
     else:
         scene = np.full((720, 1280, 3), 90, dtype=np.uint8)
         scene[300:400, 500:600] = small
@@ -81,7 +81,7 @@ def test_4k(tmp_path: Path) -> None:
     result = prepared(tmp_path, [scene] * 12)
     assert (result.info.width, result.info.height) == (3840, 2160)
     assert bool(result.valid.all())
-    assert result.notes == ()
+    assert result.warnings == ()
 
 
 def pq_code(light: np.ndarray) -> np.ndarray:
@@ -126,7 +126,7 @@ def test_hdr_becomes_the_colours_of_an_ordinary_video(transfer: str, tmp_path: P
     source = write_hdr(tmp_path / "hdr.mp4", frames, transfer)
     result = prepare(source, tmp_path / "clip.mp4", size=128, progress=False)
     assert result.info.hdr == transfer
-    assert has(f"its colours are HDR ({transfer})", result.notes)
+    assert has(f"its colours are HDR ({transfer})", result.warnings)
     shown, meant = next(iterate_frames(source)).astype(float), frames[0].astype(float)
     darker = meant.max(-1) < 210  # highlights above are compressed
     assert np.abs(shown - meant)[darker].mean() < 2.5
@@ -145,10 +145,10 @@ def test_an_hdr_portrait_video_of_a_phone_is_tracked(tmp_path: Path) -> None:
     }
     small = TrackerSettings(texture_size=64, texture_frames=8, skin_points=200)
     tracks = {name: track_video(source, tmp_path / name, small, size=128, progress=False) for name, source in sources.items()}
-    assert tracks["phone"].info.notes == (
+    assert tracks["phone"].info.warnings == (
         "its colours are HDR (HLG); the clip has those of an ordinary video, its highlights compressed",
     )
-    assert tracks["plain"].info.notes == ()
+    assert tracks["plain"].info.warnings == ()
     assert bool(tracks["phone"].valid.all())
     report = (tmp_path / "phone" / "report.html").read_text()
     assert "its colours are HDR (HLG)" in report
@@ -178,8 +178,8 @@ def test_a_profile_is_told() -> None:
     face = detect([PORTRAIT], total=1, progress=None).points[0]
     points = torch.stack([turned(face, degrees) for degrees in (0, 20, -20, 60, -65, 70)])
     yes = torch.ones(6, dtype=torch.bool)
-    notes = notes_on_faces(Landmarks(points * 3, yes), yes, most_faces=1, max_gap_seconds=0.3)
-    assert notes == ["in 3 of 6 frames the head is turned by more than 40°, where half of the face is guessed"]
+    warnings = face_warnings(Landmarks(points * 3, yes), yes, most_faces=1, max_gap_seconds=0.3)
+    assert warnings == ["in 3 of 6 frames the head is turned by more than 40°, where half of the face is guessed"]
 
 
 def test_two_people_who_alternate_are_told(shared_dir: Path) -> None:
@@ -189,10 +189,10 @@ def test_two_people_who_alternate_are_told(shared_dir: Path) -> None:
 
     first, second, again = face_of("d9", 0), face_of("d10", 0), face_of("d9", 60)
     yes = torch.ones(36, dtype=torch.bool)
-    notes = notes_on_cuts(Landmarks(torch.cat([first, second, again]), yes), (12, 24), fps=30.0)
-    assert "2 cuts (at 0.4, 0.8 s)" in notes[0]
-    assert "the shot from 0.4 s on seems to show another person" in notes[1]
-    assert len(notes_on_cuts(Landmarks(torch.cat([first, again]), yes[:24]), (12,), fps=30.0)) == 1
+    warnings = cut_warnings(Landmarks(torch.cat([first, second, again]), yes), (12, 24), fps=30.0)
+    assert "2 cuts (at 0.4, 0.8 s)" in warnings[0]
+    assert "the shot from 0.4 s on seems to show another person" in warnings[1]
+    assert len(cut_warnings(Landmarks(torch.cat([first, again]), yes[:24]), (12,), fps=30.0)) == 1
 
 
 @pytest.mark.slow
