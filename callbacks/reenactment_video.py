@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lit_reenact.callbacks.base import Callback, State, Trainer
 from lit_reenact.core.schema import CONDITIONING, ConditioningImage, Track, Window, conditioning_channels
-from lit_reenact.provenance import Ingredient, Record, generated_video
+from lit_reenact.provenance import Ingredient, Record, open_generated_video
 from lit_reenact.synthesis import conditioning_picture, synthesise
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.training.module import ReenactModule
@@ -125,7 +125,7 @@ class ReenactmentVideo(Callback):
 def _write_video(trainer: Trainer, key: str, name: str, fps: Fraction, record: Record, rows: Iterable[Tensor]) -> None:
     """Write rows as a video, and log it to W&B if the run uses it."""
     path = Path(trainer.default_root_dir) / "videos" / name
-    with generated_video(path, fps, record) as video:
+    with open_generated_video(path, fps, record) as video:
         for row in rows:
             video.write(row)
     for logger in trainer.loggers:

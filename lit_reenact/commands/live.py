@@ -113,12 +113,12 @@ def _display(session: LiveSession, page: LivePage, recording: Recording | None, 
 def _recording(path: Path | None, session: LiveSession, checkpoint: Path) -> Iterator[Recording | None]:
     """Yield a recording that becomes a signed video at ``path``; None without a path."""
     from lit_reenact.live.recording import Recording
-    from lit_reenact.provenance import generated_video
+    from lit_reenact.provenance import open_generated_video
 
     if path is None:
         yield None
         return
-    with generated_video(path, session.source.fps, _record(session, checkpoint), preset="veryfast") as writer:
+    with open_generated_video(path, session.source.fps, _record(session, checkpoint), preset="veryfast") as writer:
         yield Recording(writer)
 
 

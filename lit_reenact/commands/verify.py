@@ -26,7 +26,7 @@ def add(commands: Commands) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Carry the command out and return its exit code."""
     from lit_reenact.provenance.tags import is_ai_generated
-    from lit_reenact.provenance.verifying import describe, read_signature, signer_of
+    from lit_reenact.provenance.verifying import describe_manifest, describe_signer, read_signature
     from lit_reenact.video import read_tags
 
     signature = read_signature(arguments.video)
@@ -43,7 +43,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(f"{arguments.video}: ALTERED since it was signed, do not rely on it ({', '.join(signature.faults)}).")
     if signature.manifest:
-        for line in describe(signature.manifest):
+        for line in describe_manifest(signature.manifest):
             print(f"  {line}")
-        print(signer_of(signature))
+        print(describe_signer(signature))
     return INTACT if signature.intact else ALTERED

@@ -1,4 +1,4 @@
-"""Who signs: a certificate of this machine's own, made at the first signature, or the user's."""
+"""The certificate that signs videos: the user's own, or one that lit_reenact makes at the first signature."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -21,7 +22,7 @@ CERTIFICATE_VARIABLE, KEY_VARIABLE = "LIT_REENACT_CERTIFICATE", "LIT_REENACT_KEY
 CERTIFICATE_NAME, KEY_NAME = "certificate.pem", "key.pem"
 
 YEARS = 30
-"""How long a certificate made here is valid: nobody vouches for the time of a signature, so it counts only as long."""
+"""Validity of a new certificate. Nobody vouches for the time of a signature, so a signature expires with its certificate."""
 
 _USAGES = (
     *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"),
@@ -35,9 +36,9 @@ class Identity:
     """A certificate chain and its private key.
 
     Attributes:
-        chain: PEM, the signer's own certificate first.
-        key: PEM, PKCS #8, not encrypted.
-        algorithm: of the signature, by C2PA's name.
+        chain: PEM certificates, the signer's first.
+        key: PEM private key, PKCS #8, not encrypted.
+        algorithm: C2PA's name of the signature algorithm, for example ``es256``.
     """
 
     chain: bytes
@@ -46,52 +47,62 @@ class Identity:
 
     @property
     def serial_number(self) -> int:
+        """Serial number of the signer's certificate."""
         return x509.load_pem_x509_certificates(self.chain)[0].serial_number
 
     @property
     def anchors(self) -> str:
-        """PEM of what stands above the signer's own certificate, or of that itself if nothing does."""
+        """PEM of the certificates above the signer's, or of the signer's if there are none."""
         certificates = x509.load_pem_x509_certificates(self.chain)
         return "".join(one.public_bytes(Encoding.PEM).decode() for one in certificates[1:] or certificates)
 
 
-def folder() -> Path:
-    """Where the certificate of this machine lies: ``lit_reenact/signing`` in the user's folder for settings (XDG)."""
+def certificate_folder() -> Path:
+    """Return the folder of this user's generated certificate, ``lit_reenact/signing`` in the folder for settings (XDG)."""
     settings = Path(os.environ.get("XDG_CONFIG_HOME", ""))
     return (settings if settings.is_absolute() else Path.home() / ".config") / "lit_reenact" / "signing"
 
 
-def own_identity() -> Identity:
-    """Whoever signs here: the user's certificate if the environment names one, else this machine's, made if need be.
+def load_identity() -> Identity:
+    """Return the identity that signs: the certificate that the environment names, or the generated one.
+
+    The certificate is generated if there is none yet.
 
     Raises:
-        ReenactError: the files cannot be read, written or used, or the environment names only one of the two.
+        ReenactError: a file cannot be read, written or used, or the environment names only one of certificate and key.
     """
-    if not _named() and not folder().is_dir():
-        _make(folder())
-    return existing_identities()[0]
+    if not _named_files() and not certificate_folder().is_dir():
+        _generate(certificate_folder())
+    return load_identities()[0]
 
 
-def existing_identities() -> list[Identity]:
-    """What this user may have signed with: the certificate that the environment names, and this machine's if it was made.
+def load_identities() -> list[Identity]:
+    """Return all identities of this user: the certificate that the environment names, then the generated one if it exists.
 
     Raises:
-        ReenactError: as ``own_identity``.
+        ReenactError: a file cannot be read or used, or the environment names only one of certificate and key.
     """
-    made = [(folder() / CERTIFICATE_NAME, folder() / KEY_NAME)] if folder().is_dir() else []
-    return [_read(certificate, key) for certificate, key in _named() + made]
+    folder = certificate_folder()
+    generated = [(folder / CERTIFICATE_NAME, folder / KEY_NAME)] if folder.is_dir() else []
+    return [_read(certificate, key) for certificate, key in _named_files() + generated]
 
 
-def _named() -> list[tuple[Path, Path]]:
+def _named_files() -> list[tuple[Path, Path]]:
+    """Return the certificate and the key that the environment names, if it does."""
     certificate, key = (os.environ.get(name, "") for name in (CERTIFICATE_VARIABLE, KEY_VARIABLE))
     if bool(certificate) != bool(key):
         raise ReenactError(
-            f"{CERTIFICATE_VARIABLE} and {KEY_VARIABLE} go together: set both to PEM files, or neither for this machine's own"
+            f"{CERTIFICATE_VARIABLE} and {KEY_VARIABLE} go together: set both to PEM files, or neither to generate a certificate"
         )
     return [(Path(certificate), Path(key))] if certificate else []
 
 
 def _read(certificate: Path, key: Path) -> Identity:
+    """Read a PEM certificate chain and its key.
+
+    Raises:
+        ReenactError: a file cannot be read, is no PEM of its kind, or does not belong to the other.
+    """
     try:
         chain, private = certificate.read_bytes(), load_pem_private_key(key.read_bytes(), password=None)
         leaf = x509.load_pem_x509_certificates(chain)[0]
@@ -101,46 +112,58 @@ def _read(certificate: Path, key: Path) -> Identity:
         ) from error
     except (ValueError, TypeError) as error:  # TypeError: the key is encrypted
         raise ReenactError(
-            f"{certificate} and {key} are not a PEM certificate and its key without a password: mend or remove both"
+            f"{certificate} and {key} are not a PEM certificate and its key without a password: replace or remove both"
         ) from error
     if private.public_key() != leaf.public_key():
-        raise ReenactError(f"{key} is not the key of the first certificate in {certificate}: give the two that belong together")
-    if isinstance(private, ec.EllipticCurvePrivateKey):
-        algorithm = _CURVES.get(private.key_size)
-    elif isinstance(private, ed25519.Ed25519PrivateKey):
-        algorithm = "ed25519"
-    else:
-        algorithm = "ps256" if isinstance(private, rsa.RSAPrivateKey) else None
+        raise ReenactError(
+            f"{key} is not the key of the first certificate in {certificate}: set the variables to two files that belong together"
+        )
+    algorithm = _algorithm(private)
     if algorithm is None:
-        raise ReenactError(f"{key} is of a kind that C2PA does not sign with: use a key on P-256, P-384 or P-521, Ed25519 or RSA")
+        raise ReenactError(f"{key} is of a kind that C2PA does not support: use a key on P-256, P-384 or P-521, Ed25519 or RSA")
     return Identity(chain, private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), algorithm)
 
 
-def _make(place: Path) -> None:
-    """Both files appear at once, in a folder that is renamed, so that two first signatures cannot mix theirs."""
+def _algorithm(key: PrivateKeyTypes) -> str | None:
+    """Return C2PA's name of the signature algorithm for a key, or None if there is none."""
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return _CURVES.get(key.key_size)
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return "ed25519"
+    return "ps256" if isinstance(key, rsa.RSAPrivateKey) else None
+
+
+def _generate(folder: Path) -> None:
+    """Write a new certificate and its key into ``folder``.
+
+    Both files appear at once, in a folder that is renamed, so that two first signatures cannot mix theirs.
+    """
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))  # nobody else may enter it
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))  # for this user only
     except OSError as error:
         raise ReenactError(
-            f"the certificate that signs videos cannot be kept in {place} ({error.strerror}): set XDG_CONFIG_HOME to a folder "
+            f"the certificate that signs videos cannot be kept in {folder} ({error.strerror}): set XDG_CONFIG_HOME to a folder "
             f"that can be written, or {CERTIFICATE_VARIABLE} and {KEY_VARIABLE} to a certificate of your own"
         ) from error
     try:
-        chain, key = _new_chain()
+        chain, key = _generate_chain()
         (temporary / CERTIFICATE_NAME).write_bytes(chain)
         (temporary / KEY_NAME).touch(mode=0o600)
         (temporary / KEY_NAME).write_bytes(key)
-        temporary.rename(place)
+        temporary.rename(folder)
     except OSError:
-        if not place.is_dir():  # else another process was faster
+        if not folder.is_dir():  # another process was not faster
             raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _new_chain() -> tuple[bytes, bytes]:
-    """PEM of a leaf under a root of its own, as C2PA takes no self-signed one, and of the leaf's key. The root's is forgotten."""
+def _generate_chain() -> tuple[bytes, bytes]:
+    """Return PEM of a new chain, leaf and root, and of the leaf's key. The root's key is forgotten.
+
+    C2PA does not accept a self-signed leaf.
+    """
     root_key, leaf_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     root = _certificate("lit_reenact root of one user", root_key.public_key(), None, root_key)
     leaf = _certificate("lit_reenact of one user", leaf_key.public_key(), root, root_key)
@@ -151,7 +174,7 @@ def _new_chain() -> tuple[bytes, bytes]:
 def _certificate(
     name: str, public: ec.EllipticCurvePublicKey, root: x509.Certificate | None, root_key: ec.EllipticCurvePrivateKey
 ) -> x509.Certificate:
-    """A root if none is given, else a leaf under it, with the extensions that C2PA's certificate profile asks for."""
+    """Return a root if none is given, otherwise a leaf under it, with the extensions of C2PA's certificate profile."""
     organization = x509.NameAttribute(NameOID.ORGANIZATION_NAME, "lit_reenact")
     subject = x509.Name([organization, x509.NameAttribute(NameOID.COMMON_NAME, name)])
     usage = "key_cert_sign" if root is None else "digital_signature"

@@ -1,7 +1,7 @@
-"""What a generated video says of its making: as tags for every player, and as the C2PA manifest that is signed.
+"""The record of how a video was generated: tags for every player, and the C2PA manifest that is signed.
 
-The manifest follows C2PA 2 (https://spec.c2pa.org): an action ``c2pa.created`` with IPTC's kind of digital source, the videos it
-was made of as ingredients, and an assertion of our own, ``RECORD``, with what C2PA has no place for.
+The manifest follows C2PA 2 (https://spec.c2pa.org): an action ``c2pa.created`` with IPTC's kind of digital source, the
+input videos as ingredients, and an assertion of lit_reenact, ``RECORD``, for facts that C2PA has no field for.
 """
 
 from __future__ import annotations
@@ -20,21 +20,22 @@ RECORD = "lit_reenact.record"
 """Label of the assertion: ``{"model": {"name", "sha256"} or null, "settings": {...}}``."""
 
 SHA256, ROLE = "lit_reenact.sha256", "lit_reenact.role"
-"""Keys in an ingredient's metadata: an ingredient has no field for the hash of its file, nor for what it was used as."""
+"""Keys in an ingredient's metadata: C2PA has no field for the hash of an ingredient's file and for its role."""
 
 _SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 SYNTHETIC = _SOURCE_TYPES + "trainedAlgorithmicMedia"
 COMPOSITE = _SOURCE_TYPES + "compositeWithTrainedAlgorithmicMedia"
+"""IPTC's kinds of digital source: every frame is synthesised, or synthesised parts are pasted into a recording."""
 
 
 @dataclass(frozen=True)
 class Ingredient:
-    """A video that another one was made of.
+    """An input video of a generated one.
 
     Attributes:
-        role: what it was in the making: "target" or "source".
-        name: of its file.
-        sha256: of its file, 64 hexadecimal digits.
+        role: "source" (drives) or "target" (is driven).
+        name: file name.
+        sha256: SHA-256 of the file, 64 hexadecimal digits.
     """
 
     role: str
@@ -43,32 +44,43 @@ class Ingredient:
 
     @classmethod
     def of(cls, track: Track, role: str) -> Ingredient:
-        """The video that was tracked, not its working clip."""
+        """Return the video that was tracked, not its working clip."""
         return cls(role, track.info.source, track.info.source_sha256)
 
 
 @dataclass(frozen=True)
 class Model:
-    """The file of the network that made a video: its name and SHA-256."""
+    """The checkpoint of the network that generated a video.
+
+    Attributes:
+        name: file name.
+        sha256: SHA-256 of the file, 64 hexadecimal digits.
+    """
 
     name: str
     sha256: str
 
     @classmethod
     def of(cls, file: Path) -> Model:
+        """Return name and digest of a checkpoint file."""
         return cls(file.name, sha256_of(file))
 
 
 @dataclass(frozen=True)
 class Record:
-    """How a video was made.
+    """The facts about how a video was generated.
 
     Attributes:
-        title: what it shows, in a few words.
-        ingredients: the videos it was made of.
-        model: the network; None while it is still in training and has no file.
-        settings: the transfer's policy, the edits ...: whatever JSON can hold.
-        composite: whether what was synthesised was pasted into frames of a recording.
+        title: content of the video in a few words.
+        ingredients: input videos.
+        model: checkpoint of the network; None while it is in training and has no file.
+        settings: transfer policy, edits and other settings, in values that JSON can hold.
+        composite: whether the synthesised part was pasted into frames of a recording.
+
+    Example:
+        >>> record = Record("b reenacted by a", (Ingredient.of(target, "target"), Ingredient.of(source, "source")))
+        >>> with open_generated_video(Path("b.mp4"), fps, record) as video:
+        ...     video.write(frame)
     """
 
     title: str
@@ -78,16 +90,16 @@ class Record:
     composite: bool = False
 
     def tags(self) -> dict[str, str]:
-        """Metadata tags for ``VideoWriter``."""
+        """Return the metadata tags for ``VideoWriter``."""
         facts = {f"{ingredient.role}_sha256": ingredient.sha256 for ingredient in self.ingredients}
         if self.model is not None:
             facts |= {"checkpoint": self.model.name, "checkpoint_sha256": self.model.sha256}
         return ai_generated_tags(self.title, **{**self.settings, **facts})
 
     def manifest(self) -> dict[str, Any]:
-        """The C2PA manifest of an mp4 that is finished now."""
+        """Return the C2PA manifest of an mp4 file that is finished now."""
         generator = {"name": "lit_reenact", "version": code_version()}
-        made = {
+        created = {
             "action": "c2pa.created",
             "digitalSourceType": COMPOSITE if self.composite else SYNTHETIC,
             "when": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -108,7 +120,7 @@ class Record:
                 for number, ingredient in enumerate(self.ingredients)
             ],
             "assertions": [
-                {"label": "c2pa.actions.v2", "data": {"actions": [made]}},
+                {"label": "c2pa.actions.v2", "data": {"actions": [created]}},
                 {"label": RECORD, "data": {"model": self.model and asdict(self.model), "settings": dict(self.settings)}},
             ],
         }

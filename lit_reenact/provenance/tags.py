@@ -1,4 +1,4 @@
-"""Metadata tags, which every player shows and no signature protects."""
+"""Metadata tags of a video. Every player shows them; no signature protects them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ AI_GENERATED = "AI-generated"
 
 
 def code_version() -> str:
-    """The installed version of lit_reenact, or "unknown" when it runs from files that were never installed."""
+    """Return the installed version of lit_reenact, or "unknown" if it runs from files that were never installed."""
     try:
         return version("lit_reenact")
     except PackageNotFoundError:
@@ -19,14 +19,14 @@ def code_version() -> str:
 
 
 def ai_generated_tags(title: str, **facts: Any) -> dict[str, str]:
-    """Metadata tags for a video that a network made.
+    """Return the metadata tags of a generated video.
 
     Args:
-        title: what the video shows, in a few words.
-        **facts: what else the file should say (source, target, checkpoint ...); stored as JSON in ``description``.
+        title: content of the video in a few words.
+        **facts: further facts (source, target, checkpoint), stored as JSON in ``description``.
 
     Returns:
-        Tags for ``VideoWriter``: every common player shows ``title`` and ``comment``.
+        Tags for ``VideoWriter``. Every common player shows ``title`` and ``comment``.
     """
     return {
         "title": title,
@@ -36,7 +36,12 @@ def ai_generated_tags(title: str, **facts: Any) -> dict[str, str]:
 
 
 def recording_tags(title: str, **facts: str) -> dict[str, str]:
-    """Metadata tags for a re-encoded recording in which nothing was synthesised (a working clip)."""
+    """Return the metadata tags of a re-encoded recording in which nothing was synthesised (a working clip).
+
+    Args:
+        title: content of the video in a few words.
+        **facts: further facts, stored as JSON in ``description``.
+    """
     return {
         "title": title,
         "comment": f"Re-encoded by lit_reenact {code_version()}; no frame was synthesised",
@@ -45,5 +50,5 @@ def recording_tags(title: str, **facts: str) -> dict[str, str]:
 
 
 def is_ai_generated(tags: dict[str, str]) -> bool:
-    """Whether a video's tags (``video.read_tags``) say that a machine made it."""
+    """Return whether the tags of a video (``video.read_tags``) say that it is AI-generated."""
     return AI_GENERATED.lower() in tags.get("comment", "").lower()

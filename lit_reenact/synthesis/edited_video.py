@@ -15,7 +15,7 @@ from lit_reenact.edit import Edit, apply_sliders, hold_light, neck_of
 from lit_reenact.face import load_face_model
 from lit_reenact.guard import guard
 from lit_reenact.networks.generator import Generator
-from lit_reenact.provenance import Ingredient, Model, Record, generated_video
+from lit_reenact.provenance import Ingredient, Model, Record, open_generated_video
 from lit_reenact.synthesis.full_frames import FullFrames, there_and_back
 from lit_reenact.synthesis.video_plan import VideoPlan
 from lit_reenact.synthesis.writing import OUTPUT_CRF, write_video
@@ -175,7 +175,7 @@ def _write_generated(
 
 def _write_recorded(plan: VideoPlan, target: TrackedClip, remover: HairRemover) -> None:
     finish = plan.finisher()
-    with generated_video(plan.path, plan.fps, plan.record, audio_from=plan.audio_from, crf=OUTPUT_CRF) as video:
+    with open_generated_video(plan.path, plan.fps, plan.record, audio_from=plan.audio_from, crf=OUTPUT_CRF) as video:
         for crop in _remove_hair(target, plan.parameters, remover):
             video.write(finish(crop.numpy()))
 

@@ -51,7 +51,7 @@ class ResumableWriter:
         ReenactError: the folder cannot be written.
 
     Example:
-        >>> with ResumableWriter(Path("out.mp4"), Fraction(25), len(frames), key, tags={}, finish=signer(record)) as video:
+        >>> with ResumableWriter(Path("out.mp4"), Fraction(25), len(frames), key, tags={}, finish=make_signer(record)) as video:
         ...     for frame in frames[video.frame_count :]:
         ...         video.write(frame)
     """

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lit_reenact.networks.generator import Generator
-from lit_reenact.provenance import Ingredient, Record, generated_video
+from lit_reenact.provenance import Ingredient, Record, open_generated_video
 from lit_reenact.synthesis.generated_frames import synthesise
 from lit_reenact.synthesis.pictures import error_picture
 from lit_reenact.synthesis.writing import OUTPUT_CRF
@@ -40,7 +40,7 @@ def write_self_reenactment(
     cuts = cuts_in(frames, target.track.info.cuts)
     chunks = synthesise(generator, target.track, parameters, cuts, progress="held-out frames" if progress else None)
     outputs = []
-    with generated_video(output, target.fps, record, crf=OUTPUT_CRF) as video:
+    with open_generated_video(output, target.fps, record, crf=OUTPUT_CRF) as video:
         for numbers, generated, conditioning in chunks:
             real = target.read(frames[numbers], generator.image_size)
             for row in torch.cat([real, conditioning, generated, error_picture(generated, real)], dim=2):

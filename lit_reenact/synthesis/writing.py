@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lit_reenact.core.schema import Track
 from lit_reenact.networks.generator import Generator
-from lit_reenact.provenance import code_version, signer
+from lit_reenact.provenance import code_version, make_signer
 from lit_reenact.synthesis.generated_frames import synthesise
 from lit_reenact.synthesis.label import add_label
 from lit_reenact.synthesis.resumable_writer import ResumableWriter
@@ -76,7 +76,7 @@ def write_video(
         tags={**plan.record.tags(), KEY_TAG: key},
         audio_from=plan.audio_from,
         crf=OUTPUT_CRF,
-        finish=signer(plan.record),
+        finish=make_signer(plan.record),
     )
     with ExitStack() as stack:
         writers = [stack.enter_context(open_writer(path)) for path in paths]

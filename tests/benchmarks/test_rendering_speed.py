@@ -1,4 +1,4 @@
-"""How long one frame takes; printed beside a plain loop over triangles from the same run, never failing on time."""
+"""Time of one frame beside a plain loop over triangles in the same run. The tests report times and never fail on them."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def actor(model: FaceModel) -> Actor:
 
 @pytest.fixture(scope="module")
 def loop(model: FaceModel) -> tuple[Tensor, float]:
-    """The first frame by ``triangle_loop``, and how many seconds that took."""
+    """The first frame drawn by ``triangle_loop``, and its time in seconds."""
     start = time.perf_counter()
     index = triangle_loop(points_of(model)[0], model.faces)
     return index, time.perf_counter() - start
 
 
 def parameters_of(model: FaceModel, frames: int = FRAMES) -> FaceParameters:
-    """A face that fills about a quarter of the image, and the head about it."""
+    """Return a head whose face fills about a quarter of the image."""
     illumination = torch.zeros(frames, 9, 3)
     illumination[:, 0] = math.sqrt(4 * math.pi)
     return FaceParameters(
@@ -73,7 +73,7 @@ def points_of(model: FaceModel) -> Tensor:
 
 
 def triangle_loop(points: Tensor, faces: Tensor) -> Tensor:
-    """One image the plain way, a triangle at a time within its bounding box: index of the nearest, (H, W)."""
+    """Draw one image triangle by triangle, each within its bounding box: index of the nearest triangle, (H, W)."""
     index = torch.full((SIZE, SIZE), -1)
     depth = torch.full((SIZE, SIZE), torch.inf)
     for number, (a, b, c) in enumerate(points[faces]):
@@ -138,7 +138,7 @@ def test_conditioning_images_on_a_gpu(
 
 
 def report(benchmark: BenchmarkFixture, what: str, loop: float, capsys: pytest.CaptureFixture[str]) -> None:
-    """Print the time of one frame, and how many times longer a loop over triangles takes for its geometry alone."""
+    """Print the time of one frame, and its ratio to the time of a loop over triangles for the geometry alone."""
     if benchmark.stats is None:  # --benchmark-disable
         return
     frame = benchmark.stats.stats.median / FRAMES

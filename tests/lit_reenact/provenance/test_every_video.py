@@ -1,4 +1,4 @@
-"""No writer of videos is forgotten: whoever adds one signs it, or says here why it need not be."""
+"""Every video is signed: a new writer of videos signs, or stands below with the reason why it need not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNSIGNED = {
 
 
 def unsigned_writers(source: str) -> list[int]:
-    """Lines on which a writer of videos is made without ``finish``, which signs."""
+    """Return the lines that make a writer of videos without ``finish``, which signs."""
     lines = []
     for call in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)):
         named = {one.id for one in (call.func, *call.args) if isinstance(one, ast.Name)}
@@ -34,7 +34,7 @@ def test_every_writer_signs(package: str) -> None:
     assert found == {name for name in UNSIGNED if name.startswith(package)}
 
 
-def test_it_sees_what_it_looks_for() -> None:
+def test_the_search_finds_unsigned_writers() -> None:
     assert unsigned_writers("with VideoWriter(path, fps, tags=tags) as video: pass") == [1]
     assert unsigned_writers("\nwrite = partial(ResumableWriter, tags=tags)") == [2]
     assert unsigned_writers("VideoWriter(path, fps, tags=tags, finish=signer(record))") == []

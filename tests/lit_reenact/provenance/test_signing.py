@@ -1,3 +1,5 @@
+"""Signed videos: what their signature says, and which changes it finds."""
+
 from __future__ import annotations
 
 import subprocess
@@ -12,9 +14,9 @@ import pytest
 
 from lit_reenact.commands.main import main
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.provenance import Ingredient, Model, Record, generated_video, is_ai_generated, sign, signer
+from lit_reenact.provenance import Ingredient, Model, Record, is_ai_generated, make_signer, open_generated_video, sign
 from lit_reenact.provenance.certificate import CERTIFICATE_VARIABLE, KEY_VARIABLE
-from lit_reenact.provenance.verifying import describe, read_signature, signer_of
+from lit_reenact.provenance.verifying import describe_manifest, describe_signer, read_signature
 from lit_reenact.video import VideoWriter, read_tags
 
 INTACT, ALTERED, BAD_INPUT, UNSIGNED = 0, 1, 2, 3
@@ -36,7 +38,7 @@ def _settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _write(path: Path, record: Record = RECORD) -> Path:
     noise = np.random.default_rng(0).integers(0, 255, (5, 48, 64, 3), np.uint8)
-    with generated_video(path, Fraction(25), record) as video:
+    with open_generated_video(path, Fraction(25), record) as video:
         for frame in noise:
             video.write(frame)
     return path
@@ -48,7 +50,7 @@ def video(tmp_path: Path) -> Path:
 
 
 def boxes(content: bytes | bytearray) -> dict[str, tuple[int, int]]:
-    """Where the top-level boxes of an mp4 begin and end (ISO 14496-12)."""
+    """Return first and end byte of the top-level boxes of an mp4 (ISO 14496-12)."""
     found, start = {}, 0
     while start < len(content):
         size = int.from_bytes(content[start : start + 4], "big")
@@ -79,7 +81,7 @@ def test_a_generated_video_says_what_it_was_made_of_by_whom(video: Path, capsys:
 def test_a_composite_says_so(tmp_path: Path) -> None:
     signature = read_signature(_write(tmp_path / "pasted.mp4", replace(RECORD, composite=True, model=None)))
     assert signature is not None
-    lines = list(describe(signature.manifest))
+    lines = list(describe_manifest(signature.manifest))
     assert any(line.startswith("AI-generated in part") for line in lines)
     assert not any(line.startswith("Network") for line in lines)
 
@@ -161,7 +163,7 @@ def test_somebody_elses_signature_is_intact_but_not_vouched_for(
 def test_a_line_break_in_a_name_cannot_pretend_to_be_a_fact(tmp_path: Path) -> None:
     signature = read_signature(_write(tmp_path / "sly.mp4", replace(RECORD, title="x\nSigned by the king.\x1b[2J")))
     assert signature is not None
-    lines = [*describe(signature.manifest), signer_of(signature)]
+    lines = [*describe_manifest(signature.manifest), describe_signer(signature)]
     assert "Title: x Signed by the king. [2J" in lines
     assert all(line.isprintable() for line in lines)
 
@@ -170,19 +172,21 @@ def test_a_strange_manifest_is_no_fault_of_the_program() -> None:
     assertion = {"label": "lit_reenact.record", "data": {"model": "not a dictionary"}}
     manifests: list[dict[str, Any]] = [{"claim_generator_info": []}, {"assertions": [assertion]}, {"assertions": 1}]
     for manifest in manifests:
-        assert list(describe(manifest))[-1] == "The rest is not in a form that is known here."
+        assert list(describe_manifest(manifest))[-1] == "The rest of the record is not in a known form."
 
 
-def test_a_certificate_that_c2pa_does_not_take_costs_no_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_certificate_that_c2pa_does_not_accept_is_refused_before_the_first_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     certificate, key = tmp_path / "mine.pem", tmp_path / "mine.key"  # signed by itself
     command = ["openssl", "req", "-x509", "-nodes", "-newkey", "ed25519", "-subj", "/CN=me"]
     subprocess.run([*command, "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
     monkeypatch.setenv(CERTIFICATE_VARIABLE, str(certificate))
     monkeypatch.setenv(KEY_VARIABLE, str(key))
     with pytest.raises(ReenactError, match="cannot be signed"):
-        signer(RECORD)
+        make_signer(RECORD)
     with pytest.raises(ReenactError, match="cannot be signed"):
-        generated_video(tmp_path / "videos" / "made.mp4", Fraction(25), RECORD)
+        open_generated_video(tmp_path / "videos" / "made.mp4", Fraction(25), RECORD)
     assert not (tmp_path / "videos").exists()
 
 

@@ -1,3 +1,5 @@
+"""Metadata tags of generated videos and of recordings, read back from files."""
+
 from __future__ import annotations
 
 import json
@@ -17,7 +19,7 @@ def _write(path: Path, tags: dict[str, str]) -> dict[str, str]:
     return read_tags(path)
 
 
-def test_a_generated_video_says_so_and_what_it_was_made_from(tmp_path: Path) -> None:
+def test_the_tags_of_a_generated_video_say_so_and_name_its_inputs(tmp_path: Path) -> None:
     tags = _write(tmp_path / "made.mp4", ai_generated_tags("A driven by B", target_sha256="12ab"))
     assert is_ai_generated(tags)
     assert tags["title"] == "A driven by B"

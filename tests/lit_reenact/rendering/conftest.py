@@ -1,4 +1,4 @@
-"""Both implementations of the rasteriser."""
+"""The two implementations of rendering."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lit_reenact.rendering import backend
 
 @pytest.fixture(params=["torch", "numba"])
 def implementation(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The test runs with each."""
+    """Run the test with torch and with the compiled kernels."""
     if request.param == "numba":
         pytest.importorskip("numba")
     monkeypatch.setattr(backend, "COMPILED", request.param == "numba")

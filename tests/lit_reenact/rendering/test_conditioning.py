@@ -1,4 +1,4 @@
-"""The conditioning images of the built-in face: what is where, worked out without the renderer."""
+"""Conditioning images of the built-in face against places and colours computed without the renderer."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def renderer(model: FaceModel, actor: Actor) -> ConditioningRenderer:
 
 
 def at_rest(model: FaceModel, frames: int = 1) -> FaceParameters:
-    """The face in front of the camera, eyes ahead, in even white light."""
+    """Return parameters of the face in front of the camera, eyes ahead, in even white light."""
     illumination = torch.zeros(frames, 9, 3)
     illumination[:, 0] = math.sqrt(4 * math.pi)
     return FaceParameters(
@@ -63,7 +63,7 @@ def at_rest(model: FaceModel, frames: int = 1) -> FaceParameters:
 
 
 def moving(model: FaceModel, frames: int = 11) -> FaceParameters:
-    """Frames that differ in every channel."""
+    """Return frames that differ in every channel."""
     random = torch.Generator().manual_seed(0)
     parameters = at_rest(model, frames)
     low, high = model.expression_bounds.unbind(1)
@@ -76,7 +76,7 @@ def moving(model: FaceModel, frames: int = 11) -> FaceParameters:
 
 
 def turned(yaw: float, pitch: float, roll: float) -> Tensor:
-    """Axis-angle (1, 3) of angles in degrees."""
+    """Return the rotation (1, 3), axis-angle, of angles in degrees."""
     return matrix_to_axis_angle(euler_to_matrix(torch.deg2rad(torch.tensor([[yaw, pitch, roll]]))))
 
 
@@ -88,7 +88,7 @@ def expressing(model: FaceModel, **coefficients: float) -> FaceParameters:
 
 
 def see(points: Tensor, parameters: FaceParameters) -> Tensor:
-    """Pixels (N, 2) where head points (N, 3) of the one frame are seen, straight from the conventions of the schema."""
+    """Project head points (N, 3) of one frame to pixels (N, 2), straight from the conventions of the schema."""
     x, y, z = axis_angle_to_matrix(parameters.rotation[0]).double() @ points.double().T
     move_x, move_y, move_z = parameters.translation[0]
     depth = move_z - z
@@ -96,7 +96,7 @@ def see(points: Tensor, parameters: FaceParameters) -> Tensor:
 
 
 def iris_centroid(eyes: Tensor, near: Tensor, radius: float = 12.0) -> Tensor:
-    """Mean place (2,) x, y of the iris colour in an eye image (3, H, W) within ``radius`` pixels of a point."""
+    """Return the mean place (2,), x and y, of the iris colour in an eye image (3, H, W) within ``radius`` pixels of a point."""
     y, x = torch.meshgrid(torch.arange(256) + 0.5, torch.arange(256) + 0.5, indexing="ij")
     close = (x - near[0]).square() + (y - near[1]).square() < radius**2
     weight = (eyes[2].double() - eyes[0].double()) * close  # blue without red: iris
@@ -104,14 +104,14 @@ def iris_centroid(eyes: Tensor, near: Tensor, radius: float = 12.0) -> Tensor:
 
 
 def covered(model: FaceModel, parameters: FaceParameters) -> Tensor:
-    """The pixels of T frames in which anything of the mesh of the mean face lies: bool (T, H, W)."""
+    """Return the pixels of T frames that the mesh of the mean face covers: bool (T, H, W)."""
     mesh = model.vertices + torch.tensordot(parameters.expression, model.expression_basis, dims=1)
     points = project(head_to_camera(mesh, parameters.rotation, parameters.translation), CAMERA)
     return rasterize(points, model.faces, CAMERA.height, CAMERA.width).triangle >= 0
 
 
 def parted(model: FaceModel, actor: Actor, upper: tuple[int, ...], lower: tuple[int, ...], by: float) -> Actor:
-    """A person whose rims lie ``by`` mm further apart."""
+    """Return a person whose rims lie ``by`` mm further apart."""
     neutral = actor.neutral.clone()
     neutral[list(upper[1:-1]), 1] += by / 2
     neutral[list(lower[1:-1]), 1] -= by / 2
@@ -119,7 +119,7 @@ def parted(model: FaceModel, actor: Actor, upper: tuple[int, ...], lower: tuple[
 
 
 def within(mask: Tensor) -> Tensor:
-    """The pixels of a mask (..., H, W) whose neighbours are all in it: those on its border may show two things at once."""
+    """Return the pixels of a mask (..., H, W) whose neighbours are all in it: one on its border may show two things at once."""
     return torch.nn.functional.max_pool2d((~mask).float()[None], 3, stride=1, padding=1)[0] == 0
 
 
@@ -155,7 +155,7 @@ def test_even_white_light_shows_the_reflectance(model: FaceModel, renderer: Cond
     parameters = at_rest(model)
     regions, diffuse = renderer.regions(parameters)[0], renderer(parameters)[0, :3]
     head = covered(model, parameters)[0]
-    for skin in (regions == FACE, head & (regions == EMPTY)):  # the face, and what lies beyond it
+    for skin in (regions == FACE, head & (regions == EMPTY)):  # the face, and the head beyond it
         assert skin.sum() > 5000
         assert ((diffuse[:, within(skin[None])[0]].int() - round(255 * GREY)).abs() <= 1).all()
     assert (diffuse[:, within(~head[None])[0]] == 0).all()
@@ -200,7 +200,7 @@ def test_correspondence_follows_the_surface(model: FaceModel, renderer: Conditio
 def test_the_iris_is_where_the_gaze_meets_the_eyeball(
     model: FaceModel, actor: Actor, gaze: tuple[float, float], rotation: tuple[float, float, float]
 ) -> None:
-    """The eyes are opened by hand (all triangles are eye), so that no lid cuts the disc."""
+    """All triangles are eye, so that no lid cuts the disc."""
     open_eyes = replace(model, region=torch.full_like(model.region, EYE_LEFT))
     parameters = at_rest(model).replace(gaze=torch.tensor([[*gaze, *gaze]]), rotation=turned(*rotation))
     eyes = ConditioningRenderer(open_eyes, actor, CAMERA)(parameters)[0, 6:]
@@ -250,7 +250,7 @@ def test_eye_colours_and_region(model: FaceModel, renderer: ConditioningRenderer
 
 @pytest.mark.parametrize("by", [-2.0, 0.0, 2.0])
 def test_a_blink_leaves_nothing_of_the_eyes(model: FaceModel, actor: Actor, by: float) -> None:
-    """Whatever the person's eyes are like: narrower or wider by 2 mm than those that the blink was made for."""
+    """Also for eyes that are narrower or wider by 2 mm than those that the blink was made for."""
     for upper, lower in ((RIGHT_UPPER_LID, RIGHT_LOWER_LID), (mirror_points(RIGHT_UPPER_LID), mirror_points(RIGHT_LOWER_LID))):
         actor = parted(model, actor, upper, lower, by)
     renderer = ConditioningRenderer(model, actor, CAMERA)
@@ -292,7 +292,7 @@ def test_a_closed_mouth_leaves_no_line(model: FaceModel, actor: Actor, by: float
 
 
 def test_an_open_jaw_shows_the_mouth(model: FaceModel, actor: Actor, renderer: ConditioningRenderer) -> None:
-    """What is no skin lies between the lips; the lower teeth are as far from the upper ones as the chin has gone down."""
+    """Everything that is no skin lies between the lips; the teeth part by as much as the chin has gone down."""
     parameters = expressing(model, jawOpen=0.8, mouthUpperUpLeft=0.5, mouthUpperUpRight=0.5, mouthLowerDownLeft=0.5,
                             mouthLowerDownRight=0.5)  # fmt: skip
     diffuse, regions = renderer(parameters)[0, :3], renderer.regions(parameters)[0]
@@ -340,7 +340,7 @@ def test_regions_are_those_of_the_face_without_a_head(model: FaceModel, actor: A
 
 
 def test_lips_belong_to_the_mouth_and_lids_to_the_eyes(model: FaceModel, renderer: ConditioningRenderer) -> None:
-    """Points whose place in the face is known by name, seen where the mesh projects them."""
+    """The labels are read where the mesh projects named points of the face."""
     parameters = at_rest(model)
     regions = renderer.regions(parameters)[0]
     expected = {

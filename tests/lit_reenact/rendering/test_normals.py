@@ -1,4 +1,4 @@
-"""Normals of fixed triangles against those of any."""
+"""Normals of fixed triangles against ``face.model.vertex_normals``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lit_reenact.face.model import vertex_normals
 from lit_reenact.rendering.normals import VertexNormals
 
 
-def test_the_same_as_without_preparation() -> None:
+def test_they_equal_the_normals_of_the_face_model() -> None:
     model = builtin_model()
     meshes = model.vertices + torch.randn(3, *model.vertices.shape, generator=torch.Generator().manual_seed(0))
     normals = VertexNormals(model.faces, len(model.vertices))(meshes)

@@ -1,4 +1,4 @@
-"""How far eyes and mouth count as open, by hand; the inside of a mouth of two triangles."""
+"""Openness of eyes and mouth, worked by hand, and the inside of a mouth of two triangles."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def model() -> FaceModel:
 
 
 def with_gap(model: FaceModel, upper: tuple[int, ...], lower: tuple[int, ...], gap: float) -> torch.Tensor:
-    """The mean face (1, V, 3) with the upper rim ``gap`` mm above the lower one, at every place."""
+    """Return the mean face (1, V, 3) with the upper rim ``gap`` mm above the lower one at every place."""
     mesh = model.vertices.clone()
     mesh[list(upper[1:-1]), 1] = mesh[list(lower[1:-1]), 1] + gap
     return mesh[None]
@@ -35,11 +35,11 @@ def test_lips_open_within_a_known_range(model: FaceModel) -> None:
     ):
         opened = openness(with_gap(model, UPPER_LIP_RIM, LOWER_LIP_RIM, gap))
         assert float(opened[0, 2]) == pytest.approx(expected, abs=1e-3), gap
-        assert (opened[0, :2] == 1).all()  # the eyes, which are at rest
+        assert (opened[0, :2] == 1).all()  # the eyes are at rest
 
 
 def test_eyes_open_by_shares_of_their_own_rest(model: FaceModel) -> None:
-    """The mean face, whose blink closes entirely, and each eye by itself."""
+    """The blink of the mean face closes entirely; each eye is tested by itself."""
     openness = Openness(model, make_actor(model))
     upper, lower = list(RIGHT_UPPER_LID[1:-1]), list(RIGHT_LOWER_LID[1:-1])
     rest = float((model.vertices[upper, 1] - model.vertices[lower, 1]).mean())

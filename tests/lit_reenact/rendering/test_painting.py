@@ -18,11 +18,11 @@ from lit_reenact.rendering.scene import SAMPLES, Scene, Surface
 from lit_reenact.rendering.supersampling import Patches, find_patches
 
 HEIGHT, WIDTH = 24, 36
-"""Of the images, pixels."""
+"""Size of the images in pixels."""
 
 
 def soup(frames: int = 3, triangles: int = 150) -> tuple[Surface, Scene]:
-    """Triangles of skin that lie every which way, each of them of any label, with random attributes."""
+    """Return triangles of skin in random places, with random labels and attributes."""
     random = torch.Generator().manual_seed(1)
     size = torch.tensor([WIDTH * SAMPLES, HEIGHT * SAMPLES, 300.0])
     centre = torch.rand(frames, triangles, 1, 3, generator=random) * size
@@ -50,13 +50,13 @@ def soup(frames: int = 3, triangles: int = 150) -> tuple[Surface, Scene]:
 
 
 def samples_of_pixels(images: Tensor) -> Tensor:
-    """(B, S * H, S * W, ...) to (B * H * W, S * S, ...), row by row."""
+    """Reshape (B, S * H, S * W, ...) to (B * H * W, S * S, ...), row by row."""
     split = images.view(len(images), HEIGHT, SAMPLES, WIDTH, SAMPLES, *images.shape[3:])
     return split.transpose(2, 3).flatten(0, 2).flatten(1, 2)
 
 
-def painted(surface: Surface, scene: Scene) -> Tensor:
-    """uint8 (T, 10, H, W), painted over something else."""
+def paint_images(surface: Surface, scene: Scene) -> Tensor:
+    """Paint images over other content: uint8 (T, 10, H, W)."""
     images = torch.full((len(scene), HEIGHT, WIDTH, CONDITIONING_CHANNELS + 1), 7, dtype=torch.uint8)
     paint(surface, scene, images)
     return images.permute(0, 3, 1, 2)
@@ -94,7 +94,7 @@ def test_patches_are_the_samples_of_a_pixel_that_show_the_same_triangle() -> Non
 
 
 def test_weights_are_those_of_the_centroid() -> None:
-    """The corners in space, weighted, lie on the ray through the centroid: with x and y in samples times depth."""
+    """The weighted sum of the corners in space lies on the ray through the centroid (x and y in samples times depth)."""
     surface, scene = soup()
     found = patches_of(surface, scene)
     corners = scene.points[(found.pixel // (HEIGHT * WIDTH))[:, None], surface.faces[found.triangle]].double()  # (P, 3, 3)
@@ -104,8 +104,8 @@ def test_weights_are_those_of_the_centroid() -> None:
     torch.testing.assert_close(depth.float(), found.depth, rtol=1e-4, atol=0)
 
 
-def test_light_times_texture_and_the_other_colour() -> None:
-    """On a texture whose colour is its coordinates bilinear look-up gives them back, half a texel from the border."""
+def test_light_times_texture_and_the_correspondence_colour() -> None:
+    """Bilinear look-up in a texture whose colour is its coordinates returns them, half a texel from the border."""
     surface, scene = soup()
     attributes = scene.attributes
     attributes[..., 6:] = 0.2 + 0.6 * attributes[..., 6:]
@@ -129,16 +129,16 @@ def test_beyond_the_texture_is_its_border() -> None:
     points = torch.tensor([[[-99.0, -99, 500], [-99, 999, 500], [999, -99, 500]]])
     for u, v, expected in ((-1.0, -1.0, 0.1), (2.0, 0.0, 0.2), (0.0, 1.0, 0.3), (9.0, 9.0, 0.4), (0.5, 0.5, 0.25)):
         attributes = torch.tensor([[[1.0, 1, 1, 0, 0, 0, u, v]] * 3])
-        images = painted(surface, replace(scene, points=points, attributes=attributes))
+        images = paint_images(surface, replace(scene, points=points, attributes=attributes))
         assert ((images[:, :3] - 255 * expected).abs() <= 0.51).all()
 
 
 @pytest.mark.usefixtures("implementation")
 def test_a_pixel_shows_the_mean_of_its_samples_and_what_most_of_them_are() -> None:
-    """Triangles of one colour each, so that it does not matter where in them one looks."""
+    """Every triangle has one colour, so that the place of a sample in it does not matter."""
     surface, scene = soup()
     attributes = scene.attributes[:, ::3].repeat_interleave(3, 1)
-    images = painted(replace(surface, reflectance=torch.ones(3, 4, 4)), replace(scene, attributes=attributes))
+    images = paint_images(replace(surface, reflectance=torch.ones(3, 4, 4)), replace(scene, attributes=attributes))
     assert images.shape == (3, CONDITIONING_CHANNELS + 1, HEIGHT, WIDTH)
     assert images.dtype == torch.uint8
     seen = rasterize(scene.points, surface.faces, HEIGHT * SAMPLES, WIDTH * SAMPLES).triangle
@@ -159,12 +159,12 @@ def test_a_pixel_shows_the_mean_of_its_samples_and_what_most_of_them_are() -> No
 @pytest.mark.usefixtures("implementation")
 def test_nothing_covered() -> None:
     surface, scene = soup()
-    assert not painted(surface, replace(scene, points=-scene.points)).any()
-    assert painted(surface, scene[:0]).shape == (0, CONDITIONING_CHANNELS + 1, HEIGHT, WIDTH)
+    assert not paint_images(surface, replace(scene, points=-scene.points)).any()
+    assert paint_images(surface, scene[:0]).shape == (0, CONDITIONING_CHANNELS + 1, HEIGHT, WIDTH)
 
 
 def test_the_compiled_kernels_are_equal_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where triangles are equally far, texture coordinates out of bounds, and eyes and mouth half open."""
+    """The scene has triangles at equal depth, texture coordinates out of bounds, and eyes and mouth half open."""
     pytest.importorskip("numba")
     surface, scene = soup(triangles=400)
     random = torch.Generator().manual_seed(2)
@@ -191,7 +191,7 @@ def test_the_compiled_kernels_are_equal_to_torch(monkeypatch: pytest.MonkeyPatch
     for compiled in (False, True):
         monkeypatch.setattr(backend, "COMPILED", compiled)
         hits = [find_hits(scene.points, faces, HEIGHT * SAMPLES, WIDTH * SAMPLES, cull) for cull in (False, True)]
-        found.append((hits, painted(surface, scene)))
+        found.append((hits, paint_images(surface, scene)))
     for one, again in zip(found[0][0], found[1][0], strict=True):
         assert torch.equal(one.pixel, again.pixel)
         assert torch.equal(one.triangle, again.triangle)

@@ -1,4 +1,4 @@
-"""The rasteriser against a loop over triangles and half-planes in float64, and against values worked by hand."""
+"""The rasterizer against a loop over triangles and half-planes in float64, and against values worked by hand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FRONT = torch.tensor([[0, 1, 2]])
 
 
 def reference(points: npt.NDArray[np.float64], faces: npt.NDArray[np.int64], height: int, width: int) -> npt.NDArray[np.float64]:
-    """One image by a loop over triangles: (H, W, 5) triangle, depth, and the three perspective-correct weights."""
+    """Draw one image by a loop over triangles: (H, W, 5) triangle, depth, and the three perspective-correct weights."""
     image = np.full((height, width, 5), [-1, np.inf, 0, 0, 0])
     y, x = np.mgrid[:height, :width] + 0.5
     for index, face in enumerate(faces):
@@ -36,7 +36,7 @@ def reference(points: npt.NDArray[np.float64], faces: npt.NDArray[np.int64], hei
 
 
 def grid_mesh(columns: int, rows: int) -> tuple[Tensor, Tensor]:
-    """A square [0, 1]^2 of 2 * columns * rows triangles that face the viewer: points (V, 2), y down, and faces."""
+    """Return a square [0, 1]^2 of 2 * columns * rows triangles that face the viewer: points (V, 2), y down, and faces."""
     y, x = torch.meshgrid(torch.linspace(0, 1, rows + 1), torch.linspace(0, 1, columns + 1), indexing="ij")
     corner = torch.arange(columns * rows) // columns * (columns + 1) + torch.arange(columns * rows) % columns
     below = corner + columns + 1
@@ -45,7 +45,7 @@ def grid_mesh(columns: int, rows: int) -> tuple[Tensor, Tensor]:
 
 
 def soup(seed: int, triangles: int = 200) -> tuple[Tensor, Tensor]:
-    """Triangles of all sizes and orientations, partly outside a 96 x 64 image."""
+    """Return triangles of all sizes and orientations, partly outside a 96 x 64 image."""
     random = torch.Generator().manual_seed(seed)
     corner, size = torch.tensor([-7.0, -8.0, 300.0]), torch.tensor([110.0, 80.0, 300.0])
     centre = corner + torch.rand(triangles, 1, 3, generator=random) * size
@@ -69,7 +69,7 @@ def test_random_triangles_match_the_loop(seed: int) -> None:
 
 
 def test_a_warped_grid_covers_every_pixel_inside_once() -> None:
-    """No holes at shared edges, whichever way the vertices lie; on them no pixel belongs to two triangles."""
+    """Shared edges have no holes, wherever the vertices lie, and no pixel on them belongs to two triangles."""
     points, faces = grid_mesh(13, 11)
     inner = ((points > 0) & (points < 1)).all(-1, keepdim=True)
     points = points * 64 + torch.randn(points.shape, generator=torch.Generator().manual_seed(0)) * 0.8 * inner

@@ -1,4 +1,4 @@
-"""The rasteriser against rays: through every pixel's centre, in camera space, in float64, against every triangle."""
+"""The rasterizer against rays in float64, one through every pixel's centre, against every triangle."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Doubles = npt.NDArray[np.float64]
 
 
 def cast(vertices: Doubles, faces: npt.NDArray[np.int64], camera: Camera) -> tuple[npt.NDArray[np.int64], Doubles, Doubles]:
-    """Nearest hit of the ray through each pixel's centre (Moeller and Trumbore 1997), triangles seen from behind left out.
+    """Find the nearest hit of the ray through each pixel's centre (Moeller and Trumbore 1997), without back faces.
 
     Args:
         vertices: (V, 3) camera axes.
@@ -73,7 +73,7 @@ def seen(vertices: Tensor, camera: Camera) -> Tensor:
 
 
 def compare(fragments: Fragments, vertices: Tensor, faces: Tensor, camera: Camera) -> tuple[int, int]:
-    """Every image against rays: the same mask, depths and weights. Returns how many pixels are covered, by the same triangle."""
+    """Compare mask, depths and weights of all images with the rays; count covered pixels, and those of the same triangle."""
     covered = agreed = 0
     for image, points in enumerate(vertices):
         triangle, depth, weights = cast(points.double().numpy(), faces.numpy(), camera)
@@ -91,7 +91,7 @@ SCENE = Camera(focal=110.0, width=96, height=64)
 
 
 def soup(seed: int, triangles: int = 250) -> tuple[Tensor, Tensor]:
-    """Triangles that cut through each other, from slivers to some larger than the image."""
+    """Return triangles that cut through each other, from slivers to some larger than the image."""
     random = torch.Generator().manual_seed(seed)
     centre = torch.tensor([-250.0, -180.0, 300.0]) + torch.rand(triangles, 1, 3, generator=random) * torch.tensor(
         [500.0, 360.0, 400]
@@ -107,7 +107,7 @@ def soup(seed: int, triangles: int = 250) -> tuple[Tensor, Tensor]:
 
 
 def sheets(seed: int) -> tuple[Tensor, Tensor]:
-    """Two crumpled sheets of triangles with shared edges, one through the other."""
+    """Return two crumpled sheets of triangles with shared edges, one through the other."""
     random = torch.Generator().manual_seed(seed)
     side = 14
     y, x = torch.meshgrid(torch.linspace(-1, 1, side), torch.linspace(-1, 1, side), indexing="ij")
@@ -136,7 +136,7 @@ def model() -> FaceModel:
 
 
 def moving(model: FaceModel, frames: int) -> FaceParameters:
-    """Any heads, expressions and identities."""
+    """Return random heads, expressions and identities."""
     random = torch.Generator().manual_seed(3)
     low, high = model.expression_bounds.unbind(1)
     light = torch.zeros(frames, 27)
@@ -173,7 +173,7 @@ TRACKED = Camera(focal=4.5 * 128, width=128, height=128)
 
 @pytest.fixture(scope="module")
 def tracked(model: FaceModel, shared_dir: Path) -> Tensor:
-    """The vertices (3, V, 3), in camera axes, of a real face as its landmarks place it in frames of a clip."""
+    """Return the vertices (3, V, 3), camera axes, of a real face as its landmarks place it in frames of a clip."""
     with av.open(shared_dir / "videos" / "d9.mp4") as video:
         frames = [frame.to_ndarray(format="rgb24").astype(np.uint8) for frame in islice(video.decode(video=0), 24)]
     found = detect(frames, None, None)
@@ -205,14 +205,14 @@ def test_landmarks_fall_on_their_vertices(model: FaceModel) -> None:
 
 
 def test_landmarks_of_a_tracked_face_fall_on_their_vertices(model: FaceModel, tracked: Tensor) -> None:
-    """Where colours turn within a pixel, as on the lids of this small face, there is no first order to find them by."""
+    """Landmarks beside which colours turn within a pixel, like on the lids of this small face, are left out."""
     distances = landmark_distances(model, tracked, Camera(focal=4.5 * 256, width=256, height=256), most_bent=1 / 3)
     assert len(distances) > 400
     assert max(distances) < 0.5
 
 
 def landmark_distances(model: FaceModel, vertices: Tensor, camera: Camera, most_bent: float = np.inf) -> list[float]:
-    """How far visible landmarks' colours are found from where the landmarks project, to first order in the colours about it.
+    """Return the distances of visible landmarks' colours from their projections, to first order in the colours around.
 
     Args:
         most_bent: landmarks are left out where the second order in the colours is more than this part of the first.

@@ -1,4 +1,4 @@
-"""Conditioning images for ablation: which are drawn where, and what they show, worked out without their renderer."""
+"""Named conditioning images: their order, and their content computed without their renderer."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def renderer_of(model: FaceModel, *images: ConditioningImage, size: int | None =
 
 
 def posed(model: FaceModel, yaw: float = 0.0, **coefficients: float) -> FaceParameters:
-    """One frame, 1200 mm away, turned by ``yaw`` degrees; the last coefficients of gaze are yaw and pitch of both eyes."""
+    """Return one frame, 1200 mm away, turned by ``yaw`` degrees, eyes ahead, with some coefficients of expression."""
     angles = torch.deg2rad(torch.tensor([[yaw, 0.0, 0.0]]))
     parameters = make_parameters(model, 1).replace(
         rotation=matrix_to_axis_angle(euler_to_matrix(angles)),
@@ -49,11 +49,11 @@ def posed(model: FaceModel, yaw: float = 0.0, **coefficients: float) -> FacePara
 
 
 def projected(model: FaceModel, parameters: FaceParameters, head: Tensor) -> Tensor:
-    """Pixels and depth (N, 3) of head points (N, 3) of the one frame."""
+    """Project head points (N, 3) of one frame to pixels and depth (N, 3)."""
     return project(head_to_camera(head[None], parameters.rotation, parameters.translation), CAMERA)[0]
 
 
-def test_the_usual_images_are_drawn_by_the_usual_renderer(model: FaceModel) -> None:
+def test_the_three_images_of_the_paper_are_drawn_by_their_own_renderer(model: FaceModel) -> None:
     assert type(renderer_of(model, *CONDITIONING)) is ConditioningRenderer
     assert type(renderer_of(model, *CONDITIONING[::-1])) is NamedImagesRenderer
 
@@ -66,12 +66,12 @@ def test_images_stand_in_the_order_of_their_names(model: FaceModel) -> None:
     for place, name in enumerate(ALL):
         assert torch.equal(everything[:, 3 * place : 3 * place + 3], single[name][:, :3])
         assert single[name][:, :3].any()
-    usual = ConditioningRenderer(model, make_actor(model), CAMERA, 64)
-    assert torch.equal(everything[:, :9], usual(parameters))
-    assert torch.equal(everything[:, -1], usual.regions(parameters))
+    standard = ConditioningRenderer(model, make_actor(model), CAMERA, 64)
+    assert torch.equal(everything[:, :9], standard(parameters))
+    assert torch.equal(everything[:, -1], standard.regions(parameters))
     mixed = renderer_of(model, "eyes", "depth", "diffuse", size=64)
     assert torch.equal(mixed(parameters), torch.cat([single[name][:, :3] for name in ("eyes", "depth", "diffuse")], 1))
-    assert torch.equal(mixed.regions(parameters), usual.regions(parameters))
+    assert torch.equal(mixed.regions(parameters), standard.regions(parameters))
 
 
 def test_a_frame_is_drawn_alike_among_any_others(model: FaceModel) -> None:
@@ -85,7 +85,7 @@ def test_a_frame_is_drawn_alike_among_any_others(model: FaceModel) -> None:
 
 @pytest.mark.parametrize("yaw", [0.0, 30.0])
 def test_normals_are_those_of_the_mesh(model: FaceModel, yaw: float) -> None:
-    """At vertices that are surely seen: near the middle of the face. The skin's normals, turned with the head."""
+    """The normals are those of the skin, turned with the head, at vertices near the middle of the face, which are surely seen."""
     parameters = posed(model, yaw)
     image = renderer_of(model, "normals")(parameters)[0].float() / 127.5 - 1
     on_skin = (model.region == SKIN) | (model.region == HEAD)
@@ -134,7 +134,7 @@ def test_an_open_mouth_is_a_hole_in_depth_and_a_closed_one_is_not(model: FaceMod
 
 
 def test_landmarks_lie_on_their_lines(model: FaceModel) -> None:
-    """Every landmark of the sketch is seen in the colour of a line, and all that is drawn lies near one."""
+    """Every landmark has the colour of a line, and everything that is drawn lies near a line."""
     parameters = make_parameters(model, 1, seed=3)
     parameters = parameters.replace(translation=torch.tensor([[0.0, 0.0, 1200.0]]))
     image = renderer_of(model, "landmarks")(parameters)[0]
@@ -152,7 +152,7 @@ def test_landmarks_lie_on_their_lines(model: FaceModel) -> None:
 
 
 def test_irises_follow_the_gaze_and_vanish_behind_shut_lids(model: FaceModel) -> None:
-    """The middle between the two places where an outline crosses the row of the eyeball's centre."""
+    """The middle of an iris lies between the two places where its outline crosses the row of the eyeball's centre."""
     renderer, ahead = renderer_of(model, "landmarks"), posed(model)
     rows = projected(model, ahead, model.eyeballs)[:, 1].long().tolist()
 
@@ -172,7 +172,7 @@ def test_irises_follow_the_gaze_and_vanish_behind_shut_lids(model: FaceModel) ->
         assert (shut.float() - torch.tensor(colour)[:, None, None]).norm(dim=0).amin() > 30
 
 
-def test_lips_part_in_the_sketch_as_the_jaw_opens(model: FaceModel) -> None:
+def test_lines_of_the_lips_part_when_the_jaw_opens(model: FaceModel) -> None:
     inner = next(colour for colour, line in PARTS if set(line) == {*UPPER_LIP_RIM, *LOWER_LIP_RIM})
 
     def height(parameters: FaceParameters) -> int:
@@ -184,7 +184,7 @@ def test_lips_part_in_the_sketch_as_the_jaw_opens(model: FaceModel) -> None:
 
 
 def test_a_face_that_another_identity_moves_looks_like_one_that_moved(model: FaceModel) -> None:
-    """Lids, irises and all: the first identity is made to be nothing but a shift of the whole head by 8 mm in x and 5 mm in y."""
+    """The first identity of the model is a shift of the whole head, lids and irises too, by 8 mm in x and 5 mm in y."""
     shift = torch.tensor([8.0, 5.0, 0.0])
     basis = torch.cat([shift.expand(1, len(model.vertices), 3), model.identity_basis[1:]])
     renderer = renderer_of(replace(model, identity_basis=basis), *ALL)

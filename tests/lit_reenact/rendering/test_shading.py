@@ -12,7 +12,7 @@ from lit_reenact.rendering.shading import irradiance, shade, spherical_harmonics
 
 
 def sphere_quadrature(nodes: int = 24) -> tuple[Tensor, Tensor]:
-    """Directions (N, 3) and weights (N,) that integrate polynomials over the sphere exactly (Gauss-Legendre x equal angles)."""
+    """Return directions (N, 3) and weights (N,) that integrate polynomials over the sphere exactly (Gauss-Legendre)."""
     z, weight = np.polynomial.legendre.leggauss(nodes)  # type: ignore[no-untyped-call]
     angle = 2 * np.pi * np.arange(2 * nodes) / (2 * nodes)
     z, angle = (grid.ravel() for grid in np.meshgrid(z, angle, indexing="ij"))
