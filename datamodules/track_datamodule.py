@@ -278,7 +278,7 @@ class TrackDataModule(LightningDataModule):
         weights = frame_weights(subject.track, number[own].tolist()) if self.balance else torch.ones(int(own.sum()))
         if not self.varied:
             return weights
-        return self.variations.weighted(weights)
+        return self.variations.sampling_weights(weights)
 
     def state_dict(self) -> dict[str, list[str]]:
         """What a checkpoint says about the clips that it was trained on, as ``checkpoint["TrackDataModule"]``."""

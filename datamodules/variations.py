@@ -61,7 +61,7 @@ class Variations:
         """Name of the cache files, which changes with every setting but ``share``."""
         return "varied-" + hashlib.sha256(repr(replace(self, share=0.5)).encode()).hexdigest()[:8]
 
-    def weighted(self, weights: Tensor) -> Tensor:
+    def sampling_weights(self, weights: Tensor) -> Tensor:
         """Return sampling weights of windows and of their variations.
 
         Args:

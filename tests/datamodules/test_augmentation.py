@@ -158,8 +158,8 @@ def test_the_data_module_augments_training_windows_only_seeded_by_batch_step(tra
     def window(batch_step: int, training: bool, rank: int = 0) -> Window:
         module = SimpleNamespace(batch_step=batch_step)
         data.trainer = SimpleNamespace(training=training, lightning_module=module, global_rank=rank, world_size=2)  # type: ignore[assignment]
-        made = data.on_after_batch_transfer(runs, 0)
-        return made._replace(conditioning=made.conditioning.clone())
+        augmented = data.on_after_batch_transfer(runs, 0)
+        return augmented._replace(conditioning=augmented.conditioning.clone())
 
     plain, first, again, later, other = (
         window(7, False),

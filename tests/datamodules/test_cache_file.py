@@ -28,9 +28,9 @@ def parts() -> Iterator[Images]:
 
 @pytest.fixture
 def file(tmp_path: Path) -> CacheFile:
-    made = CacheFile(tmp_path, "images", "0123", SHAPE)
-    made.write(parts())
-    return made
+    cache = CacheFile(tmp_path, "images", "0123", SHAPE)
+    cache.write(parts())
+    return cache
 
 
 def test_reading_returns_what_was_written(file: CacheFile) -> None:

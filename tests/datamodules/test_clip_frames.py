@@ -24,9 +24,9 @@ def test_frames_are_those_of_the_clip(clip: Path, keep: int) -> None:
     frames.ensure(progress=False)
     assert len(frames) == 120
     assert frames.keep == min(keep, 120)
-    wanted = [3, 4, 5, 6, 7, 8, 119, 2]
-    expected = np.stack(list(iterate_frames(clip)))[wanted]
-    assert np.array_equal(frames.read(torch.tensor(wanted)).numpy(), expected)
+    frame_numbers = [3, 4, 5, 6, 7, 8, 119, 2]
+    expected = np.stack(list(iterate_frames(clip)))[frame_numbers]
+    assert np.array_equal(frames.read(torch.tensor(frame_numbers)).numpy(), expected)
 
 
 def test_cached_frames_are_decoded_once(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:

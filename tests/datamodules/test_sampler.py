@@ -26,9 +26,9 @@ def runs_of(batch: list[int]) -> list[list[int]]:
 
 
 def sampler(epoch: int = 0, stretches: list[range] = STRETCHES, batch_size: int = 16, **settings: Any) -> RunSampler:
-    made = RunSampler(stretches, batch_size, **settings)
-    made.epoch = epoch
-    return made
+    epoch_sampler = RunSampler(stretches, batch_size, **settings)
+    epoch_sampler.epoch = epoch
+    return epoch_sampler
 
 
 @pytest.mark.parametrize("run_length", [None, 1, 3, 16])
@@ -51,8 +51,8 @@ def test_a_batch_mixes_runs_and_a_run_stays_in_its_stretch() -> None:
         for batch in sampler(epoch):
             assert len(runs_of(batch)) >= 4 or any(len(run) > 4 for run in runs_of(batch))  # two runs may meet by chance
             assert len(batch) == 16
-    made = sampler()
-    for run in made._runs(torch.Generator().manual_seed(0)):
+    epoch_sampler = sampler()
+    for run in epoch_sampler._runs(torch.Generator().manual_seed(0)):
         assert 1 <= len(run) <= 4
         assert any(stretch.start <= run.start and run.stop <= stretch.stop for stretch in STRETCHES)
 
@@ -92,11 +92,11 @@ def test_too_few_windows_make_one_batch() -> None:
 
 
 def test_it_can_start_in_the_middle_of_an_epoch() -> None:
-    made = sampler(1)
-    whole = list(made)
-    made.start = 5
-    assert list(made) == whole[5:]
-    assert len(made) == 8
+    epoch_sampler = sampler(1)
+    whole = list(epoch_sampler)
+    epoch_sampler.start = 5
+    assert list(epoch_sampler) == whole[5:]
+    assert len(epoch_sampler) == 8
 
 
 def test_runs_are_drawn_by_their_mean_weight() -> None:

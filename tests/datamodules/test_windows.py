@@ -71,9 +71,9 @@ def test_every_window_equals_its_naive_construction(
     clip = FrameReader(track_folder / "clip.mp4").read(range(FRAMES)).numpy()
     batch = windows.__getitems__([3, 4, 5, 19, 0, 1, 7, 12])
     assert batch.number.tolist() == [8, 9, 10, 24, 5, 6, 12, 17]
-    made = stacked(batch)
+    actual = stacked(batch)
     for k, number in enumerate(batch.number.tolist()):
-        assert torch.equal(made[k], naive(part, number, offsets))
+        assert torch.equal(actual[k], naive(part, number, offsets))
         small = clip[number].reshape(SIZE, 4, SIZE, 4, 3).astype(float).mean((1, 3)).round()  # the clip has 64 pixels
         assert np.abs(batch.frame[k].permute(1, 2, 0).numpy() - small).max() <= 1
 

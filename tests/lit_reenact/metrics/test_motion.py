@@ -18,8 +18,8 @@ FPS = 30.0
 def test_pose_distance_is_the_angle_of_the_relative_rotation() -> None:
     first, second = Rotation.random(50, random_state=0), Rotation.random(50, random_state=1)
     expected = np.degrees((first.inv() * second).magnitude())
-    measured = pose_distance(*(torch.from_numpy(rotation.as_rotvec()) for rotation in (first, second)))
-    assert measured.numpy() == pytest.approx(expected, abs=1e-4)
+    angle = pose_distance(*(torch.from_numpy(rotation.as_rotvec()) for rotation in (first, second)))
+    assert angle.numpy() == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_small_angle_keeps_its_digits() -> None:
