@@ -13,7 +13,7 @@ from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import sha256_of
-from lit_reenact.core.paths import listed_lines
+from lit_reenact.core.paths import read_list
 from lit_reenact.core.schema import ConditioningImage, Track
 from lit_reenact.core.split import Split, temporal_split, training_frames
 from lit_reenact.datamodules.cache_file import CacheFile
@@ -138,7 +138,7 @@ def read_subjects(track: str | Sequence[str]) -> list[Path]:
     source = str(track)
     if len(folders) == 1 and folders[0].is_file():
         manifest = folders[0]
-        folders = [manifest.parent / line for _, line in listed_lines(manifest, "one track folder")]
+        folders = [manifest.parent / line for _, line in read_list(manifest, "one track folder")]
     if not folders:
         raise ReenactError(f"data.track: {source} names no track folder")
     seen: set[Path] = set()

@@ -46,7 +46,7 @@ def find_shipped(path: str | Path) -> Path:
     return shipped if is_shipped and not path.exists() and shipped.is_file() else path
 
 
-def listed_lines(path: Path, what: str) -> Iterator[tuple[int, str]]:
+def read_list(path: Path, what: str) -> Iterator[tuple[int, str]]:
     """Yield the lines of a user's text file with their numbers from 1, without empty lines and those that begin with #.
 
     Args:
@@ -59,9 +59,9 @@ def listed_lines(path: Path, what: str) -> Iterator[tuple[int, str]]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        raise ReenactError(f"{path} cannot be read ({error.strerror}): give a text file with {what} a line") from error
+        raise ReenactError(f"{path} cannot be read ({error.strerror}): give a text file with {what} on each line") from error
     except UnicodeDecodeError as error:
-        raise ReenactError(f"{path} is no text file (UTF-8): give {what} a line") from error
+        raise ReenactError(f"{path} is not a UTF-8 text file: give {what} on each line") from error
     for number, line in enumerate(lines, 1):
         if line.strip() and not line.lstrip().startswith("#"):
             yield number, line.strip()

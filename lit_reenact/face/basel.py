@@ -50,7 +50,7 @@ def read_basel(path: Path) -> FaceModel:
     except OSError as error:
         raise ReenactError(f"{path} cannot be read as HDF5 ({error})") from error
     if missing:
-        raise ReenactError(f"{path} is no Basel Face Model of 2017 or 2019: it has no {', '.join(missing)}")
+        raise ReenactError(f"{path} is not a Basel Face Model of 2017 or 2019: it lacks {', '.join(missing)}")
     return assemble_basel(arrays)
 
 

@@ -139,7 +139,7 @@ def load_flame(path: Path) -> Flame:
     needed = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table", "f")
     missing = [name for name in needed if name not in arrays]
     if missing:
-        raise ReenactError(f"{path} is no FLAME model: it has no array {', '.join(missing)}")
+        raise ReenactError(f"{path} is not a FLAME model: it lacks the array {', '.join(missing)}")
     vertices, joints = len(arrays["v_template"]), arrays["weights"].shape[-1]
     shapes = {
         "v_template": (vertices, 3), "posedirs": (vertices, 3, 9 * (joints - 1)), "J_regressor": (joints, vertices),
@@ -147,9 +147,11 @@ def load_flame(path: Path) -> Flame:
     }  # fmt: skip
     for name, shape in shapes.items():
         if arrays[name].shape != shape:
-            raise ReenactError(f"{path} is no FLAME model: {name} has shape {arrays[name].shape}, not {shape}")
+            raise ReenactError(f"{path} is not a FLAME model: {name} has shape {arrays[name].shape}, not {shape}")
     if arrays["shapedirs"].shape[:2] != (vertices, 3) or arrays["shapedirs"].shape[2] <= SHAPES:
-        raise ReenactError(f"{path} is no FLAME model: shapedirs has shape {arrays['shapedirs'].shape}, not ({vertices}, 3, 400)")
+        raise ReenactError(
+            f"{path} is not a FLAME model: shapedirs has shape {arrays['shapedirs'].shape}, not ({vertices}, 3, 400)"
+        )
     parents = arrays["kintree_table"][0].astype(np.int64)
 
     def tensor(name: str) -> Tensor:

@@ -53,7 +53,7 @@ def _from_npz(path: Path) -> Parts:
     with np.load(path, allow_pickle=False) as arrays:
         missing = {"vertices", "faces", "identity", "expression", "expression_names", "source_index"} - set(arrays)
         if missing:
-            raise ReenactError(f"{path} is no ICT-FaceKit model: it has no array {', '.join(sorted(missing))}")
+            raise ReenactError(f"{path} is not an ICT-FaceKit model: it lacks the array {', '.join(sorted(missing))}")
         tensors = {name: torch.from_numpy(arrays[name]) for name in arrays if arrays[name].dtype.kind in "fiu"}
         names = [str(name) for name in arrays["expression_names"]]
     embedding = None
@@ -109,7 +109,7 @@ def _select(faces: Tensor, number: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _expressions(shape: Callable[[str], Tensor], names: set[str], path: Path) -> dict[str, Tensor]:
-    """Return the shapes (V, 3) under their ARKit names, opposite ones merged; gaze is no expression here, and is left out."""
+    """Return the shapes (V, 3) under their ARKit names, opposite ones merged; gaze is not an expression here, and is left out."""
 
     def field(name: str) -> Tensor:
         if name not in SIDES and name.endswith(("Left", "Right")):
@@ -120,7 +120,7 @@ def _expressions(shape: Callable[[str], Tensor], names: set[str], path: Path) ->
             )  # ARKit has some shapes as one that are two here
         missing = [file for file in files if file not in names]
         if missing:
-            raise ReenactError(f"{path} is no whole ICT-FaceKit model: it has no expression {', '.join(missing)}")
+            raise ReenactError(f"{path} is not a complete ICT-FaceKit model: it lacks the expression {', '.join(missing)}")
         return torch.stack([shape(file) for file in files]).sum(0)
 
     merged = {}
@@ -144,6 +144,6 @@ def read_obj(path: Path) -> tuple[Tensor, Tensor]:
         vertices = np.array([line.split()[1:4] for line in lines if line.startswith("v ")], dtype=np.float32)
         polygons = [[int(corner.partition("/")[0]) - 1 for corner in line.split()[1:]] for line in lines if line.startswith("f ")]
     except ValueError as error:
-        raise ReenactError(f"{path} is no readable .obj file ({error})") from error
+        raise ReenactError(f"{path} is not a readable .obj file ({error})") from error
     triangles = [(p[0], p[k], p[k + 1]) for p in polygons for k in range(1, len(p) - 1)]
     return torch.from_numpy(vertices).view(-1, 3), torch.tensor(triangles, dtype=torch.int64).view(-1, 3)

@@ -85,7 +85,7 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
         raise ReenactError(f"{path} cannot be read ({error.strerror})") from error
     except Exception as error:  # a broken pickle may raise anything
         raise ReenactError(
-            f"{path} is no pickle of plain arrays ({error}), and is not opened, for a pickle can run any program: "
+            f"{path} is not a pickle of plain arrays ({error}), and is not opened, because a pickle can run any program: "
             "download the model again from its own site, or convert it to .npz"
         ) from error
     if not isinstance(content, dict):

@@ -67,7 +67,7 @@ def _read(path: Path) -> FaceModel:
         model = read_basel(path)
     else:
         raise ReenactError(
-            f"{path} is no face model: a folder, .npz, .pkl or .h5 is expected. Models that can be read: {SOURCES}"
+            f"{path} is not a face model: a folder, .npz, .pkl or .h5 is expected. Models that can be read: {SOURCES}"
         )
     return replace(model, name=str(path))
 
@@ -78,4 +78,4 @@ def _names(path: Path) -> list[str]:
         with np.load(path, allow_pickle=False) as arrays:
             return list(arrays.files)
     except (OSError, ValueError, AttributeError, zipfile.BadZipFile) as error:
-        raise ReenactError(f"{path} is no .npz file of arrays ({error})") from error
+        raise ReenactError(f"{path} is not an .npz file of arrays ({error})") from error

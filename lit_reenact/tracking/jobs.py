@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.core.paths import listed_lines
+from lit_reenact.core.paths import read_list
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def read_manifest(path: Path) -> list[tuple[Path, str]]:
         ReenactError: there is no such file, it is no text file, a line is malformed, or it names no video.
     """
     entries = []
-    for number, line in listed_lines(path, "one video"):
+    for number, line in read_list(path, "one video"):
         video, *names = (word.strip() for word in line.split("\t" if "\t" in line else ","))
         name = names[0] if names else Path(video).stem
         if not video or len(names) > 1 or name in ("", ".", "..") or "/" in name or "\\" in name:

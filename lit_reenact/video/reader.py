@@ -95,7 +95,7 @@ def _open_decord(info: VideoInfo) -> Any:
         raise ReenactError(f"{info.path} cannot be read by decord: make this clip again with `lit-reenact track`") from error
     if len(reader) != info.frame_count:
         raise ReenactError(
-            f"{info.path} is no working clip: decord counts {len(reader)} frames in it and PyAV {info.frame_count}, "
+            f"{info.path} is not a working clip: decord counts {len(reader)} frames in it and PyAV {info.frame_count}, "
             "so frames could be mistaken for others; make a clip of it with `lit-reenact track`"
         )
     return reader

@@ -30,7 +30,7 @@ class VideoWriter:
     Use it as a context manager: leaving it normally finishes the file, an exception leaves nothing behind.
 
     Args:
-        path: the mp4 to write; missing folders are made.
+        path: the mp4 to write; missing folders are created.
         fps: frames per second.
         tags: metadata that any player can show ("title", "comment", "description"): what this video is and who made it.
         audio_from: file whose sound is carried over, cut to the length of the video; without sound if it has none.

@@ -285,7 +285,7 @@ def test_tracks_may_stand_in_a_file(two_actors: list[str], tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
-    [(b"# nobody\n", "names no track folder"), (b"a\nb\na\n", "a is named twice"), (b"\xff\xfe\x00", "is no text file")],
+    [(b"# nobody\n", "names no track folder"), (b"a\nb\na\n", "a is named twice"), (b"\xff\xfe\x00", "is not a UTF-8 text file")],
 )
 def test_a_bad_list_of_tracks_is_refused(tmp_path: Path, content: bytes, sentence: str) -> None:
     (tmp_path / "actors.txt").write_bytes(content)

@@ -68,7 +68,7 @@ def test_file(tmp_path: Path) -> None:
     half = tmp_path / "half.h5"
     with h5py.File(path, "r") as file, h5py.File(half, "w") as copy:
         file.copy("shape", copy)
-    with pytest.raises(ReenactError, match="no expression/model/mean"):
+    with pytest.raises(ReenactError, match="lacks expression/model/mean"):
         load_face_model(str(half))
 
 

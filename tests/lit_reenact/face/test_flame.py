@@ -216,7 +216,7 @@ def test_nothing_but_records_is_made_from_names(tmp_path: Path, content: bytes) 
 def test_what_is_missing_or_misshapen_is_named(npz: Path) -> None:
     arrays = flame_arrays()
     np.savez(npz, **{name: array for name, array in arrays.items() if name != "posedirs"})
-    with pytest.raises(ReenactError, match="no array posedirs"):
+    with pytest.raises(ReenactError, match="lacks the array posedirs"):
         load_flame(npz)
     np.savez(npz, **arrays | {"weights": arrays["weights"][:-1]})
     with pytest.raises(ReenactError, match=r"weights has shape \(475, 5\), not \(476, 5\)"):

@@ -77,7 +77,7 @@ def test_folder_of_obj_files(folder: Path) -> None:
 
 def test_what_is_missing_is_named(folder: Path) -> None:
     (folder / "jawOpen.obj").unlink()
-    with pytest.raises(ReenactError, match="no expression jawOpen"):
+    with pytest.raises(ReenactError, match="lacks the expression jawOpen"):
         ict.read_ict(folder)
     (folder / "identity001.obj").unlink()
     with pytest.raises(ReenactError, match=r"identity001\.obj cannot be read"):
@@ -86,7 +86,7 @@ def test_what_is_missing_is_named(folder: Path) -> None:
     with pytest.raises(ReenactError, match="has 1 vertices"):
         ict.read_ict(folder)
     np.savez(folder / "other.npz", vertices=np.zeros((3, 3)))
-    with pytest.raises(ReenactError, match="no array expression, expression_names, faces, identity, source_index"):
+    with pytest.raises(ReenactError, match="lacks the array expression, expression_names, faces, identity, source_index"):
         load_face_model(str(folder / "other.npz"))
 
 
@@ -96,7 +96,7 @@ def test_obj_polygons_are_fanned_out(tmp_path: Path) -> None:
     assert vertices.tolist() == [[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]]
     assert faces.tolist() == [[0, 1, 2], [0, 2, 3], [0, 1, 3]]
     (tmp_path / "a.obj").write_text("v 0 zero 0\n")
-    with pytest.raises(ReenactError, match=r"a\.obj is no readable \.obj file"):
+    with pytest.raises(ReenactError, match=r"a\.obj is not a readable \.obj file"):
         ict.read_obj(tmp_path / "a.obj")
 
 

@@ -21,8 +21,8 @@ def test_message_says_where_to_get_models_and_under_what_licence() -> None:
     ("name", "message"),
     [
         ("model.txt", "a folder, .npz, .pkl or .h5 is expected"),
-        ("model.npz", "no .npz file"),
-        ("model.pkl", "no pickle of plain"),
+        ("model.npz", "not an .npz file"),
+        ("model.pkl", "not a pickle of plain"),
     ],
 )
 def test_files_of_another_kind_are_refused(tmp_path: Path, name: str, message: str) -> None:

@@ -42,7 +42,7 @@ def test_bad_manifests(text: str, reason: str, tmp_path: Path) -> None:
 
 def test_files_that_are_no_manifests(tmp_path: Path) -> None:
     (tmp_path / "video.mp4").write_bytes(bytes(range(256)))
-    with pytest.raises(ReenactError, match=r"video\.mp4 is no text file"):
+    with pytest.raises(ReenactError, match=r"video\.mp4 is not a UTF-8 text file"):
         read_manifest(tmp_path / "video.mp4")
     with pytest.raises(ReenactError, match=r"missing\.txt cannot be read"):
         read_manifest(tmp_path / "missing.txt")
