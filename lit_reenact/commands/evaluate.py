@@ -167,13 +167,13 @@ def _evaluate(arguments: argparse.Namespace, target: TrackedClip) -> Evaluation:
 
 def _print_summary(evaluation: Evaluation, output: Path) -> None:
     from lit_reenact.evaluation.edit_fidelity import edits_rows
-    from lit_reenact.evaluation.table import aligned, text_table
+    from lit_reenact.evaluation.table import align, text_table
 
     print(text_table(evaluation.estimates))
     print(f"Means over {evaluation.counted_frames} held-out frames of {evaluation.target}, with 95 % confidence intervals.")
     if evaluation.edits:
         print("What edits moved in frames that the training did not use, tracked again from pixels:")
-        print(aligned(edits_rows(evaluation.edits)))
+        print(align(edits_rows(evaluation.edits)))
         print("The same without a network, where the face mesh warps the real frames to show the edits:")
-        print(aligned(edits_rows(evaluation.warped_edits)))
+        print(align(edits_rows(evaluation.warped_edits)))
     print(f"Wrote {output}/: {', '.join(OUTPUT_NAMES)}.")

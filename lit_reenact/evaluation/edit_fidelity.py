@@ -137,7 +137,7 @@ def _measure_edits(
     """
     track, cuts = target.track, cuts_in(frames, target.track.info.cuts)
     parameters = track.parameters[frames.start : frames.stop]
-    versions = [parameters, *(_edited(parameters, probe, track) for probe in probes)]
+    versions = [parameters, *(_apply(parameters, probe, track) for probe in probes)]
     borders = [start + cut for start in range(0, len(versions) * len(frames), len(frames)) for cut in (0, *cuts)]
     generated = (frame for version in versions for chunk in generate(version) for frame in chunk)
     retracked = retrack_frames(generated, target.fps, tuple(borders[1:]), progress)
@@ -197,7 +197,7 @@ def _word(measure: str, value: float, sign: str = "") -> str:
     return number(value, decimals, "" if measure == "expression" else sign)
 
 
-def _edited(parameters: FaceParameters, probe: Probe, track: Track) -> FaceParameters:
+def _apply(parameters: FaceParameters, probe: Probe, track: Track) -> FaceParameters:
     model = load_face_model(track.info.face_model)
     values = {probe.slider: torch.full((len(parameters),), float(probe.value))}
     return apply_sliders(values, parameters, model, neck_of(track), track.actor)

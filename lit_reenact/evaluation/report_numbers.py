@@ -29,7 +29,7 @@ def numbers_section(evaluation: Evaluation) -> str:
         "interval. Marked where the model is better by more than that; the others are open, or lost.</p>"
     )
     result = f'<p class="verdict">{escape(verdict(evaluation.means, evaluation.counted_frames))}</p>'
-    table = metrics_table(evaluation.means, evaluation.estimates)
+    table = metrics_table(evaluation.estimates)
     parts = (result, table, note, *_missing_metrics(evaluation), ahead, differences_table(evaluation.differences))
     return section("Against the real frames", *parts)
 

@@ -95,12 +95,11 @@ def verdict(methods: Methods, frames: int) -> str:
         own = best(key, [methods[model][key]])
         (won if own != opponent and best(key, [own, opponent]) == own else lost).append(METRICS[key].name)
     where = f"On {frames} held-out frames the {model}"
-    both = "both baselines" if len(baselines) == 2 else "every baseline"
     if not lost:
-        return f"{where} beats {both} in {enumerate_names(won)}."
+        return f"{where} beats every baseline in {enumerate_names(won)}."
     if not won:
         return f"{where} does not beat the best baseline in {enumerate_names(lost)}: it needs more training or more footage."
-    return f"{where} beats {both} in {enumerate_names(won)}, but not in {enumerate_names(lost)}."
+    return f"{where} beats every baseline in {enumerate_names(won)}, but not in {enumerate_names(lost)}."
 
 
 def enumerate_names(names: Sequence[str]) -> str:
@@ -108,16 +107,10 @@ def enumerate_names(names: Sequence[str]) -> str:
     return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
-def metrics_table(methods: Methods, estimates: Estimates | None = None) -> str:
-    """Return an HTML table with a column for each method and a row for each metric that all of them have; the best is marked.
-
-    Args:
-        methods: method to metric to value.
-        estimates: method to metric to interval; None leaves the intervals out.
-    """
-    keys = [key for key in METRICS if all(key in values for values in methods.values())]
-    rows = [_row(METRICS[key], key, methods, estimates) for key in keys]
-    return _table(list(methods), rows)
+def metrics_table(estimates: Estimates) -> str:
+    """Return an HTML table with a column for each method and a row for each metric that all of them have; the best is marked."""
+    keys = [key for key in METRICS if all(key in values for values in estimates.values())]
+    return _table(list(estimates), [_row(key, [values[key] for values in estimates.values()]) for key in keys])
 
 
 def differences_table(differences: Estimates) -> str:
@@ -160,7 +153,7 @@ def text_table(estimates: Estimates) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> str:
+def align(rows: Sequence[Sequence[str]]) -> str:
     """Return rows of words as aligned columns for a terminal."""
     widths = [2 + max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("".join(f"{word:<{width}}" for word, width in zip(row, widths, strict=True)).rstrip() for row in rows)
@@ -194,11 +187,10 @@ def _head(metric: Metric) -> str:
     return f"<td>{escape(metric.name)} {arrow}<small>{escape(metric.unit)}</small></td>"
 
 
-def _row(metric: Metric, key: str, methods: Methods, estimates: Estimates | None) -> str:
-    winner = best(key, [values[key] for values in methods.values()])
+def _row(key: str, estimates: Sequence[Estimate]) -> str:
+    metric, winner = METRICS[key], best(key, [estimate.value for estimate in estimates])
     cells = ""
-    for method, values in methods.items():
-        mark = ' class="best"' if round(values[key], metric.decimals) == winner else ""
-        shown = number(values[key], metric.decimals) if estimates is None else with_interval(metric, estimates[method][key])
-        cells += f"<td{mark}>{shown}</td>"
+    for estimate in estimates:
+        mark = ' class="best"' if round(estimate.value, metric.decimals) == winner else ""
+        cells += f"<td{mark}>{with_interval(metric, estimate)}</td>"
     return f"<tr>{_head(metric)}{cells}</tr>"

@@ -1,22 +1,29 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
+from lit_reenact.evaluation.intervals import Estimate
 from lit_reenact.evaluation.table import metrics_table, verdict
 
 MODEL = {"face_l1": 9.5, "psnr": 28.0, "ssim": 0.9, "lpips_untrained": 0.1}
 WORSE = {"face_l1": 10.5, "psnr": 27.0, "ssim": 0.8, "lpips_untrained": 0.2}
 
 
+def without_intervals(values: dict[str, float]) -> dict[str, Estimate]:
+    return {name: Estimate(value, math.nan, math.nan) for name, value in values.items()}
+
+
 def test_best_is_by_value_not_by_text_and_downward_where_less_is_better() -> None:
-    table = metrics_table({"model": MODEL, "mean frame": WORSE})
+    table = metrics_table({"model": without_intervals(MODEL), "mean frame": without_intervals(WORSE)})
     assert table.count('<td class="best">') == 4
     assert '<td class="best">9.50</td>' in table
     assert "<td>10.50</td>" in table
 
 
 def test_methods_are_escaped_and_metrics_that_one_lacks_are_left_out() -> None:
-    table = metrics_table({"<b>": MODEL, "mean frame": {"psnr": 20.0}})
+    table = metrics_table({"<b>": without_intervals(MODEL), "mean frame": without_intervals({"psnr": 20.0})})
     assert "&lt;b&gt;" in table
     assert "SSIM" not in table
 
