@@ -1,4 +1,4 @@
-"""The whole way as a user goes it: two clips, their tracks, a short training, a reenacted video."""
+"""All steps of a user: two clips, their tracks, a short training, a reenacted video."""
 
 from __future__ import annotations
 

@@ -43,9 +43,9 @@ def test_the_mouth_is_seen_to_follow_the_jaw(tiny: Path, frames: list[npt.NDArra
     motion = load_motion(tiny.with_suffix(".motion.safetensors"))
     order = np.argsort(motion["lip_gap"])
     chosen = [*order[:8], *order[-8:]]
-    found = detect([frames[t] for t in chosen], total=None, progress=None)
-    assert found.found.all()
-    seen = mouth_opening(found.points).numpy()
+    detection = detect([frames[t] for t in chosen], total=None, progress=None)
+    assert detection.found.all()
+    seen = mouth_opening(detection.points).numpy()
     assert seen[:8].mean() < 0.08
     assert seen[8:].mean() > 0.18
 

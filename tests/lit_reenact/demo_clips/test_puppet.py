@@ -99,14 +99,14 @@ def test_the_iris_follows_the_gaze(person: Person) -> None:
 
 
 def test_two_different_people_are_seen() -> None:
-    """FaceMesh finds both; they differ in face shape, in skin and in background."""
+    """FaceMesh detects both; they differ in face shape, skin and background."""
     frames = [Stage(p, 256).render(_still(), 0, np.random.default_rng(0)) for p in (photographed_person(), other_person())]
-    found = detect(frames, total=None, progress=None)
-    assert found.found.all()
-    shapes = found.points[:, :468, :2] - found.points[:, :468, :2].mean(1, keepdim=True)
+    detection = detect(frames, total=None, progress=None)
+    assert detection.found.all()
+    shapes = detection.points[:, :468, :2] - detection.points[:, :468, :2].mean(1, keepdim=True)
     shapes = shapes / shapes.flatten(1).norm(dim=1)[:, None, None]
     assert (shapes[0] - shapes[1]).norm(dim=-1).mean() / (shapes[0][33] - shapes[0][263]).norm() > 0.02
-    nose = [tuple(point[NOSE, :2].round().int().tolist()) for point in found.points]
+    nose = [tuple(point[NOSE, :2].round().int().tolist()) for point in detection.points]
     skin = [frame[y - 3 : y + 4, x - 3 : x + 4].mean() for frame, (x, y) in zip(frames, nose, strict=True)]
     assert skin[1] < skin[0] - 25
     assert np.abs(frames[0][5, 5].astype(int) - frames[1][5, 5]).max() > 40

@@ -56,8 +56,8 @@ def random_parameters(frames: int, seed: int) -> FaceParameters:
 def test_mean_frame_is_the_rounded_mean_of_the_training_frames_alone() -> None:
     clip = torch.randint(0, 256, (150, 4, 5, 3), dtype=torch.uint8)
     training = torch.arange(100)
-    (made,) = MeanFrame(clip.__getitem__, training).frames(random_parameters(1, 0))
-    assert torch.equal(made, clip[:100].double().mean(0).round().to(torch.uint8))
+    (generated,) = MeanFrame(clip.__getitem__, training).frames(random_parameters(1, 0))
+    assert torch.equal(generated, clip[:100].double().mean(0).round().to(torch.uint8))
 
 
 def test_nearest_frame_agrees_with_a_search_by_hand(model: FaceModel, actor: Actor) -> None:

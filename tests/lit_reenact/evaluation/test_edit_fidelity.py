@@ -1,4 +1,4 @@
-"""What edits moved, where it is known what moved; and how the command tells it."""
+"""Edit fidelity on tracks with known motion, and the tables that the command prints."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ from tests.factories import make_module, make_parameters, make_track
 FRAMES = 40
 
 
-def made(folder: Path, versions: list[FaceParameters], lost: tuple[int, ...] = ()) -> Track:
-    """A track that found these versions of a part, one after the other, and no face in some of the frames."""
+def make_retracked(folder: Path, versions: list[FaceParameters], lost: tuple[int, ...] = ()) -> Track:
+    """Return a track of these versions of a part, one after the other, with no face in the lost frames."""
     parameters = FaceParameters.concatenate(versions)
-    found = torch.ones(len(parameters), dtype=torch.bool)
-    found[list(lost)] = False
-    landmarks = Landmarks(torch.zeros(len(parameters), 478, 3), found)
+    detected = torch.ones(len(parameters), dtype=torch.bool)
+    detected[list(lost)] = False
+    landmarks = Landmarks(torch.zeros(len(parameters), 478, 3), detected)
     return replace(make_track(folder, frames=8), parameters=parameters, landmarks=landmarks)
 
 
 def plain() -> FaceParameters:
-    """Heads that turn about the upright axis alone, where yaw is the length of the axis-angle."""
+    """Return heads that turn about the upright axis alone, for which yaw is the length of the axis-angle."""
     parameters = make_parameters(load_face_model("builtin"), FRAMES)
     return parameters.replace(rotation=parameters.rotation * torch.tensor([0.0, 1.0, 0.0]))
 
 
-def test_what_was_moved_is_found_and_nothing_else(tmp_path: Path) -> None:
+def test_the_known_motion_is_measured_and_no_other(tmp_path: Path) -> None:
     model, before = load_face_model("builtin"), plain()
     blinks = [name.startswith("eyeBlink") for name in model.expression_names]
     turned = before.replace(rotation=before.rotation + torch.tensor([0.0, math.radians(4), 0.0]))
@@ -61,10 +61,10 @@ def test_what_was_moved_is_found_and_nothing_else(tmp_path: Path) -> None:
         Probe("expression_gain", 1.3, "expression"),
     )
     versions = [before, turned, looking, before.replace(expression=winking), before.replace(expression=strong)]
-    found = compare_edits(made(tmp_path, versions), FRAMES, probes)
+    fidelity = compare_edits(make_retracked(tmp_path, versions), FRAMES, probes)
     expected = {"head_yaw=4": 4.0, "gaze_yaw=7": 7.0, "expression_gain=1.3": 1.3}
     for probe in probes:
-        values = found[probe.name]
+        values = fidelity[probe.name]
         for measure in UNITS:
             still = 1.0 if measure == "expression" else 0.0
             if measure != probe.measure:
@@ -73,23 +73,23 @@ def test_what_was_moved_is_found_and_nothing_else(tmp_path: Path) -> None:
                 assert values[measure].value == pytest.approx(expected[probe.name], abs=1e-3)
                 assert values[measure].low == pytest.approx(values[measure].high, abs=1e-3)
     blink = before.expression[:, model.expression_names.index("eyeBlinkLeft")]
-    assert found["close_left_eye=1"]["blink_left_level"].value == pytest.approx(0.8)
-    assert found["close_left_eye=1"]["blink_left"].value == pytest.approx(0.8 - float(blink.mean()), abs=1e-5)
+    assert fidelity["close_left_eye=1"]["blink_left_level"].value == pytest.approx(0.8)
+    assert fidelity["close_left_eye=1"]["blink_left"].value == pytest.approx(0.8 - float(blink.mean()), abs=1e-5)
 
 
-def test_frames_in_which_no_face_is_found_do_not_count(tmp_path: Path) -> None:
+def test_frames_without_a_detected_face_do_not_count(tmp_path: Path) -> None:
     before = plain()
     wrong = before.rotation + torch.tensor([0.0, math.radians(4), 0.0])
     wrong[:5] += 1.0
-    track = made(tmp_path, [before, before.replace(rotation=wrong)], lost=tuple(range(FRAMES, FRAMES + 5)))
-    found = compare_edits(track, FRAMES, (Probe("head_yaw", 4, "yaw"),))
-    assert found["head_yaw=4"]["yaw"].value == pytest.approx(4, abs=1e-3)
+    track = make_retracked(tmp_path, [before, before.replace(rotation=wrong)], lost=tuple(range(FRAMES, FRAMES + 5)))
+    fidelity = compare_edits(track, FRAMES, (Probe("head_yaw", 4, "yaw"),))
+    assert fidelity["head_yaw=4"]["yaw"].value == pytest.approx(4, abs=1e-3)
 
 
 def test_the_rows_name_every_probe_and_what_moved(tmp_path: Path) -> None:
     before = plain()
-    found = compare_edits(made(tmp_path, [before] * (len(PROBES) + 1)), FRAMES)
-    heads, *rows = edits_rows(found)
+    fidelity = compare_edits(make_retracked(tmp_path, [before] * (len(PROBES) + 1)), FRAMES)
+    heads, *rows = edits_rows(fidelity)
     assert [row[0] for row in rows] == [probe.name for probe in PROBES]
     assert {len(row) for row in rows} == {len(heads)}
     assert rows[0][1] == "0.0 [0.0, 0.0]"
@@ -103,10 +103,10 @@ def test_pictures_cannot_be_edited(tmp_path: Path, capsys: pytest.CaptureFixture
     assert not (tmp_path / "out").exists()
 
 
-def test_the_command_tells_both_tables(
+def test_the_command_prints_both_tables(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What is tracked again is known here: heads turn by 4 degrees where the network makes the frames, 5 where they are bent."""
+    """Replaces the tracking: heads turn by 4 degrees in the network's frames and by 5 in the warped ones."""
     folder = tmp_path / "track"
     folder.mkdir()
     track = make_track(folder, frames=70)
@@ -114,7 +114,7 @@ def test_the_command_tells_both_tables(
 
     def turned(degrees: float) -> EditFidelity:
         after = before.replace(rotation=before.rotation + torch.tensor([0.0, math.radians(degrees), 0.0]))
-        return compare_edits(made(tmp_path, [before, after]), FRAMES, PROBES[:1])
+        return compare_edits(make_retracked(tmp_path, [before, after]), FRAMES, PROBES[:1])
 
     unseen = []
     monkeypatch.setattr(
@@ -134,23 +134,23 @@ def test_the_command_tells_both_tables(
     results = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert results["edits"]["head_yaw=5"]["yaw"]["mean"] == pytest.approx(4, abs=1e-3)
     assert results["bent_edits"]["head_yaw=5"]["yaw"]["mean"] == pytest.approx(5, abs=1e-3)
-    told, page = capsys.readouterr().out, (tmp_path / "out" / "report.html").read_text()
-    for text in (told, page):
+    printed, page = capsys.readouterr().out, (tmp_path / "out" / "report.html").read_text()
+    for text in (printed, page):
         assert text.index("4.0 [4.0, 4.0]") < text.index("5.0 [5.0, 5.0]")
 
 
 @pytest.mark.slow
-def test_real_frames_that_are_bent_show_the_edits(tmp_path: Path) -> None:
-    """Found by a landmark detector that knows nothing of the mesh by which they were bent."""
+def test_warped_real_frames_show_the_edits(tmp_path: Path) -> None:
+    """The landmark detector knows nothing of the mesh that warped the frames."""
     clip = ensure_embedded_clip("tiny", tmp_path)
     track_video(clip, tmp_path / "track", progress=False)
     target = TrackedClip.load(tmp_path / "track")
-    found = measure_warped_edits(target, range(len(target.track)), target.track.camera.width, progress=False)
-    assert "gaze_yaw=10" not in found
-    assert found["head_yaw=10"]["yaw"].value == pytest.approx(10, abs=3)
-    assert found["head_pitch=5"]["pitch"].value == pytest.approx(5, abs=2)
+    fidelity = measure_warped_edits(target, range(len(target.track)), target.track.camera.width, progress=False)
+    assert "gaze_yaw=10" not in fidelity
+    assert fidelity["head_yaw=10"]["yaw"].value == pytest.approx(10, abs=3)
+    assert fidelity["head_pitch=5"]["pitch"].value == pytest.approx(5, abs=2)
     for side, other in (("left", "right"), ("right", "left")):
-        values = found[f"close_{side}_eye=1"]
+        values = fidelity[f"close_{side}_eye=1"]
         assert values[f"blink_{side}"].value > 0.25
         assert abs(values[f"blink_{other}"].value) < 0.1
-    assert 1.1 < found["expression_gain=1.5"]["expression"].value < 1.7
+    assert 1.1 < fidelity["expression_gain=1.5"]["expression"].value < 1.7

@@ -1,4 +1,4 @@
-"""``lit-reenact evaluate``: the same twice, right where the answer is known, and one sentence where the input is bad."""
+"""``lit-reenact evaluate``: repeatable, correct where the answer is known, and one sentence for bad input."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from tests.wandb_records import history
 
 FRAMES = 70
 TEST = range(61, 70)
-"""0.8 of the frames, and a second (5 frames) later."""
+"""Held-out frames: after 0.8 of the frames and one second (5 frames)."""
 
 
 @pytest.fixture(scope="module")
 def track(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A track whose held-out part has 9 frames, one of which shows no face."""
     folder = tmp_path_factory.mktemp("track")
-    made = make_track(folder, frames=FRAMES)
-    valid = made.valid.clone()
+    synthetic = make_track(folder, frames=FRAMES)
+    valid = synthetic.valid.clone()
     valid[TEST[4]] = False
-    save_track(replace(made, valid=valid), folder)
+    save_track(replace(synthetic, valid=valid), folder)
     return folder
 
 
@@ -98,9 +98,9 @@ def test_means_and_intervals_are_those_of_the_frames(track: Path, checkpoint: Pa
     assert rows[4]["face_l1"] == ""
     for name in ("l1", "face_l1", "mouth_psnr", "eyes_ssim"):
         values = [float(row[name]) for row in rows if row[name]]
-        told = results["methods"]["nearest frame"][name]
-        assert told["mean"] == pytest.approx(np.mean(values), rel=1e-4)
-        assert min(values) - 1e-4 <= told["low"] <= told["mean"] <= told["high"] <= max(values) + 1e-4
+        value = results["methods"]["nearest frame"][name]
+        assert value["mean"] == pytest.approx(np.mean(values), rel=1e-4)
+        assert min(values) - 1e-4 <= value["low"] <= value["mean"] <= value["high"] <= max(values) + 1e-4
 
 
 def test_the_model_is_compared_frame_by_frame(track: Path, checkpoint: Path, tmp_path: Path) -> None:
@@ -108,9 +108,9 @@ def test_the_model_is_compared_frame_by_frame(track: Path, checkpoint: Path, tmp
     methods, differences = results["methods"], results["differences"]
     assert list(differences) == list(methods)[1:]
     for method, row in differences.items():
-        for name, told in row.items():
-            assert told["mean"] == pytest.approx(methods["model"][name]["mean"] - methods[method][name]["mean"], abs=1e-4)
-            assert told["low"] <= told["mean"] <= told["high"]
+        for name, value in row.items():
+            assert value["mean"] == pytest.approx(methods["model"][name]["mean"] - methods[method][name]["mean"], abs=1e-4)
+            assert value["low"] <= value["mean"] <= value["high"]
     assert "<h3>How far the model is ahead</h3>" in (tmp_path / "report.html").read_text()
 
 
@@ -156,10 +156,10 @@ def test_networks_of_ones_own_add_their_rows(
     assert mean["identity"]["low"] <= mean["identity"]["mean"] < 1
     assert mean["fid"]["mean"] > 0
     assert mean["fid"]["low"] is None
-    (kept,) = (tmp_path / "out" / "wandb").glob("offline-run-*")
-    (told,) = [row for row in history(kept) if "evaluation/identity" in row]
+    (run_folder,) = (tmp_path / "out" / "wandb").glob("offline-run-*")
+    (logged,) = [row for row in history(run_folder) if "evaluation/identity" in row]
     for prefix, method in (("", same), ("mean_frame/", mean)):
-        assert [told[f"evaluation/{prefix}{name}"] for name in ("identity", "fid")] == [
+        assert [logged[f"evaluation/{prefix}{name}"] for name in ("identity", "fid")] == [
             method[name]["mean"] for name in ("identity", "fid")
         ]
     page = (tmp_path / "out" / "report.html").read_text()
@@ -187,7 +187,7 @@ def test_other_systems_that_cannot_be_compared(
     word: str, sentence: str, track: Path, checkpoint: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ("--checkpoint", checkpoint, "--also", word.replace("FOLDER", str(pictures)))
-    assert sentence in told(track, tmp_path, capsys, *words)
+    assert sentence in late_refusal(track, tmp_path, capsys, *words)
 
 
 def test_the_page_compares_with_a_slider_and_asks_nobody(track: Path, checkpoint: Path, tmp_path: Path) -> None:
@@ -200,9 +200,9 @@ def test_the_page_compares_with_a_slider_and_asks_nobody(track: Path, checkpoint
 
 def test_a_mean_error_map_is_the_mean_distance_of_colours() -> None:
     real = torch.randint(0, 256, (5, 4, 6, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    made = torch.randint(0, 256, (5, 4, 6, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
-    by_hand = np.linalg.norm(made.numpy().astype(float) - real.numpy().astype(float), axis=-1).mean(0)
-    assert np.allclose(mean_error(made, real).numpy(), by_hand, atol=1e-3)
+    generated = torch.randint(0, 256, (5, 4, 6, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
+    by_hand = np.linalg.norm(generated.numpy().astype(float) - real.numpy().astype(float), axis=-1).mean(0)
+    assert np.allclose(mean_error(generated, real).numpy(), by_hand, atol=1e-3)
     assert heat_map(torch.tensor([[0.0, 64 / 3, 128 / 3, 500.0]]))[0].tolist() == [
         [0, 0, 0],
         [255, 0, 0],
@@ -276,15 +276,15 @@ def no_picture(folder: Path) -> None:
         (no_picture, "005.png cannot be read as a picture"),
     ],
 )
-def test_bad_pictures_are_told_in_a_sentence(
+def test_bad_pictures_are_reported_in_a_sentence(
     spoil: Any, words: str, track: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     spoil(pictures)
     assert words in refused(track, tmp_path, capsys, "--frames", pictures)
 
 
-def told(track: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], *words: object) -> str:
-    """The sentence of a refusal that comes after the frames were made, with a progress bar."""
+def late_refusal(track: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], *words: object) -> str:
+    """Return the message of a refusal that follows the progress bar of the generated frames."""
     assert main(["evaluate", "--target", str(track), "-o", str(tmp_path / "out"), "--device", "cpu", *map(str, words)]) == 2
     return capsys.readouterr().err.strip().splitlines()[-1]
 

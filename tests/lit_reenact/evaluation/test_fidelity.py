@@ -1,4 +1,4 @@
-"""The motion of made frames against the real ones'."""
+"""The motion of generated frames against that of the real ones."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def a_track() -> Track:
         gaze=gaze,
     )
     landmarks = torch.cat([points, moved])
-    found = landmarks.isfinite().all(-1).all(-1)
+    detected = landmarks.isfinite().all(-1).all(-1)
     nothing = torch.zeros(1, 3)
     actor = Actor(nothing, torch.zeros(1), torch.zeros(3, 1, 1), torch.zeros(2, 3), torch.zeros(4), torch.zeros(0, 468, 3))
     error = torch.zeros(frames)
@@ -56,17 +56,17 @@ def a_track() -> Track:
         parameters,
         actor,
         Camera(300, 64, 64),
-        found,
+        detected,
         error,
         torch.zeros(frames, 0),
         error,
         torch.zeros(frames, 2),
-        Landmarks(landmarks, found),
+        Landmarks(landmarks, detected),
         info,
     )
 
 
-def test_known_differences_are_found() -> None:
+def test_known_differences_are_measured() -> None:
     track = a_track()
     values = compare_motion(track, COUNT)
     means = {name: estimate(name, series, 30.0).value for name, series in values.items()}
@@ -85,22 +85,22 @@ def test_known_differences_are_found() -> None:
 
 def test_a_face_that_was_not_really_seen_is_left_out() -> None:
     track = a_track()
-    found = track.landmarks.found.clone()
-    found[3] = False  # in a driving frame, whose landmarks are interpolated
-    values = compare_motion(replace(track, landmarks=replace(track.landmarks, found=found)), COUNT)
+    detected = track.landmarks.found.clone()
+    detected[3] = False  # in a driving frame, whose landmarks are interpolated
+    values = compare_motion(replace(track, landmarks=replace(track.landmarks, found=detected)), COUNT)
     assert values["landmark_distance"].isnan().nonzero()[:, 0].tolist() == [3, 7]
     assert float(values["face_found"].mean()) == pytest.approx((COUNT - 1) / COUNT)
 
 
 @pytest.mark.slow
-def test_frames_that_move_alike_are_found_to_and_others_not() -> None:
+def test_equal_motion_has_a_small_distance_and_other_motion_a_large_one() -> None:
     """A photograph that sways in the picture plane; halfway through, the other one begins to sway the other way."""
     photograph = Image.fromarray(astronaut()[:320, 60:380])
     angles = 8 * np.sin(np.arange(24) * np.pi / 12)
-    real, made = (
+    real, generated = (
         torch.stack([torch.from_numpy(np.array(photograph.rotate(a, Image.Resampling.BICUBIC).resize((128, 128)))) for a in sway])
         for sway in (angles, np.abs(angles))
     )
-    distance = measure_motion(made, real, Fraction(30), progress=False)["pose_distance"].numpy()
+    distance = measure_motion(generated, real, Fraction(30), progress=False)["pose_distance"].numpy()
     assert distance[:12].mean() < 0.5
     assert distance[12:].mean() == pytest.approx(2 * np.abs(angles[12:]).mean(), rel=0.15)

@@ -72,7 +72,7 @@ def test_ms_ssim_is_missing_where_images_are_too_small_for_it(real: Tensor, nois
     assert 0 < float(compare_frames({"model": large[0]}, large[1], large[2])["model"]["ms_ssim"]) < 1
 
 
-def test_methods_are_read_in_step_and_kept_apart(real: Tensor, noisy: Tensor, regions: Tensor) -> None:
+def test_methods_are_read_in_step_and_kept_separate(real: Tensor, noisy: Tensor, regions: Tensor) -> None:
     both = compare_frames({"model": iter(noisy), "baseline": (frame.flip(1) for frame in real)}, iter(real), iter(regions))
     assert list(both) == ["model", "baseline"]
     alone = compare_frames({"model": noisy}, real, regions)["model"]
@@ -88,6 +88,6 @@ def test_a_missing_frame_is_an_error(real: Tensor, noisy: Tensor, regions: Tenso
 def test_lpips_comes_under_a_name_that_says_it_is_untrained(real: Tensor, noisy: Tensor, regions: Tensor) -> None:
     assert "lpips_untrained" not in compare_frames({"model": noisy[:2]}, real[:2], regions[:2])["model"]
     lpips = Lpips("untrained")
-    made, same = (compare_frames({"model": clip[:2]}, real[:2], regions[:2], lpips)["model"] for clip in (noisy, real))
-    assert (made["lpips_untrained"] > 0).all()
+    noisy_values, same = (compare_frames({"model": clip[:2]}, real[:2], regions[:2], lpips)["model"] for clip in (noisy, real))
+    assert (noisy_values["lpips_untrained"] > 0).all()
     assert same["lpips_untrained"].tolist() == pytest.approx([0, 0], abs=1e-6)

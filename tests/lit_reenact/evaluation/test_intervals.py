@@ -1,4 +1,4 @@
-"""Confidence intervals against what is known of the series they are drawn from."""
+"""Confidence intervals of series with known means."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def autoregressive() -> Tensor:
 
 
 def coverage(series: Tensor, block: int) -> tuple[float, float]:
-    """How often the interval holds the true mean, and how wide it is on average."""
+    """Return the share of intervals that hold the true mean, and their mean width."""
     intervals = torch.tensor([block_bootstrap(one, block, samples=300) for one in series])
     hit = (intervals[:, 0] <= 0) & (intervals[:, 1] >= 0)
     return float(hit.double().mean()), float((intervals[:, 1] - intervals[:, 0]).mean())
 
 
 def test_blocks_know_that_neighbours_are_alike(autoregressive: Tensor) -> None:
-    """Independent frames would promise an interval of a third the width, which holds the truth half of the time."""
+    """Blocks of one frame give a third of the width, and hold the true mean half of the time."""
     held, wide = coverage(autoregressive, block=30)
     missed, narrow = coverage(autoregressive, block=1)
     assert 0.85 <= held <= 0.99

@@ -37,13 +37,13 @@ def a_track(rotation: Tensor, gaze: Tensor, points: Tensor) -> Track:
         torch.zeros(1, 3), torch.zeros(1), torch.zeros(3, 1, 1), torch.zeros(2, 3), torch.zeros(4), torch.zeros(0, 468, 3)
     )
     info = TrackInfo("a.mp4", "", "", "30", CropBox(0, 0, 64), "builtin", "", frames, {})
-    found = points.isfinite().all(-1).all(-1)
+    detected = points.isfinite().all(-1).all(-1)
     error, corrective = torch.zeros(frames), torch.zeros(frames, 0)
-    levels, landmarks = torch.zeros(frames, 2), Landmarks(points, found)
-    return Track(parameters, actor, Camera(300, 64, 64), found, error, corrective, error, levels, landmarks, info)
+    levels, landmarks = torch.zeros(frames, 2), Landmarks(points, detected)
+    return Track(parameters, actor, Camera(300, 64, 64), detected, error, corrective, error, levels, landmarks, info)
 
 
-def test_a_known_slope_is_found_whatever_the_offset() -> None:
+def test_a_known_slope_is_measured_whatever_the_offset() -> None:
     driving = some_motion()
     output = replace(driving, yaw=0.8 * driving.yaw + 11, mouth_opening=1.3 * driving.mouth_opening - 2, roll=-driving.roll)
     result = motion_fidelity(output, driving)

@@ -37,7 +37,7 @@ LOG = """batch_step,epoch,loss/l1,step,val/psnr
 
 
 class Checker(HTMLParser):
-    """Collects references and text, and checks that every element that opens also closes, in order."""
+    """Parser that collects references and text, and checks that every element closes in order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class Checker(HTMLParser):
 
 @pytest.fixture
 def evaluation() -> Evaluation:
-    """A model that no metric places before both baselines."""
+    """Results in which the model beats both baselines in no metric."""
     means = {**dict.fromkeys(COMPARED, 5.0), "l1": 4.0, "psnr": 29.0, "ssim": 0.9, "lpips_untrained": 0.1}
     methods = {"model": means, "nearest frame": {**means, "ssim": 0.95}, "mean frame": means}
     frames = torch.randint(0, 256, (len(FRAMES), 16, 16, 3), dtype=torch.uint8)

@@ -1,4 +1,4 @@
-"""Steadiness of whole clips, measured in overlapping chunks: as if at once."""
+"""Steadiness measured in overlapping chunks is that of the whole clip."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from lit_reenact.metrics.temporal import flicker, still_pixels, warped_error
 from lit_reenact.video.optical_flow import optical_flow
 
 FRAMES, CUT = 37, 16
-"""More than two chunks, the second of which begins with a cut."""
+"""Lengths for more than two chunks, the second of which starts with a cut."""
 
 
 @pytest.fixture(scope="module")
 def real() -> Tensor:
-    """A portrait that is pushed to and fro by up to three pixels before a still wall."""
+    """A portrait that moves by up to three pixels before a still wall."""
     photograph = torch.from_numpy(astronaut())[::4, ::4]
     clip = photograph.repeat(FRAMES, 1, 1, 1)
     for t in range(FRAMES):

@@ -1,4 +1,4 @@
-"""What an evaluation tells W&B, offline: the numbers of metrics.json, in the run that trained the network."""
+"""W&B log of an evaluation, offline: the numbers of metrics.json, in the run that trained the network."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def track(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def checkpoint(track: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Of batch step 40, where a run's folder has it."""
+    """A checkpoint of batch step 40 in the folder of a run."""
     monkeypatch.setenv("WANDB_MODE", "offline")
     module = make_module(inputs={"window": 1})
     info = load_track(track).info
@@ -45,19 +45,19 @@ def test_a_trained_run_gets_the_numbers_of_the_report(track: Path, checkpoint: P
     run = checkpoint.parent.parent
     (run / "wandb-id.txt").write_text("abc123")
     evaluate(track, checkpoint, tmp_path / "evaluation")
-    (kept,) = (run / "wandb").glob("offline-run-*")
-    assert kept.name.endswith("-abc123")
-    (row,) = [row for row in history(kept) if "evaluation/face_l1" in row]
+    (run_folder,) = (run / "wandb").glob("offline-run-*")
+    assert run_folder.name.endswith("-abc123")
+    (row,) = [row for row in history(run_folder) if "evaluation/face_l1" in row]
     assert row["batch_step"] == 40
     methods = json.loads((tmp_path / "evaluation" / "metrics.json").read_text())["methods"]
     for method, metrics in methods.items():
         prefix = "" if method == "model" else f"{method.replace(' ', '_').replace(',', '')}/"
-        told = {name: row.get(f"evaluation/{prefix}{name}") for name in metrics}
-        assert told == {name: value["mean"] for name, value in metrics.items()}
+        logged = {name: row.get(f"evaluation/{prefix}{name}") for name in metrics}
+        assert logged == {name: value["mean"] for name, value in metrics.items()}
     assert {f"evaluation/{name}" for name in ("table", "report", "worst_frames", "best_frames")} <= row.keys()
-    (page,) = kept.rglob("*.html")
+    (page,) = run_folder.rglob("*.html")
     assert page.read_text() == (tmp_path / "evaluation" / "report.html").read_text()
-    pictures = sorted(path.name for path in kept.rglob("*.png"))
+    pictures = sorted(path.name for path in run_folder.rglob("*.png"))
     assert any("worst" in name for name in pictures)
     assert any("best" in name for name in pictures)
     assert not (tmp_path / "evaluation" / "wandb").exists()
@@ -67,6 +67,6 @@ def test_without_a_run_it_has_one_of_its_own(track: Path, checkpoint: Path, tmp_
     for _ in range(2):
         evaluate(track, checkpoint, tmp_path / "evaluation")
     drawn = (tmp_path / "evaluation" / "wandb-id.txt").read_text()
-    kept = sorted((tmp_path / "evaluation" / "wandb").glob("offline-run-*"))
-    assert {folder.name.rpartition("-")[2] for folder in kept} == {drawn}
+    run_folder = sorted((tmp_path / "evaluation" / "wandb").glob("offline-run-*"))
+    assert {folder.name.rpartition("-")[2] for folder in run_folder} == {drawn}
     assert not (checkpoint.parent.parent / "wandb").exists()
