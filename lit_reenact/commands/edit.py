@@ -23,7 +23,7 @@ from lit_reenact.core.errors import ReenactError
 if TYPE_CHECKING:
     from lit_reenact.edit import Edit
     from lit_reenact.face import FaceModel
-    from lit_reenact.synthesis.edited_video import BasePerformance
+    from lit_reenact.synthesis.base_performance import BasePerformance
     from lit_reenact.tracking.tracked_clip import TrackedClip
 
 PRINTED_WARNINGS = 5
@@ -151,7 +151,7 @@ def _slider_values(words: Sequence[str]) -> dict[str, float]:
 
 
 def _performance(arguments: argparse.Namespace, target: TrackedClip) -> BasePerformance:
-    from lit_reenact.synthesis.edited_video import base_performance
+    from lit_reenact.synthesis.base_performance import base_performance
     from lit_reenact.tracking.tracked_clip import TrackedClip
     from lit_reenact.transfer import load_policy
 

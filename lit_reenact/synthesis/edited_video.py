@@ -16,11 +16,12 @@ from lit_reenact.face import load_face_model
 from lit_reenact.guard import guard
 from lit_reenact.networks.generator import Generator
 from lit_reenact.provenance import Ingredient, Model, Record, open_generated_video
+from lit_reenact.synthesis.base_performance import BasePerformance, base_performance
 from lit_reenact.synthesis.full_frames import FullFrames, there_and_back
 from lit_reenact.synthesis.video_plan import VideoPlan
 from lit_reenact.synthesis.writing import OUTPUT_CRF, write_video
 from lit_reenact.tracking.tracked_clip import TrackedClip
-from lit_reenact.transfer import TransferPolicy, frames_at_rate, resample_track, transfer, transferred_cuts
+from lit_reenact.transfer import frames_at_rate
 
 if TYPE_CHECKING:
     from lit_reenact.synthesis.hair import HairRemover
@@ -44,39 +45,6 @@ class EditSettings:
     label: bool = False
     any_light: bool = False
     progress: bool = True
-
-
-@dataclass(frozen=True)
-class BasePerformance:
-    """The motion of the target's face before it is edited, at the frame rate of the target's clip.
-
-    Attributes:
-        clip: clip of the performer: the target's own, or that of a source who drives it.
-        parameters: face parameters of the target in each of the T frames.
-        cuts: first frame after every cut.
-        policy: transfer from the performer to the target; None for the target as it was filmed.
-    """
-
-    clip: TrackedClip
-    parameters: FaceParameters
-    cuts: tuple[int, ...]
-    policy: TransferPolicy | None = None
-
-
-def base_performance(
-    target: TrackedClip, source: TrackedClip | None = None, policy: TransferPolicy | None = None
-) -> BasePerformance:
-    """Return the target's performance as it was filmed or, with a policy, as a source drives it.
-
-    Raises:
-        ReenactError: the policy needs a source and there is none, or the two tracks do not fit each other.
-    """
-    if policy is None:
-        return BasePerformance(target, target.track.parameters, target.track.info.cuts)
-    source_track = None if source is None else resample_track(source.track, target.fps)
-    parameters = transfer(source_track, target.track, policy)
-    clip = target if source is None or not policy.needs_source else source
-    return BasePerformance(clip, parameters, transferred_cuts(source_track, target.track, policy), policy)
 
 
 def write_edited(
@@ -105,6 +73,11 @@ def write_edited(
     Raises:
         ReenactError: sliders or a source need a generator and there is none, nothing is edited at all, a slider's value is
             wrong, ``settings.original`` is not the target's video, or the video cannot be written.
+
+    Example:
+        >>> target = TrackedClip.load(Path("tracks/target"))
+        >>> edit = Edit({"head_yaw": SliderTrack(keys=((0.0, 10.0),))})
+        >>> write_edited(target, edit, Path("out.mp4"), load_generator(checkpoint))
     """
     settings, performance = settings or EditSettings(), performance or base_performance(target)
     _check_request(edit, performance, generator)

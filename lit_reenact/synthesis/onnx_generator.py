@@ -36,8 +36,8 @@ class OnnxGenerator(Generator):
 
     def __init__(self, file: Path) -> None:
         nn.Module.__init__(self)
-        runtime = _runtime()
-        content = _content(file)
+        runtime = _import_runtime()
+        content = _read_file(file)
         options = runtime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         options.log_severity_level = 4  # the exception says it all
@@ -70,7 +70,7 @@ class OnnxGenerator(Generator):
         return torch.from_numpy(frames)
 
 
-def _runtime() -> Any:
+def _import_runtime() -> Any:
     try:
         import onnxruntime
     except ImportError as error:
@@ -81,7 +81,7 @@ def _runtime() -> Any:
     return onnxruntime
 
 
-def _content(file: Path) -> bytes:
+def _read_file(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:

@@ -16,8 +16,9 @@ from lit_reenact.core.schema import Camera
 from lit_reenact.face import load_face_model
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.synthesis.hair import HairRemover, remover
-from lit_reenact.synthesis.hair.anatomy import AnatomyRenderer, bald_reflectance, bare_skull, fit_skull
+from lit_reenact.synthesis.hair.anatomy import AnatomyRenderer, fit_skull
 from lit_reenact.synthesis.hair.background import recover_background
+from lit_reenact.synthesis.hair.bald_head import bald_reflectance, bare_skull
 from lit_reenact.synthesis.hair.person import PersonSegmenter, grow, shrink
 from lit_reenact.video import FrameReader, VideoWriter
 from tests.factories import make_actor, make_parameters, make_track
