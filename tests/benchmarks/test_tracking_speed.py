@@ -1,4 +1,4 @@
-"""Frames per second of tracking a real clip, beside those of finding its landmarks alone, which nobody can do without."""
+"""Frames per second of tracking a real clip, compared with detecting its landmarks alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ICT = "assets/ict_facekit.npz"
 def test_tracking(
     benchmark: BenchmarkFixture, shared_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], face_model: str
 ) -> None:
-    """The whole command, from the start of Python to the report."""
+    """Measure the whole command, from the start of Python to the report."""
     if benchmark.disabled:
         pytest.skip("measures speed: run it with --benchmark-enable")
     video = shared_dir / "videos" / "d9.mp4"
@@ -43,6 +43,6 @@ def test_tracking(
 
 
 def _processor_seconds() -> float:
-    """What finished child processes took so far."""
+    """Return the processor time of finished child processes so far."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

@@ -1,4 +1,4 @@
-"""The synthetic track, made once for all tests of this folder."""
+"""The synthetic track, which all tests of this folder share."""
 
 from tests.factories import track_folder
 

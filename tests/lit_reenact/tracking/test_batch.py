@@ -21,7 +21,7 @@ from tests.lit_reenact.tracking.test_jobs import manifest
 from tests.video_files import write_video
 
 
-def test_a_face_model_is_known_by_its_content_not_its_path(
+def test_a_face_model_is_identified_by_its_content_not_its_path(
     shared_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A finished track is also skipped by a command from another folder, where the path of the model is spelt otherwise."""
@@ -96,7 +96,7 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(tmp_path: Path) -> No
     command = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
     while command.poll() is None and not list((tmp_path / "out").glob("*/unfinished/.clip.mp4.*")):
         time.sleep(0.02)
-    os.killpg(command.pid, signal.SIGINT)  # as a terminal does
+    os.killpg(command.pid, signal.SIGINT)  # like a terminal
     out, err = command.communicate(timeout=60)
     assert command.returncode == 130
     assert "Traceback" not in out + err

@@ -1,4 +1,4 @@
-"""Closed lips stay closed: in the neutral face, and in every frame that shows them so."""
+"""Closed lips stay closed: in the neutral face, and in every frame that shows them closed."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def test_an_open_neutral_mouth_is_closed_and_the_eyes_stay() -> None:
     torch.testing.assert_close(closed[upper_half], neutral[upper_half], rtol=0, atol=1e-3)
 
 
-def test_the_gap_is_followed_where_the_shapes_cannot_follow_the_lips() -> None:
-    """Both lips lie 3 mm lower than any expression puts them; the mouth is closed all the same."""
+def test_the_gap_is_fitted_where_no_shape_fits_the_lips() -> None:
+    """Both lips lie 3 mm lower than any expression puts them, and the mouth is closed nevertheless."""
     model = builtin_model()
     neutral = close_mouth(model.landmarks(model.vertices))
     shown = neutral.clone()

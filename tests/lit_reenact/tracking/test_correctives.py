@@ -1,4 +1,4 @@
-"""Corrective modes against a motion of the skin that no named expression makes."""
+"""Corrective modes on a motion of the skin that no named expression explains."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FRAMES, LEARNED = 80, 50
 
 
 def odd_face() -> tuple[Problem, State, Tensor, Tensor]:
-    """A moving face with a dent in the forehead, mm deep by ``amount`` (T,), that its state knows nothing of."""
+    """Landmarks of a moving face with a dent in the forehead, ``amount`` (T,) mm deep, which its state does not describe."""
     model = builtin_model()
     mean = model.landmarks(model.vertices)
     problem = landmark_problem(mean, model, CAMERA, TrackerSettings())
@@ -44,7 +44,7 @@ def test_one_motion_is_one_mode_and_is_found_again_in_other_frames() -> None:
     assert left.mean() < 0.15 * landmark_error(problem, state[LEARNED:], seen[LEARNED:]).mean()
 
 
-def test_a_mode_that_was_never_used_stays_at_rest() -> None:
+def test_an_unused_mode_stays_at_rest() -> None:
     problem, state, seen, _ = odd_face()
     correctives = learn_correctives(problem, state[:LEARNED], seen[:LEARNED], count=3)
     noise = torch.randn(seen.shape, generator=torch.Generator().manual_seed(0))

@@ -1,3 +1,5 @@
+"""Gaze from projected irises: known gaze, blinks, a squint, and eyeballs that follow the eyes."""
+
 from __future__ import annotations
 
 import math
@@ -26,7 +28,7 @@ def model() -> FaceModel:
 
 
 def iris_rims(model: FaceModel, gaze: Tensor, eyeballs: Tensor, rotation: Tensor, translation: Tensor) -> Tensor:
-    """Pixels (T, 2, 4, 2) of four points on the rim of each iris: a circle on the eyeball around the gaze (T, 4)."""
+    """Project four points on the rim of each iris, a circle on the eyeball around the gaze (T, 4): pixels (T, 2, 4, 2)."""
     forward = gaze_direction(gaze.view(-1, 2, 2))  # (T, 2, 3)
     upward = torch.tensor([0.0, 1.0, 0.0]).expand_as(forward)
     side = torch.nn.functional.normalize(torch.linalg.cross(upward, forward, dim=-1), dim=-1)
@@ -53,7 +55,7 @@ def test_known_gaze_is_found(model: FaceModel) -> None:
     assert torch.rad2deg(found - parameters.gaze).abs().max() <= 1.0
 
 
-def test_fit_gaze_is_relative_to_the_usual_look_and_bridges_blinks(model: FaceModel) -> None:
+def test_fit_gaze_is_relative_to_the_usual_direction_and_bridges_blinks(model: FaceModel) -> None:
     parameters = make_parameters(model, FRAMES, seed=2)
     gaze = parameters.gaze[:, :2].repeat(1, 2)
     points = landmarks_with_irises(iris_rims(model, gaze, model.eyeballs, parameters.rotation, parameters.translation))
@@ -99,7 +101,7 @@ def test_calibration_is_symmetric_and_shrinks_a_squint(model: FaceModel) -> None
     steady = moved(torch.full((FRAMES,), math.radians(4)))
     roving = moved(math.radians(4) + torch.linspace(-0.6, 0.6, FRAMES))
     torch.testing.assert_close(steady[0, 0], -steady[1, 0])
-    assert steady[0, 0] == pytest.approx(radius * math.radians(4), rel=0.1)  # a steady one is how the skull is measured
+    assert steady[0, 0] == pytest.approx(radius * math.radians(4), rel=0.1)  # a steady squint is a property of the skull
     assert roving[0, 0].abs() < 0.3 * steady[0, 0]
     assert torch.equal(steady[0, 1:], steady[1, 1:])
 

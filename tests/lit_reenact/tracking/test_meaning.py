@@ -1,4 +1,4 @@
-"""Names mean what they say: one expression comes back as itself, and a mirrored face as its mirror image."""
+"""Meaning of expression names: one expression comes back as itself, and a mirrored face as its mirror image."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ NAMES = MODEL.expression_names
 
 
 def seen_by_mediapipe(expression: Tensor, rotation: Tensor, translation: Tensor) -> Tensor:
-    """Landmarks (T, 468, 3) of the mean face in pixels, with exaggerated depth."""
+    """Project landmarks (T, 468, 3) of the mean face into pixels, with exaggerated depth."""
     points = energy.deform(MODEL.landmarks(MODEL.vertices), MODEL.at_landmarks(MODEL.expression_basis), expression)
     _, placed = energy.place(points, axis_angle_to_matrix(rotation), translation)
     depth = (placed[..., 2:] - translation[:, None, 2:]) * CAMERA.focal / translation[:, None, 2:] / 0.8
@@ -46,7 +46,7 @@ def seen_by_mediapipe(expression: Tensor, rotation: Tensor, translation: Tensor)
 
 
 def other_side(name: str) -> str:
-    """The name of a shape in the mirror; signed shapes that move sideways keep theirs."""
+    """Return the name of a shape in the mirror; signed shapes that move sideways keep their names."""
     if "Left-" in name:
         return name
     if name.endswith("Left"):
@@ -55,13 +55,13 @@ def other_side(name: str) -> str:
 
 
 def mirrored_expression(expression: Tensor) -> Tensor:
-    """Coefficients (T, K) of the mirrored face."""
+    """Return the coefficients (T, K) of the mirrored face."""
     columns = [expression[:, NAMES.index(other_side(name))] * (-1 if "Left-" in name else 1) for name in NAMES]
     return torch.stack(columns, 1)
 
 
 def mirrored_points(points: Tensor) -> Tensor:
-    """Landmarks (T, 478, 3) as the mirrored picture would show them."""
+    """Return the landmarks (T, 478, 3) of the mirrored picture."""
     face = points[:, mirror_indices()]
     irises = points[:, [*range(473, 478), *range(468, 473)]]
     return torch.cat([face, irises], 1) * torch.tensor([-1.0, 1.0, 1.0]) + torch.tensor([256.0, 0.0, 0.0])
@@ -79,7 +79,7 @@ def euler(shape: Shape) -> Tensor:
 
 
 def test_one_expression_at_a_time_comes_back_under_its_own_name_and_side() -> None:
-    """``mouthClose`` is left out: it means something only under an open jaw."""
+    """Test all shapes but ``mouthClose``, which has an effect only under an open jaw."""
     shapes = [k for k, name in enumerate(NAMES) if name != "mouthClose"]
     expression = torch.zeros(len(shapes), len(NAMES))
     expression[range(len(shapes)), shapes] = 0.7
@@ -106,7 +106,7 @@ def test_the_mirror_image_of_a_motion_is_tracked_as_its_mirror_image() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["d9", "d14"])
 def test_a_mirrored_clip_is_tracked_as_its_mirror_image(shared_dir: Path, tmp_path: Path, name: str) -> None:
-    """The pixels are mirrored and the landmarks found anew."""
+    """Mirror the pixels and detect the landmarks again."""
     prepared = prepare(shared_dir / "videos" / f"{name}.mp4", tmp_path / "clip.mp4", size=256, progress=False)
     frames = FrameReader(prepared.clip).read(range(200)).numpy()
     plain, mirrored = (fitted(detect(iter(f), len(f), None).points) for f in (frames, np.ascontiguousarray(frames[:, :, ::-1])))
@@ -117,7 +117,7 @@ def test_a_mirrored_clip_is_tracked_as_its_mirror_image(shared_dir: Path, tmp_pa
 
 @pytest.mark.slow
 def test_a_head_that_turns_by_35_degrees_is_not_lost(shared_dir: Path, tmp_path: Path) -> None:
-    """A real face is turned by rendering it; real clips hardly turn by half of that."""
+    """Turn a real face by rendering it; heads in real clips hardly turn half as far."""
     track = track_video(shared_dir / "videos" / "d9.mp4", tmp_path, progress=False)
     frames = 90
     yaw = torch.deg2rad(35 * torch.sin(torch.arange(frames) * 4 * math.pi / frames))
@@ -130,5 +130,5 @@ def test_a_head_that_turns_by_35_degrees_is_not_lost(shared_dir: Path, tmp_path:
     assert landmarks.found.all()
     shape = fitted(landmarks.points)
     assert pearson_r(yaw, euler(shape)[:, 0]) > 0.99
-    assert 0.75 <= slope(yaw.rad2deg(), euler(shape)[:, 0]) <= 1.2  # MediaPipe itself takes a rendered mask for too deep
+    assert 0.75 <= slope(yaw.rad2deg(), euler(shape)[:, 0]) <= 1.2  # MediaPipe takes a rendered mask to be deeper than it is
     assert shape.fitted_error.mean() < 1.3

@@ -25,9 +25,9 @@ LENGTHS = (120, 840)
 
 
 def peak_memory(*words: str) -> float:
-    """Peak of the anonymous memory of a Python process with these arguments, MB."""
+    """Return the peak of the anonymous memory (MB) of a Python process with these arguments."""
     peak = 0
-    # glibc keeps freed memory for later, for every thread anew; so that what is in use can be seen it must give it back.
+    # glibc keeps freed memory for later, for every thread again; it must return it so that the memory in use can be seen.
     environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "100000", "MALLOC_TRIM_THRESHOLD_": "0"}
     command = [sys.executable, *words]
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -41,7 +41,7 @@ def peak_memory(*words: str) -> float:
 
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
-    """A face that sways, in 720p: a frame is 2.8 MB."""
+    """Videos of a swaying face in 720p; a frame has 2.8 MB."""
     folder = tmp_path_factory.mktemp("memory")
     scene = np.full((720, 1280, 3), 90, dtype=np.uint8)
     face = cv2.resize(astronaut()[:256, 96:352], (600, 600), interpolation=cv2.INTER_CUBIC)
@@ -63,13 +63,13 @@ prepare(Path(sys.argv[1]), Path(sys.argv[2]) / "clip.mp4", size=128, progress=Fa
 
 
 def test_memory_of_the_two_passes(videos: dict[int, Path], tmp_path: Path) -> None:
-    """Landmarks are 6 kB a frame, and for a moment some copies of them; small arrays kept between large frames cost 100."""
+    """Landmarks take 6 kB a frame, with some temporary copies; small arrays between large frames would cost 100 kB."""
     short, long = (peak_memory("-c", PREPARE, str(videos[count]), str(tmp_path / str(count))) for count in LENGTHS)
     assert long - short < 0.05 * (LENGTHS[1] - LENGTHS[0]), (short, long)
 
 
-def test_memory_of_the_whole(videos: dict[int, Path], tmp_path: Path) -> None:
-    """Not a tenth of a frame is kept."""
+def test_memory_of_the_whole_command(videos: dict[int, Path], tmp_path: Path) -> None:
+    """Less than a tenth of each frame stays in memory."""
     track = ("-m", "lit_reenact.commands.main", "track", "--size", "128", "-o", str(tmp_path))
     short, long = (peak_memory(*track, str(videos[count])) for count in LENGTHS)
     assert long < 3000

@@ -1,3 +1,5 @@
+"""Light and reflectance of known skin, and the visibility of its points."""
+
 from __future__ import annotations
 
 import pytest
@@ -92,7 +94,7 @@ def test_reflectance_of_a_rendered_face_is_found(model: FaceModel) -> None:
     assert off.mean() < 0.02
 
 
-def test_hidden_skin_weighs_nothing(model: FaceModel) -> None:
+def test_hidden_skin_has_no_weight(model: FaceModel) -> None:
     """A head in profile: no point of the far side is sampled."""
     camera = Camera(focal=576.0, width=128, height=128)
     actor = make_actor(model)

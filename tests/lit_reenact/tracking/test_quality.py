@@ -1,3 +1,5 @@
+"""Figures of a track: jitter, projected landmarks, photometric gain and skin error."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -16,7 +18,7 @@ from lit_reenact.video import FrameReader
 
 def test_jitter_is_the_second_difference_by_hand() -> None:
     points = torch.zeros(5, 2, 2)
-    points[:, 0, 0] = torch.tensor([0.0, 1.0, 2.0, 3.0, 4.0])  # even motion does not count
+    points[:, 0, 0] = torch.tensor([0.0, 1.0, 2.0, 3.0, 4.0])  # uniform motion is no jitter
     points[2, 1] = torch.tensor([3.0, 4.0])  # one of two points jumps 5 pixels and back
     assert jitter(points)[1:-1].tolist() == [2.5, 5.0, 2.5]
     assert jitter(points)[[0, -1]].isnan().all()
@@ -43,7 +45,7 @@ def test_a_track_that_repeats_its_landmarks_has_their_jitter(track_folder: Path)
     assert jitter_ratio(replace(track, landmarks=landmarks), model) == pytest.approx(0.5, abs=1e-4)
 
 
-def test_photometric_gain_is_told_in_words(track_folder: Path) -> None:
+def test_photometric_gain_is_described_in_words(track_folder: Path) -> None:
     track = load_track(track_folder)
     error = torch.full((len(track), 2), torch.nan)
     assert "not measured" in photometric_gain(replace(track, photometric_error=error))
@@ -58,5 +60,5 @@ def test_skin_error_is_small_where_the_clip_is_the_render_and_grows_with_wrong_l
     numbers = torch.tensor([0, 40])
     right = skin_error(track, model, reader, numbers)
     darker = replace(track, actor=replace(track.actor, reflectance=track.actor.reflectance * 0.8))
-    assert (right < 6).all()  # what the coding of a 64-pixel clip leaves
+    assert (right < 6).all()  # the coding of a 64-pixel clip explains this much
     assert (skin_error(darker, model, reader, numbers) > right + 10).all()

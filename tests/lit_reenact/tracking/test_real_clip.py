@@ -50,7 +50,7 @@ class Clip:
 
     @property
     def points(self) -> Tensor:
-        """The landmarks (T, 468, 3) without the irises."""
+        """Landmarks (T, 468, 3) without the irises."""
         return self.footage.points[:, :468]
 
     @property
@@ -67,7 +67,7 @@ class Clip:
 
     @cached_property
     def unrefined(self) -> Shape:
-        """The fit to landmarks alone."""
+        """Smoothed fit to landmarks alone."""
         return smooth_shape(self.fit, self.footage)
 
     def expression(self, name: str) -> Tensor:
@@ -75,12 +75,12 @@ class Clip:
 
     @property
     def turned_back(self) -> Tensor:
-        """The landmarks without the head's rotation."""
+        """Landmarks without the head's rotation."""
         return (self.points * self.points.new_tensor([1, -1, -DEPTH_SCALE])) @ self.shape.rotation
 
     @property
     def projected(self) -> Tensor:
-        """The fitted landmarks (T, 468, 2) in pixels."""
+        """Fitted landmarks (T, 468, 2) in pixels."""
         model, shape = self.model, self.shape
         moved = torch.tensordot(shape.expression, model.at_landmarks(model.expression_basis), dims=1)
         placed = head_to_camera(model.landmarks(shape.neutral) + moved, matrix_to_axis_angle(shape.rotation), shape.translation)
@@ -125,8 +125,8 @@ def correlation(a: Tensor, b: Tensor) -> float:
     ("d14", 0.9, 1.1, 0.6),
     ("d6", 1.3, 1.5, 0.75),
 ])  # fmt: skip
-def test_landmarks_are_met(clip_of, name: str, fitted: float, written: float, corrected: float) -> None:  # type: ignore[no-untyped-def]
-    """In % of the outer-eye distance: before smoothing, in the track, and with corrective modes in frames they never saw."""
+def test_landmarks_are_fitted(clip_of, name: str, fitted: float, written: float, corrected: float) -> None:  # type: ignore[no-untyped-def]
+    """Check errors in % of the outer-eye distance: before smoothing, in the track, and with corrective modes when held-out."""
     clip = clip_of(name)
     unseen = clip.timing.actor_frames + int(clip.timing.fps)
     assert clip.shape.fitted_error.nanmean() <= fitted
@@ -136,7 +136,7 @@ def test_landmarks_are_met(clip_of, name: str, fitted: float, written: float, co
 
 @pytest.mark.parametrize(("name", "most"), [("d9", 0.998), ("d6", 0.995), ("d10", 0.98), ("d14", 0.98)])
 def test_refinement_explains_the_picture_better(clip_of, name: str, most: float) -> None:  # type: ignore[no-untyped-def]
-    """In frames that nothing is learned from; each shape learns its own reflectance."""
+    """Compare held-out frames; each shape learns its own reflectance."""
     clip = clip_of(name)
 
     def error(shape: Shape) -> Tensor:
@@ -150,7 +150,7 @@ def test_refinement_explains_the_picture_better(clip_of, name: str, most: float)
 @pytest.mark.parametrize(
     ("name", "fitted", "written"), [("d9", 1.0, 1.2), ("d10", 1.0, 1.2), ("d14", 1.0, 1.2), ("d6", 1.4, 1.6)]
 )
-def test_landmarks_are_met_with_ict_facekit(clip_of, name: str, fitted: float, written: float) -> None:  # type: ignore[no-untyped-def]
+def test_landmarks_are_fitted_with_ict_facekit(clip_of, name: str, fitted: float, written: float) -> None:  # type: ignore[no-untyped-def]
     clip = clip_of(name, ICT)
     assert clip.shape.fitted_error.nanmean() <= fitted
     assert clip.shape.error.nanmean() <= written
@@ -162,7 +162,7 @@ def test_landmarks_are_met_with_ict_facekit(clip_of, name: str, fitted: float, w
 @pytest.mark.parametrize(("name", "most"), [("d9", 0.65), ("d10", 0.65), ("d14", 0.65), ("d6", 0.65)])
 @pytest.mark.parametrize("face_model", ["builtin", ICT])
 def test_the_track_is_calmer_than_its_landmarks(clip_of, name: str, most: float, face_model: str) -> None:  # type: ignore[no-untyped-def]
-    """Mean second difference over time, of all frames and of the quietest third, for little more error."""
+    """Compare mean second differences over time, of all frames and of the quietest third, at little more error."""
 
     def jitter(points: Tensor) -> Tensor:
         return length(points[2:] - 2 * points[1:-1] + points[:-2]).mean(1)
@@ -213,8 +213,8 @@ def test_pucker_and_smile_are_the_width_of_the_mouth(clip_of, name: str) -> None
 
 
 @pytest.mark.parametrize("name", ["d6", "d9", "d14"])
-def test_shut_eyes_and_closed_lips_are_drawn_so(clip_of, name: str) -> None:  # type: ignore[no-untyped-def]
-    """And what is clearly open is drawn with nothing hidden."""
+def test_shut_eyes_and_closed_lips_are_drawn_closed(clip_of, name: str) -> None:  # type: ignore[no-untyped-def]
+    """Clearly open eyes and mouths are drawn with nothing hidden."""
     clip = clip_of(name)
     model, shape = clip.model, clip.shape
     nothing = torch.zeros(0)

@@ -1,4 +1,4 @@
-"""E_photo on a head whose parameters, reflectance and light are known, drawn by the rasteriser that draws conditioning images."""
+"""E_photo on a head with known parameters, reflectance and light, drawn by the rasteriser of the conditioning images."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CHIN = [152, 148, 377, 176, 400, 149, 378, 175, 199, 200, 140, 369, 171, 396]
 
 
 class Scene(NamedTuple):
-    """A known head in FRAMES frames: its true state, what is seen of it, and landmarks where they truly are, (T, 468, 2)."""
+    """A known head in FRAMES frames: true state, rendered frames, and true landmarks (T, 468, 2)."""
 
     problem: Problem
     skin: KnownSkin
@@ -81,7 +81,7 @@ def known(model: FaceModel, reflectance: Tensor, parameters: FaceParameters) -> 
 
 
 def found_from(scene: Scene, model: FaceModel, landmarks: Tensor) -> tuple[State, State, PhotoModel]:
-    """States from landmarks (T, 468, 2) alone and with E_photo, and E_photo there."""
+    """Fit landmarks (T, 468, 2) alone and with E_photo; return both states, and E_photo at the second."""
     placed, distance = placed_landmarks(scene.problem, scene.truth), scene.truth.translation[:, None, 2:]
     depth = (placed[..., 2:] - distance) * CAMERA.focal / distance
     start = solve(scene.problem, landmarks, initial_state(scene.problem, torch.cat([landmarks, depth], -1)), FIT)
@@ -91,7 +91,7 @@ def found_from(scene: Scene, model: FaceModel, landmarks: Tensor) -> tuple[State
 
 
 def turn_error(found: State, scene: Scene) -> Tensor:
-    """Degrees."""
+    """Mean angle between fitted and true rotations, degrees."""
     trace = (found.rotation.transpose(-1, -2) @ scene.truth.rotation).diagonal(dim1=-1, dim2=-2).sum(-1)
     return torch.rad2deg(torch.acos(((trace - 1) / 2).clamp(-1, 1))).mean()
 
@@ -103,12 +103,12 @@ def deformation_error(found: State, scene: Scene) -> Tensor:
 
 
 def landmark_error(found: State, scene: Scene) -> Tensor:
-    """Pixels, to where the landmarks truly are."""
+    """Mean distance of the landmarks from their true places, pixels."""
     return energy.length(energy.project_landmarks(placed_landmarks(scene.problem, found), CAMERA) - scene.landmarks).mean()
 
 
 def placed_landmarks(problem: Problem, state: State) -> Tensor:
-    """Camera points (T, 468, 3), mm."""
+    """Place the landmarks of a state in the camera: (T, 468, 3) mm."""
     return energy.place(energy.deform(problem.neutral, problem.basis, state.expression), state.rotation, state.translation)[1]
 
 
@@ -122,7 +122,7 @@ def noisy(landmarks: Tensor, pixels: float) -> Tensor:
 def test_the_image_corrects_landmarks(
     scene: Scene, model: FaceModel, pixels: float, biased: list[int], shift: float, weight: float, left: float
 ) -> None:
-    """Landmarks with noise, and some that are all 3 pixels too high or too low: at most this share of the error is left."""
+    """Fit noisy landmarks, some of them 3 pixels too high or too low: at most the share ``left`` of the error remains."""
     landmarks = noisy(scene.landmarks, pixels)
     landmarks[:, biased, 1] += shift
     skin = replace(scene.skin, weight=weight * len(scene.problem.neutral) / len(scene.skin.albedo))
@@ -139,7 +139,7 @@ def test_light_is_found_with_pose_and_expression(scene: Scene, model: FaceModel)
     assert (found - wanted).abs().mean() <= 0.02 * wanted.mean()
 
 
-def test_what_hangs_before_the_face_loses_its_weight(scene: Scene, model: FaceModel) -> None:
+def test_an_object_before_the_face_loses_its_weight(scene: Scene, model: FaceModel) -> None:
     clean = noisy(scene.landmarks, 0.5)
     covered = scene.frames.clone()
     covered[:, :, 118:126] = torch.tensor([20, 15, 10], dtype=torch.uint8)  # a strand of hair from top to bottom
@@ -154,7 +154,7 @@ def test_what_hangs_before_the_face_loses_its_weight(scene: Scene, model: FaceMo
 
 
 def test_equations_are_the_derivative_of_the_energy(model: FaceModel) -> None:
-    """On a picture that is a plane in brightness, where interpolation is exact: against automatic differentiation."""
+    """Compare with automatic differentiation on a picture of linear brightness, where interpolation is exact."""
     parameters = make_parameters(model, 2, seed=4)
     parameters = parameters.replace(translation=1.3 * parameters.translation)  # all of the head in the picture
     state = State(axis_angle_to_matrix(parameters.rotation), parameters.translation, parameters.expression)
@@ -190,7 +190,7 @@ def test_equations_are_the_derivative_of_the_energy(model: FaceModel) -> None:
 
 
 def test_energy_falls(scene: Scene, model: FaceModel) -> None:
-    """E_photo, under the weights and the light of its end."""
+    """Compare E_photo before and after, under the final weights and light."""
     landmarks = noisy(scene.landmarks, 1.0)
     start, refined, photo = found_from(scene, model, landmarks)
     picture = sample_picture(scene.frames, start, model.vertices, scene.skin.points, model, CAMERA)

@@ -1,3 +1,5 @@
+"""The report page and its sentences."""
+
 from __future__ import annotations
 
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""A run that is killed is not in vain: the next one goes on where it stopped, and ends with the same track."""
+"""Runs that continue where a killed run stopped, and end with the same track."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Short blocks; and a list with an entry for every time that a detector looks at a frame."""
+def searched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Shorten the blocks; return a list with an entry for every frame that a detector searches."""
     calls: list[int] = []
     look = detection._faces_of
 
@@ -54,7 +54,7 @@ def made(video: Path, folder: Path) -> Track:
 
 
 def track_slowly(video: Path, folder: Path) -> None:
-    """In a process of its own."""
+    """Track with a slow detector, as the target of a process of its own."""
     look = detection._faces_of
 
     def slowly(frame: Any, mesh: Any) -> Any:
@@ -78,8 +78,8 @@ def files(folder: Path) -> set[str]:
 
 
 def assert_equal(one: Track, two: Track) -> None:
-    """Clip and landmarks are, bit by bit; what is fitted to them, as far as a linear algebra library repeats itself."""
-    assert one.info == two.info  # with the clip's checksum
+    """Compare clip and landmarks bit by bit, and the fit within the repeatability of a linear algebra library."""
+    assert one.info == two.info  # the clip's checksum is part of it
     torch.testing.assert_close(one.landmarks.points, two.landmarks.points, rtol=0, atol=0, equal_nan=True)
     assert one.valid.equal(two.valid)
     for field in fields(one.parameters):
@@ -87,11 +87,11 @@ def assert_equal(one: Track, two: Track) -> None:
         torch.testing.assert_close(*values, rtol=1e-4, atol=1e-4)
 
 
-def test_killed_while_it_looks_for_faces(
-    video: Path, tmp_path: Path, looked_at: list[int], capsys: pytest.CaptureFixture[str]
+def test_killed_while_searching_for_faces(
+    video: Path, tmp_path: Path, searched: list[int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole = made(video, tmp_path / "whole")
-    assert len(looked_at) == FRAMES + FRAMES // BLOCK * LEAD
+    assert len(searched) == FRAMES + FRAMES // BLOCK * LEAD
 
     killed = tmp_path / "killed"
     process = get_context("spawn").Process(target=track_slowly, args=(video, killed))
@@ -104,25 +104,25 @@ def test_killed_while_it_looks_for_faces(
     known = BLOCK * len(list((killed / "unfinished").glob("faces-*")))
     assert 0 < known < FRAMES
 
-    looked_at.clear()
+    searched.clear()
     capsys.readouterr()
     again = made(video, killed)
-    assert len(looked_at) == LEAD + (FRAMES - known) // BLOCK * (BLOCK + LEAD)
+    assert len(searched) == LEAD + (FRAMES - known) // BLOCK * (BLOCK + LEAD)
     assert f"face.mp4: faces in {known} of {FRAMES} frames are known" in capsys.readouterr().err
     assert_equal(whole, again)
     assert files(killed) == files(tmp_path / "whole") == {"clip.mp4", "track.safetensors", "report.html", "report.png"}
 
 
-def test_killed_while_it_fits(video: Path, tmp_path: Path, looked_at: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither are faces looked for again nor is the clip made anew; unless it is no longer what it was."""
+def test_killed_while_fitting(video: Path, tmp_path: Path, searched: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the search for faces nor the clip is repeated, unless the clip has changed."""
     whole = made(video, tmp_path / "whole")
     stopped = tmp_path / "stopped"
     stop_at_the_fit(video, stopped, monkeypatch)
-    looked_at.clear()
+    searched.clear()
     written = (stopped / "clip.mp4").stat().st_mtime_ns
     stop_at_the_fit(video, stopped, monkeypatch)
     assert (stopped / "clip.mp4").stat().st_mtime_ns == written
     (stopped / "clip.mp4").write_bytes(b"damaged")
     assert_equal(whole, made(video, stopped))
-    assert not looked_at
+    assert not searched
     assert files(stopped) == files(tmp_path / "whole")

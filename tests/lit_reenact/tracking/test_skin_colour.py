@@ -29,7 +29,7 @@ SKIN, DARK, METAL = torch.tensor([0.75, 0.55, 0.45]), torch.tensor([0.10, 0.07, 
 
 
 class Frames(NamedTuple):
-    """In place of a reader of a clip."""
+    """Frames in memory that stand for the reader of a clip."""
 
     images: Tensor
 
@@ -43,12 +43,12 @@ def model() -> FaceModel:
 
 
 def at(model: FaceModel, *landmarks: int) -> SkinPoints:
-    """The vertices of landmarks as points of the skin."""
+    """Return the vertices of landmarks as points on the skin."""
     corners = model.landmark_corners[list(landmarks)]
     return SkinPoints(corners, model.landmark_weights[list(landmarks)])
 
 
-def test_usual_values_are_found_among_others() -> None:
+def test_the_majority_is_found_among_outliers() -> None:
     generator = torch.Generator().manual_seed(0)
     spread = torch.tensor([[0.2, 0.1, 0.0], [0.0, 0.1, 0.0], [0.0, 0.0, 0.05]])
     values = torch.randn(4000, 3, generator=generator) @ spread + 1
@@ -60,7 +60,7 @@ def test_usual_values_are_found_among_others() -> None:
     assert found.distance(values[:1000]).min() > 10
 
 
-def test_skin_is_told_by_its_colour() -> None:
+def test_skin_is_recognised_by_its_colour() -> None:
     generator = torch.Generator().manual_seed(1)
     shades = SKIN * (1 + 0.1 * torch.randn(1000, 1, generator=generator)) * (1 + 0.02 * torch.randn(1000, 3, generator=generator))
     colour = learn_skin_colour(torch.cat([shades, DARK.expand(300, 3)]))
@@ -74,7 +74,7 @@ def test_features_are_brows_lids_lips_and_nostrils(model: FaceModel) -> None:
 
 
 def test_hair_and_glasses_are_filled_in_with_skin_and_brows_and_lips_stay(model: FaceModel) -> None:
-    """A face under known light, whose texture shows more than skin: a fringe, a rim about each eye, brows, red lips."""
+    """Learn a face under known light with a fringe, a rim about each eye, brows and red lips on its texture."""
     texels, points = skin_texels(model, SIZE)
     place = points(model.vertices[None])[0]
     landmark = model.landmarks(model.vertices)

@@ -1,3 +1,5 @@
+"""The Whittaker smoother, and the runs of frames that it stays within."""
+
 from __future__ import annotations
 
 import torch
@@ -24,7 +26,7 @@ def test_whittaker_against_a_dense_solve() -> None:
             torch.testing.assert_close(whittaker(values, weight, strength), dense_whittaker(values, weight, strength))
 
 
-def test_whittaker_keeps_straight_lines_and_what_it_cannot_smooth() -> None:
+def test_whittaker_keeps_straight_lines_and_short_series() -> None:
     line = torch.arange(10.0)[:, None] * 3 + 1
     torch.testing.assert_close(whittaker(line, torch.ones(10), 100.0), line)
     values = torch.randn(2, 1)
@@ -62,7 +64,7 @@ def test_fill_is_linear_and_constant_at_the_ends() -> None:
 
 
 def test_strength_means_the_same_at_every_frame_rate() -> None:
-    """A slow wave sampled at 30 and at 60 frames per second is flattened alike."""
+    """A slow wave sampled at 30 and at 60 frames per second is flattened equally."""
     amplitude = []
     for fps in (30.0, 60.0):
         time = torch.arange(int(20 * fps)) / fps
@@ -89,7 +91,7 @@ def timing_of(seen: torch.Tensor, actor_frames: int, cuts: tuple[int, ...]) -> T
 
 
 def test_nothing_crosses_a_cut() -> None:
-    """Each shot comes out as if it were a clip of its own, wherever the training frames end."""
+    """Each shot is smoothed like a clip of its own, wherever the training frames end."""
     values = torch.randn(40, 2, generator=torch.Generator().manual_seed(0)).cumsum(0)
     seen = torch.ones(40, dtype=torch.bool)
     seen[[10, 11, 12, 13, 27, 28]] = False  # gaps on both sides of the first cut and at the second

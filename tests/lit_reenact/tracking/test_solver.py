@@ -1,4 +1,4 @@
-"""A known motion of the built-in model, projected to landmarks, is found again."""
+"""The solver on projected landmarks of a known motion of the built-in model."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def model() -> FaceModel:
 
 
 def known_motion(model: FaceModel, frames: int) -> FaceParameters:
-    """Smooth, and within the ties of the coefficients."""
+    """Make a smooth motion within the ties of the coefficients."""
     parameters = make_parameters(model, frames, seed=3)
     names = model.expression_names
     close, jaw = names.index("mouthClose"), names.index("jawOpen")
@@ -43,7 +43,7 @@ def known_motion(model: FaceModel, frames: int) -> FaceParameters:
 
 
 def landmarks_of(model: FaceModel, parameters: FaceParameters) -> Tensor:
-    """What MediaPipe would see, (T, 468, 3): pixels, and its exaggerated depth in the same unit."""
+    """Project landmarks (T, 468, 3) as MediaPipe would: pixels, and exaggerated depth in the same unit."""
     points = energy.deform(model.landmarks(model.vertices), model.at_landmarks(model.expression_basis), parameters.expression)
     _, placed = energy.place(points, axis_angle_to_matrix(parameters.rotation), parameters.translation)
     depth = (placed[..., 2:] - parameters.translation[:, None, 2:]) * CAMERA.focal / parameters.translation[:, None, 2:] / 0.8
@@ -143,8 +143,8 @@ def test_the_jaw_travels_behind_closed_lips(model: FaceModel) -> None:
     assert (state.expression[:, names.index("jawOpen")] - travel).abs().mean() < 0.05
 
 
-def test_what_lifts_the_chin_beside_the_jaw() -> None:
-    """By hand: the jaw, a lift of the whole head, one of the chin's skin alone, and one of the lower face, chin and all."""
+def test_lift_of_the_chin_by_other_shapes_than_the_jaw() -> None:
+    """Four shapes by hand: the jaw, a lift of the whole head, of the chin's skin alone, and of the whole lower face."""
     basis = torch.zeros(4, FACE_POINTS, 3)
     basis[0, JAW_TIP, 1] = -20.0
     basis[1, :, 1] = 5.0
@@ -159,7 +159,7 @@ def test_what_lifts_the_chin_beside_the_jaw() -> None:
 
 
 def test_energy_falls_to_a_minimum_on_the_bounds(model: FaceModel) -> None:
-    """Against the conditions of Karush, Kuhn and Tucker: no admissible small change lowers the energy."""
+    """Check the conditions of Karush, Kuhn and Tucker: no small change within the bounds lowers the energy."""
     points = landmarks_of(model, known_motion(model, 6))
     points[..., :2] += torch.randn(points[..., :2].shape, generator=torch.Generator().manual_seed(4))
     problem = problem_of(model, 30.0)
@@ -169,7 +169,7 @@ def test_energy_falls_to_a_minimum_on_the_bounds(model: FaceModel) -> None:
     unit = energy.residual_unit(problem.neutral, state.translation, CAMERA)[:, None]
 
     def jaw(expression: Tensor) -> Tensor:
-        """The way from nose to chin, seen and explained by the jaw alone; the nose moves as all shapes say."""
+        """Energy of the vector from nose to chin: the jaw alone moves the chin, all shapes move the nose."""
         bone = expression * torch.tensor([name.startswith("jaw") for name in model.expression_names])
         chin, nose = (
             residuals(problem, State(state.rotation, state.translation, e), points[..., :2])[:, where].mean(1)
@@ -217,7 +217,7 @@ def test_weights_average_to_one_and_favour_rims(model: FaceModel) -> None:
 
 
 def test_whole_clip_is_found_with_its_neutral_face(model: FaceModel) -> None:
-    """From landmarks alone, with a gap in them; a third of the frames show the neutral face."""
+    """Fit landmarks alone, with a gap in them; a third of the frames show the neutral face."""
     parameters = known_motion(model, 150)
     calm = torch.arange(150) % 3 == 0
     parameters = parameters.replace(expression=parameters.expression * ~calm[:, None])

@@ -28,7 +28,7 @@ FRAMES, GAP = 90, slice(40, 52)
 
 
 def project_face(made: Track) -> Tensor:
-    """Landmarks (T, 478, 3) of a track, irises where the eyes look."""
+    """Project the landmarks (T, 478, 3) of a track, irises where the eyes look."""
     model, parameters = builtin_model(), made.parameters
     landmarks = model.landmarks_of(made.actor, parameters)
     irises = (made.actor.eyeballs + 10.45 * gaze_direction(parameters.gaze.view(-1, 2, 2)))[:, [1, 1, 1, 1, 1, 0, 0, 0, 0, 0]]
@@ -88,7 +88,7 @@ def test_diffuse_image_looks_like_the_frame(known: tuple[Track, Prepared], found
 
 
 def test_photometric_error_is_measured_in_held_out_frames(found: Track) -> None:
-    """These landmarks are exact, so there is nothing that the image could mend, or should spoil."""
+    """The landmarks are exact, so the image cannot improve the fit and should not spoil it."""
     measured = found.photometric_error.isfinite().all(1)
     assert measured.nonzero().min() >= found.info.actor_frames
     assert measured.sum() == 16
@@ -104,14 +104,14 @@ def test_frames_without_a_face_are_interpolated(found: Track) -> None:
     assert found.info.actor_frames == 63
 
 
-def test_actor_knows_nothing_of_held_out_frames(known: tuple[Track, Prepared], found: Track) -> None:
+def test_actor_does_not_depend_on_held_out_frames(known: tuple[Track, Prepared], found: Track) -> None:
     prepared = known[1]
     points = prepared.landmarks.points.clone()
     points[63:] = points[63:].flip(0) * 1.1
     other = track(replace(prepared, landmarks=replace(prepared.landmarks, points=points)), SETTINGS, progress=False)
     for field in fields(Actor):
-        # Even one and the same clip differs by a few 1e-6: the order of sums hangs on where in memory the numbers lie.
-        # The least of the corrective modes are little more than such noise, so theirs is larger.
+        # Even the same clip differs by a few 1e-6, because the order of sums depends on the place of the numbers in memory.
+        # The smallest corrective modes are little more than such noise, so their tolerance is larger.
         tolerance = 1e-3 if field.name == "correctives" else 2e-5
         torch.testing.assert_close(getattr(other.actor, field.name), getattr(found.actor, field.name), atol=tolerance, rtol=0)
     assert not torch.equal(other.parameters.rotation[63:], found.parameters.rotation[63:])

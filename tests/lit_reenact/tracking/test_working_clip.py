@@ -1,4 +1,4 @@
-"""Working clips, made from scenes in which the place of every face is known."""
+"""Working clips of scenes in which the place of every face is known."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PORTRAIT = np.ascontiguousarray(astronaut()[:256, 96:352])
 
 
 def scene(x: int, y: int = 60, width: int = 640, height: int = 360) -> Frame:
-    """The portrait pasted into a grey picture, its corner at (x, y)."""
+    """Paste the portrait into a grey picture, its corner at (x, y)."""
     picture = np.full((height, width, 3), 90, dtype=np.uint8)
     picture[y : y + 256, x : x + 256] = PORTRAIT
     return picture
@@ -77,7 +77,7 @@ def test_frames_without_a_face_are_marked(moving: tuple[Path, Prepared]) -> None
 
 
 def test_landmarks_are_in_pixels_of_the_clip(moving: tuple[Path, Prepared]) -> None:
-    """The interpolated frames too: the face moves evenly."""
+    """Check the interpolated frames, too: the face moves uniformly."""
     prepared = moving[1]
     centres = prepared.landmarks.points[:30, :468, 0].mean(1)
     speed = 2 * 192 / prepared.crop.side
@@ -97,7 +97,7 @@ def test_face_stays_inside(moving: tuple[Path, Prepared]) -> None:
 
 
 def box(x0: float, y0: float, x1: float, y1: float) -> torch.Tensor:
-    """478 landmarks that span a rectangle."""
+    """Return 478 landmarks that span a rectangle."""
     corners = torch.tensor([[x0, y0, 0.0], [x1, y1, 0.0]])
     return corners.repeat(239, 1)
 
@@ -121,7 +121,7 @@ def test_crop_by_hand(boxes: list[torch.Tensor], width: int, height: int, expect
     assert choose_crop(landmarks, width, height, margin=2.0) == expected
 
 
-def test_face_that_leaves_every_square_is_left_out_there(tmp_path: Path) -> None:
+def test_frames_in_which_the_face_leaves_the_crop_are_not_valid(tmp_path: Path) -> None:
     frames = [scene(x, width=1000, height=300, y=20) for x in range(0, 740, 20)]
     prepared = prepare(write_video(tmp_path / "wide.mp4", frames), tmp_path / "clip.mp4", size=128, progress=False)
     points = prepared.landmarks.points[prepared.valid][..., :2] / 128
@@ -130,7 +130,7 @@ def test_face_that_leaves_every_square_is_left_out_there(tmp_path: Path) -> None
     assert points.max() <= 1.02
 
 
-def test_largest_of_two_faces_is_followed_and_told(tmp_path: Path) -> None:
+def test_largest_of_two_faces_is_followed_with_a_warning(tmp_path: Path) -> None:
     picture = scene(200, width=456)
     picture[60:240, 10:190] = cv2.resize(PORTRAIT, (180, 180), interpolation=cv2.INTER_AREA)
     prepared = prepare(write_video(tmp_path / "two.mp4", [picture] * 15), tmp_path / "clip.mp4", size=128, progress=False)
@@ -146,7 +146,7 @@ def test_rotated_video_becomes_an_upright_clip(tmp_path: Path) -> None:
     assert (prepared.info.width, prepared.info.height) == (640, 360)
 
 
-def test_variable_rate_is_told(tmp_path: Path) -> None:
+def test_variable_rate_is_a_warning(tmp_path: Path) -> None:
     times = [round(1000 * i / 30) + (200 if i > 10 else 0) for i in range(20)]
     source = write_video(tmp_path / "variable.mkv", [scene(150)] * 20, times, Fraction(1, 1000))
     prepared = prepare(source, tmp_path / "clip.mp4", size=128, progress=False)
