@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 import lit_reenact
-from lit_reenact.core.schema import ConditioningImage, FaceParameters, Track, conditioning_channels
+from lit_reenact.core.schema import ConditioningImage, FaceParameters, FrameImages, Track, conditioning_channels
 from lit_reenact.datamodules.cache_file import CacheFile, Images
 from lit_reenact.rendering.renderer import Renderer
 
@@ -99,9 +99,9 @@ class CachedImages:
     def __init__(self, file: CacheFile) -> None:
         self.file = file
 
-    def __call__(self, frames: Tensor) -> Tensor:
-        """Return the images of frames int64 (N,): uint8 (N, cache_channels, H, W)."""
-        return self.file.read(frames).permute(0, 3, 1, 2)
+    def __call__(self, frames: Tensor) -> FrameImages:
+        """Return the images of frames int64 (N,)."""
+        return FrameImages.from_channels(self.file.read(frames).permute(0, 3, 1, 2))
 
 
 class DrawnImages:
@@ -111,6 +111,6 @@ class DrawnImages:
         self.renderer = renderer
         self.parameters = parameters
 
-    def __call__(self, frames: Tensor) -> Tensor:
-        """Return the images of frames int64 (N,): uint8 (N, cache_channels, H, W)."""
-        return self.renderer.draw(self.parameters[frames])
+    def __call__(self, frames: Tensor) -> FrameImages:
+        """Return the images of frames int64 (N,)."""
+        return FrameImages.from_channels(self.renderer.draw(self.parameters[frames]))

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.core.schema import FaceParameters, Runs, Track, Window
+from lit_reenact.core.schema import FaceParameters, FrameImages, Runs, Track, Window
 from lit_reenact.core.split import Split, SplitSettings
 from lit_reenact.datamodules.augmentation import UNCHANGED, Augmentation
 from lit_reenact.datamodules.balance import frame_weights
@@ -301,12 +301,12 @@ class TrackDataModule(LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Runs, dataloader_idx: int) -> Window:
         """Draw the images, if that is still to be done, and stack those of each window, on the training device."""
-        images = self._draw(batch, batch.images) if isinstance(batch.images, FaceParameters) else batch.images
-        means = self._mean_frames(images.device)
+        images = self._render(batch, batch.images) if isinstance(batch.images, FaceParameters) else batch.images
+        means = self._mean_frames(images.region.device)
         window = Window(
-            conditioning=stack_windows(images[:, :-1], batch.shown, self._memory),
+            conditioning=stack_windows(images.conditioning, batch.shown, self._memory),
             frame=to_signed(batch.frame),
-            region=images[batch.shown[:, self.inputs.shape.current], -1],
+            region=images.region[batch.shown[:, self.inputs.shape.current]],
             number=batch.number,
             actor=batch.actor,
             base=means.expand(len(batch.frame), -1, -1, -1) if len(means) == 1 else means[batch.actor],
@@ -320,19 +320,20 @@ class TrackDataModule(LightningDataModule):
         step: int = self.trainer.lightning_module.batch_step  # type: ignore[union-attr, assignment]
         return make_generator(training_seed(), step, self._place()[0])
 
-    def _draw(self, batch: Runs, parameters: FaceParameters) -> Tensor:
+    def _render(self, batch: Runs, parameters: FaceParameters) -> FrameImages:
+        """Render the conditioning and region images of the frames of a batch on the training device."""
         device = parameters.rotation.device
         if not self._renderers:
             self._renderers = [subject.renderer.to(device) for subject in self.subjects]
         if len(self._renderers) == 1:
-            return self._renderers[0].draw(parameters)
+            return FrameImages.from_channels(self._renderers[0].draw(parameters))
         owner = batch.actor.new_empty(len(parameters))
         owner[batch.shown] = batch.actor[:, None].expand_as(batch.shown)
         shape = (len(parameters), cache_channels(self.inputs.conditioning), self.inputs.image_size, self.inputs.image_size)
         images = torch.empty(shape, dtype=torch.uint8, device=device)
         for actor in set(owner.tolist()):
             images[owner == actor] = self._renderers[actor].draw(parameters[owner == actor])
-        return images
+        return FrameImages.from_channels(images)
 
 
 def _refuse_useless_runs(loading: LoadingSettings, batch_size: int, augmentation: Augmentation) -> None:

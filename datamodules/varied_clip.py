@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from lit_reenact.core.schema import FaceParameters, Track
+from lit_reenact.core.schema import FaceParameters, FrameImages, Track
 from lit_reenact.datamodules.cache_file import CacheFile, Images
 from lit_reenact.datamodules.clip_frames import ClipFrames
 from lit_reenact.datamodules.conditioning_cache import CachedImages, DrawnImages, conditioning_cache, scene_digest
@@ -58,10 +58,10 @@ class AppendedImages:
     others: CachedImages
     border: int
 
-    def __call__(self, frames: Tensor) -> Tensor:
-        """Return the images of frames int64 (N,), in ascending order: uint8 (N, cache_channels, H, W)."""
+    def __call__(self, frames: Tensor) -> FrameImages:
+        """Return the images of frames int64 (N,), in ascending order."""
         own = frames < self.border
-        return torch.cat([self.own(frames[own]), self.others(frames[~own] - self.border)])
+        return FrameImages.concatenate([self.own(frames[own]), self.others(frames[~own] - self.border)])
 
 
 class VariedClip:

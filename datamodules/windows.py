@@ -11,14 +11,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from lit_reenact.core.schema import FaceParameters, Runs
+from lit_reenact.core.schema import FaceParameters, FrameImages, Runs
 from lit_reenact.networks.windows import WindowShape
 from lit_reenact.video.cuts import shots
 from lit_reenact.video.optical_flow import optical_flow
 
-ReadImages = Callable[[Tensor], Tensor | FaceParameters]
-"""Function from frame numbers (N,) to the conditioning and region images of the frames, uint8 (N, 3 K + 1, H, W), or to the
-parameters that they are rendered from."""
+ReadImages = Callable[[Tensor], FrameImages | FaceParameters]
+"""Function from frame numbers (N,) to the images of the frames, or to the parameters that they are rendered from."""
 
 
 class ReadFrames(Protocol):
@@ -130,11 +129,11 @@ def _windows(actor: int, part: Part, shape: WindowShape) -> Tensor:
     return torch.cat(windows)
 
 
-def _concatenate(images: Sequence[Tensor | FaceParameters]) -> Tensor | FaceParameters:
+def _concatenate(images: Sequence[FrameImages | FaceParameters]) -> FrameImages | FaceParameters:
     """Concatenate images, or parameters, of several clips."""
     first = images[0]
     if len(images) == 1:
         return first
     if isinstance(first, FaceParameters):
         return FaceParameters.concatenate([part for part in images if isinstance(part, FaceParameters)])
-    return torch.cat([part for part in images if isinstance(part, Tensor)])
+    return FrameImages.concatenate([part for part in images if isinstance(part, FrameImages)])

@@ -270,12 +270,34 @@ def parse_conditioning(images: Sequence[str]) -> tuple[ConditioningImage, ...]:
     return cast(tuple[ConditioningImage, ...], tuple(images))
 
 
+class FrameImages(NamedTuple):
+    """Images that are rendered of N frames.
+
+    Attributes:
+        conditioning: uint8 (N, 3 K, H, W), the K conditioning images of each frame.
+        region: uint8 (N, H, W), labels of the pixels of each frame: ``EMPTY``, ``FACE``, ``EYES`` or ``MOUTH``.
+    """
+
+    conditioning: Tensor
+    region: Tensor
+
+    @classmethod
+    def from_channels(cls, images: Tensor) -> FrameImages:
+        """Return views of uint8 (N, 3 K + 1, H, W), as renderers and caches give them: the region is the last channel."""
+        return cls(images[:, :-1], images[:, -1])
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[FrameImages]) -> FrameImages:
+        """Return the images of all parts, in order."""
+        return cls(*(torch.cat(images) for images in zip(*parts, strict=True)))
+
+
 class Runs(NamedTuple):
     """A batch of B training samples as the data loader returns it: each conditioning image once, however many windows share it.
 
     Attributes:
-        images: uint8 (U, 3 K + 1, H, W), the K conditioning images and the region image of each of the U frames that the windows
-            contain; or the parameters of these frames, which are rendered on the training device.
+        images: images of the U frames that the windows contain; or the parameters of these frames, which are rendered on the
+            training device.
         shown: int64 (B, N_w) indices into ``images`` of the frames of each window, oldest first.
         frame: uint8 (B, 3, H, W) real frame that belongs to the current frame of each window.
         number: int64 (B,) number of the current frame in its clip.
@@ -283,7 +305,7 @@ class Runs(NamedTuple):
         flow: float16 (B, 2, H, W) pixels from each real frame to the one before it in its clip, by the rules of ``Window``.
     """
 
-    images: Tensor | FaceParameters
+    images: FrameImages | FaceParameters
     shown: Tensor
     frame: Tensor
     number: Tensor

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from lit_reenact.core.errors import ReenactError
 from lit_reenact.networks.blocks import DownStep, Norm, initialize, normalization
 from lit_reenact.networks.settings import DiscriminatorNorm, DiscriminatorSettings
 
@@ -80,6 +81,23 @@ class PatchDiscriminator(nn.Module):
             if isinstance(layer, DownStep | nn.LeakyReLU):
                 features.append(maps)
         return [*features, maps.float()]
+
+
+def refuse_too_many_layers(layers: int, image_size: int) -> None:
+    """Refuse stride-2 convolutions that leave less of an image than the others need.
+
+    Args:
+        layers: number of stride-2 convolutions.
+        image_size: side of the square images in pixels.
+
+    Raises:
+        ReenactError: less than ``SMALLEST_MAP`` pixels a side are left.
+    """
+    if image_size // 2**layers < SMALLEST_MAP:
+        raise ReenactError(
+            f"model.discriminator.layers is {layers}, too many for a model.inputs.image_size of {image_size}: of the picture "
+            f"{SMALLEST_MAP} pixels a side must be left, and each layer halves it"
+        )
 
 
 def _patches(widths: list[int], norm: Norm) -> nn.Sequential:

@@ -11,21 +11,21 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.core.optimizer import LightningOptimizer
-from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor, nn
+from torch.amp import GradScaler
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim import Adam
 
-from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.schema import Window
 from lit_reenact.losses.reconstruction import Lpips
 from lit_reenact.losses.settings import LossSettings
-from lit_reenact.networks.discriminator import SMALLEST_MAP, PatchDiscriminator
+from lit_reenact.networks.discriminator import PatchDiscriminator, refuse_too_many_layers
 from lit_reenact.networks.generator import Generator
 from lit_reenact.networks.settings import DiscriminatorSettings, GeneratorSettings, InputSettings
 from lit_reenact.training.objective import Terms, adversarial_terms, reconstruction_terms, total
 from lit_reenact.training.settings import OptimizerSettings
+from lit_reenact.training.skipping import NormStatistics, SkippedBatches
 
 OVERFLOWS = 30
 """Batches in a row that half precision may skip while it looks for a scale at which gradients do not overflow."""
@@ -60,6 +60,7 @@ class ReenactModule(LightningModule):
 
     Raises:
         ReenactError: the discriminator has too many layers for the size of the images.
+        ValueError: the size of the images is no multiple of what the generator's levels halve, or a kind is unknown.
 
     Example:
         >>> module = ReenactModule(InputSettings(image_size=64), losses=LossSettings(l1=50.0))
@@ -77,29 +78,21 @@ class ReenactModule(LightningModule):
         compile: bool = False,  # noqa: A002 (the name that users know)
     ) -> None:
         super().__init__()
-        self.save_hyperparameters(
-            {
-                "inputs": asdict(inputs),
-                "generator": asdict(generator),
-                "discriminator": asdict(discriminator),
-                "losses": asdict(losses),
-                "optimizer": asdict(optimizer),
-                "compile": compile,
-                "_instantiator": INSTANTIATOR,
-            }
-        )
+        networks = {"inputs": asdict(inputs), "generator": asdict(generator), "discriminator": asdict(discriminator)}
+        training = {"losses": asdict(losses), "optimizer": asdict(optimizer), "compile": compile}
+        self.save_hyperparameters({**networks, **training, "_instantiator": INSTANTIATOR})
         self.automatic_optimization = False
         self.inputs = inputs
         self.losses = losses
         self.optimizer = optimizer
         self.mean_frame: Callable[[], Tensor] | None = None
         self.batch_step = 0
-        self.skipped = 0  # batches in a row
+        self.skipped = SkippedBatches()
         self._logits: dict[str, Tensor] = {}  # of the last batch
         self._lpips: Lpips | None = None
         self.generator = Generator(inputs, generator)
         if losses.adversarial:
-            _refuse_too_many_layers(discriminator, inputs)
+            refuse_too_many_layers(discriminator.layers, inputs.image_size)
             own = replace(discriminator, norm=discriminator.norm or generator.norm)
             self.discriminator = PatchDiscriminator(inputs.channels, own)
         if compile:
@@ -111,7 +104,7 @@ class ReenactModule(LightningModule):
         return frame
 
     def configure_optimizers(self) -> Adam:
-        groups = [{"params": network.parameters(), "name": name} for name, network in self._networks().items()]
+        groups = [{"params": network.parameters(), "name": name} for name, network in self.networks.items()]
         return Adam(groups, lr=self.optimizer.learning_rate, betas=(self.optimizer.beta1, 0.999), fused=True)
 
     def setup(self, stage: str) -> None:
@@ -143,7 +136,7 @@ class ReenactModule(LightningModule):
         optimizer = self.optimizers()
         assert isinstance(optimizer, LightningOptimizer)
         optimizer.zero_grad()
-        statistics = [buffer.clone() for buffer in self._statistics()]
+        self._statistics.remember()
         logged: dict[str, Tensor | float] = defaultdict(float)
         parts = batch.split(self.optimizer.micro_batches)
         for number, part in enumerate(parts, start=1):
@@ -156,10 +149,10 @@ class ReenactModule(LightningModule):
                 self.manual_backward(share * total(terms))
             for name, (_, loss) in terms.items():
                 logged[f"loss/{name}"] += share * loss.detach()
-        if not self._step(optimizer, logged):
-            for buffer, before in zip(self._statistics(), statistics, strict=True):
-                buffer.copy_(before)
+        self._step(optimizer, logged)
         self.batch_step += 1
+        if self.skipped.is_due:
+            self._check_skipped()
         if self.is_logged:
             self.log_dict({**logged, "batch_step": float(self.batch_step)})
         return {"real": part.frame, "fake": fake.detach(), **self._logits}
@@ -172,13 +165,20 @@ class ReenactModule(LightningModule):
         """Return the generated frames, as ``validation_step`` does."""
         return self.forward(batch.conditioning, batch.base)
 
+    def on_train_start(self) -> None:
+        self._statistics = NormStatistics(self.networks.values())
+
+    def on_train_end(self) -> None:
+        self._check_skipped()
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self._check_skipped()
         checkpoint["batch_step"] = self.batch_step
-        checkpoint["skipped"] = self.skipped
+        checkpoint["skipped"] = self.skipped.in_a_row
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.batch_step = checkpoint["batch_step"]
-        self.skipped = checkpoint.get("skipped", 0)
+        self.skipped.in_a_row = checkpoint.get("skipped", 0)
 
     def terms(self, batch: Window, fake: Tensor) -> Terms:
         """Return every loss of both networks that has a weight, for generated frames (B, 3, H, W) in [-1, 1]."""
@@ -187,41 +187,46 @@ class ReenactModule(LightningModule):
             terms, self._logits = adversarial_terms(self.losses, batch, fake, self.discriminator)
         return terms | reconstruction_terms(self.losses, batch, fake, self._lpips)
 
-    def _step(self, optimizer: LightningOptimizer, logged: dict[str, Tensor | float]) -> bool:
-        """Take the step, unless gradients are not finite; log their lengths, and shorten them if that is asked for."""
-        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+    def _step(self, optimizer: LightningOptimizer, logged: dict[str, Tensor | float]) -> None:
+        """Take the step, unless gradients are not finite: then no weight, moment or statistic changes.
+
+        Both networks wait for each other: a gradient of one that is not finite skips the step of both.
+        """
+        scaler = self._scaler
         if scaler is not None:
             scaler.unscale_(optimizer.optimizer)
-        lengths = []
-        for name, network in self._networks().items():
-            length = get_total_norm([weight.grad for weight in network.parameters() if weight.grad is not None])
-            logged[f"gradient/{name}"] = length
-            lengths.append(length)
+        lengths = self._clip_gradients()
+        logged |= {f"gradient/{name}": length for name, length in lengths.items()}
+        skipped = ~torch.stack(list(lengths.values())).isfinite().all()
+        if scaler is None:  # a scaler hands the optimizer its own, and lowers its scale
+            optimizer.optimizer.found_inf = skipped.float()  # type: ignore[attr-defined]  # read by fused optimizers
+        optimizer.step()
+        self._statistics.restore_where(skipped)
+        self.skipped.add(self.batch_step + 1, skipped)
+
+    def _clip_gradients(self) -> dict[str, Tensor]:
+        """Shorten the gradient of each network if that is asked for; return the lengths that they had."""
+        lengths = {}
+        for name, network in self.networks.items():
+            lengths[name] = get_total_norm([weight.grad for weight in network.parameters() if weight.grad is not None])
             if self.optimizer.clip_norm:
-                clip_grads_with_norm_(network.parameters(), self.optimizer.clip_norm, length)
-        finite = bool(torch.stack(lengths).isfinite().all())
-        self.skipped = 0 if finite else self.skipped + 1
-        if self.skipped > (1 if scaler is None else OVERFLOWS):
-            raise ReenactError(
-                f"the gradients of {self.skipped} batches in a row are not finite: training stopped at batch step "
-                f"{self.batch_step}; go on from the last checkpoint with a lower model.optimizer.learning_rate, or "
-                "model.optimizer.clip_norm=1"
-            )
-        if not finite and scaler is None:
-            rank_zero_warn(f"the gradients of batch {self.batch_step + 1} are not finite: it is skipped, once")
-        else:
-            optimizer.step()  # a scaler leaves it out by itself where it must, and then lowers its scale
-        return finite
+                clip_grads_with_norm_(network.parameters(), self.optimizer.clip_norm, lengths[name])
+        return lengths
 
-    def _networks(self) -> dict[str, nn.Module]:
-        """Return the networks that are trained, by name."""
+    @property
+    def _scaler(self) -> GradScaler | None:
+        """Scaler of half precision, None in others."""
+        return getattr(self.trainer.precision_plugin, "scaler", None)
+
+    def _check_skipped(self) -> None:
+        """Warn of skipped batches, and refuse more of them in a row than allowed."""
+        has_scaler = self._scaler is not None
+        self.skipped.check(allowed=OVERFLOWS if has_scaler else 1, warns=not has_scaler)
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """The networks that are trained, by name."""
         return {name: network for name, network in self.named_children() if name in ("generator", "discriminator")}
-
-    def _statistics(self) -> list[Tensor]:
-        """What the networks' normalisations remember of batches; one that is not finite would spoil it for good."""
-        return [
-            buffer for network in self._networks().values() for name, buffer in network.named_buffers() if name != "mean_frame"
-        ]
 
     def _without_exchange(self) -> AbstractContextManager[None]:
         """Keep gradients in this process: only the last part of a batch sends the sum of all."""
@@ -235,11 +240,3 @@ class ReenactModule(LightningModule):
             discriminator = self.discriminator
             discriminator.embed_conditioning = torch.compile(discriminator.embed_conditioning)  # type: ignore[method-assign]
             discriminator.features = torch.compile(discriminator.features)  # type: ignore[method-assign]
-
-
-def _refuse_too_many_layers(discriminator: DiscriminatorSettings, inputs: InputSettings) -> None:
-    if inputs.image_size // 2**discriminator.layers < SMALLEST_MAP:
-        raise ReenactError(
-            f"model.discriminator.layers is {discriminator.layers}, too many for a model.inputs.image_size of "
-            f"{inputs.image_size}: of the picture {SMALLEST_MAP} pixels a side must be left, and each layer halves it"
-        )

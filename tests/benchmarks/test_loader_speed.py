@@ -20,7 +20,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from lit_reenact.core.schema import Runs
+from lit_reenact.core.schema import FrameImages, Runs
 from lit_reenact.core.split import SplitSettings
 from lit_reenact.datamodules import TrackDataModule
 from lit_reenact.datamodules.track_datamodule import LoadingSettings, Rendering
@@ -86,11 +86,11 @@ def png_windows(folder: Path, first_epoch: float) -> PngWindows:
     data = make_data(folder)
     data.setup()
     runs = data.train_dataset.__getitems__(list(range(len(data.train_dataset))))
-    assert isinstance(runs.images, Tensor)
+    assert isinstance(runs.images, FrameImages)
     images = folder / "png"
     images.mkdir()
-    for number, (conditioning, frame) in enumerate(zip(runs.images, runs.frame, strict=True)):
-        for kind, image in enumerate(conditioning[:9].split(3)):  # type: ignore[no-untyped-call]
+    for number, (conditioning, frame) in enumerate(zip(runs.images.conditioning, runs.frame, strict=True)):
+        for kind, image in enumerate(conditioning.split(3)):  # type: ignore[no-untyped-call]
             Image.fromarray(image.permute(1, 2, 0).numpy()).save(images / f"{number}-{kind}.png")
         Image.fromarray(frame.permute(1, 2, 0).numpy()).save(images / f"{number}-frame.png")
     return PngWindows(images, data.train_dataset.number.tolist())

@@ -17,18 +17,24 @@ from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch import Callback
+import yaml
+from lightning.pytorch import Callback, LightningModule, Trainer
 from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
+from lit_reenact.core.schema import Window
 from lit_reenact.datamodules.sampler import make_generator
 from lit_reenact.networks.generator import Generator
 from lit_reenact.networks.settings import GeneratorSettings
 from lit_reenact.training import fit
 from lit_reenact.training.cli import parse_config
+from lit_reenact.training.module import ReenactModule
 from lit_reenact.training.objective import total
 from lit_reenact.training.run_folder import joined_curves
-from tests.factories import make_track
+from lit_reenact.training.skipping import NormStatistics
+from tests.factories import make_module, make_track
+from tests.lit_reenact.training.test_module import quiet_trainer
 
 SIZE, WINDOW, BATCH, STEPS = 256, 11, 4, 40
 
@@ -171,6 +177,53 @@ def test_overhead(
     bare, whole = (statistics.median(times[5 : STEPS - 1]) for times in (between.bare, between.whole))
     with capsys.disabled():
         print(f"\ndemo step: {1000 * bare:.0f} ms bare, {1000 * whole:.0f} ms in the trainer: {whole / bare - 1:+.1%}")
+
+
+class ClonedStatistics(NormStatistics):
+    """The way before: every statistic is cloned by itself, and the host waits for the gradients of every batch."""
+
+    def remember(self) -> None:
+        self._clones = [buffer.clone() for group in self._groups for buffer in group]
+
+    def restore_where(self, skipped: Tensor) -> None:
+        if bool(skipped):
+            for buffer, before in zip([buffer for group in self._groups for buffer in group], self._clones, strict=True):
+                buffer.copy_(before)
+
+
+class Alternating(Callback):
+    """Keeps the statistics in either way in turn, and measures the seconds of every step."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[type[NormStatistics], list[float]] = {NormStatistics: [], ClonedStatistics: []}
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, ReenactModule)
+        self._ways = [kind(pl_module.networks.values()) for kind in self.seconds]
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        pl_module._statistics = self._ways[batch_idx % 2]
+        self._start = time.perf_counter()
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        self.seconds[type(pl_module._statistics)].append(time.perf_counter() - self._start)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("config", ["debug", "demo"])
+def test_skipping_on_the_device(benchmark: BenchmarkFixture, capsys: pytest.CaptureFixture[str], config: str) -> None:
+    """A training step that neither clones every statistic nor waits for the device, against one that does: steps in turn."""
+    module = make_module(yaml.safe_load((Path(__file__).parents[2] / "configs" / f"{config}.yaml").read_text())["model"])
+    size, between = module.inputs.image_size, Alternating()
+    nothing, frame = torch.tensor(0), torch.rand(3, size, size) * 2 - 1
+    region, flow = torch.randint(4, (size, size), dtype=torch.uint8), torch.zeros(2, size, size)
+    window = Window(torch.rand(module.inputs.channels, size, size), frame, region, nothing, nothing, frame, flow)
+    loader: DataLoader[Window] = DataLoader([window] * 2 * STEPS * 2, 2)  # type: ignore[arg-type]
+    trainer = quiet_trainer(accelerator="auto", callbacks=[between], limit_val_batches=0, log_every_n_steps=0)
+    benchmark.pedantic(lambda: trainer.fit(module, loader), rounds=1)
+    after, before = (1000 * statistics.median(times[5:]) for times in between.seconds.values())
+    with capsys.disabled():
+        print(f"\n{config} step, batch 2: {before:.2f} ms before, {after:.2f} ms after: {before / after:.3f} times")
 
 
 @pytest.mark.slow

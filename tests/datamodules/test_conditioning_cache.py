@@ -39,13 +39,14 @@ def test_the_cache_holds_the_images_of_every_frame(track: Track, tmp_path: Path)
     read = CachedImages(write_cache(track, tmp_path))
     frames = torch.tensor([0, 50, 51, len(track) - 1])
     images = read(frames)
-    assert images.shape == (4, 10, SIZE, SIZE)
-    for image, frame in zip(images, frames.tolist(), strict=True):
+    assert images.conditioning.shape == (4, 9, SIZE, SIZE)
+    for conditioning, region, frame in zip(*images, frames.tolist(), strict=True):
         one = track.parameters[frame : frame + 1]
-        assert torch.equal(image[:9], make_renderer(track)(one)[0])
-        assert torch.equal(image[9], make_renderer(track).regions(one)[0])
-    assert images[1, 3:6].any()
-    assert torch.equal(images, DrawnImages(make_renderer(track), track.parameters)(frames))
+        assert torch.equal(conditioning, make_renderer(track)(one)[0])
+        assert torch.equal(region, make_renderer(track).regions(one)[0])
+    assert images.conditioning[1, 3:6].any()
+    drawn = DrawnImages(make_renderer(track), track.parameters)(frames)
+    assert all(torch.equal(cached, rendered) for cached, rendered in zip(images, drawn, strict=True))
 
 
 def test_an_intact_cache_is_not_rendered_again(track: Track, tmp_path: Path) -> None:

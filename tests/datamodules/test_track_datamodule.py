@@ -18,13 +18,12 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from lit_reenact.callbacks import BatchBudget
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import sha256_of
-from lit_reenact.core.schema import Runs, Window
+from lit_reenact.core.schema import FrameImages, Runs, Window
 from lit_reenact.datamodules import TrackDataModule, subject, track_datamodule
 from lit_reenact.datamodules.augmentation import Augmentation
 from lit_reenact.datamodules.track_datamodule import Rendering
@@ -59,10 +58,11 @@ def test_unique_images_are_handed_over_and_become_windows(track_folder: Path) ->
     data = prepared(track_folder, loading={"run_length": 4})
     runs = next(iter(data.train_dataloader()))
     assert isinstance(runs, Runs)
-    assert isinstance(runs.images, Tensor)
-    assert runs.images.shape[1:] == (10, 32, 32)
-    assert len(runs.images) <= 4 + 2 * 2  # at most two runs, each with two more images than windows
-    assert runs.images.dtype == runs.frame.dtype == torch.uint8
+    assert isinstance(runs.images, FrameImages)
+    assert runs.images.conditioning.shape[1:] == (9, 32, 32)
+    assert runs.images.region.shape[1:] == (32, 32)
+    assert len(runs.images.region) == len(runs.images.conditioning) <= 4 + 2 * 2  # two runs, each with two images more
+    assert runs.images.conditioning.dtype == runs.images.region.dtype == runs.frame.dtype == torch.uint8
     window = data.on_after_batch_transfer(runs, 0)
     assert window.conditioning.shape == (4, 27, 32, 32)
     assert window.conditioning.is_contiguous(memory_format=torch.channels_last)
