@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lit_reenact.commands.common import Commands, device_of
+from lit_reenact.commands.common import Commands, checkpoint_file, device_of
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import refuse_overwriting
 
@@ -57,7 +57,9 @@ def add(commands: Commands) -> None:
 def _add_inputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", type=Path, required=True, metavar="TRACK", help="a folder that `lit-reenact track` wrote")
     candidate = parser.add_mutually_exclusive_group(required=True)
-    candidate.add_argument("--checkpoint", type=Path, metavar="C", help="written by `lit-reenact fit` on this target")
+    candidate.add_argument(
+        "--checkpoint", type=Path, metavar="C", help="file that `lit-reenact fit` wrote on this target, or the folder of its run"
+    )
     candidate.add_argument(
         "--frames",
         type=Path,
@@ -132,6 +134,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.edits and arguments.checkpoint is None:
         raise ReenactError("--edits wants --checkpoint: pictures that are there already cannot be edited")
+    if arguments.checkpoint is not None:
+        arguments.checkpoint = checkpoint_file(arguments.checkpoint)
     refuse_overwriting((arguments.output / name for name in OUTPUT_NAMES), _inputs(arguments))
     target = TrackedClip.load(arguments.target.parent if arguments.target.suffix == ".safetensors" else arguments.target)
     evaluation = _evaluate(arguments, target)
