@@ -9,9 +9,9 @@ from torch import Tensor
 
 from lit_reenact.rendering.shading import irradiance
 from lit_reenact.tracking import photometric
-from lit_reenact.tracking.photometric import Samples
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.skin_colour import Normal, learn_skin_colour, may_be_skin
+from lit_reenact.tracking.skin_samples import Samples
 
 ROUNDS = 3
 """Number of rounds in which light, reflectance and the usual colour of skin are solved in turn."""

@@ -12,10 +12,10 @@ from lit_reenact.core.geometry import flip
 from lit_reenact.core.schema import Camera
 from lit_reenact.face import FaceModel
 from lit_reenact.rendering.shading import irradiance
-from lit_reenact.tracking import energy, photometric
+from lit_reenact.tracking import energy, photometric, skin_samples
 from lit_reenact.tracking.landmark_term import Quadratic
-from lit_reenact.tracking.photometric import Samples, SkinPoints
 from lit_reenact.tracking.problem import Problem
+from lit_reenact.tracking.skin_samples import Samples, SkinPoints
 from lit_reenact.tracking.state import State
 
 COARSENESS = 2
@@ -93,10 +93,10 @@ def sample_picture(
         camera: camera of the frames.
     """
     mesh = energy.deform(neutral, model.expression_basis, state.expression)
-    normal = photometric.skin_normals(model, points, mesh)
+    normal = skin_samples.skin_normals(model, points, mesh)
     _, placed = energy.place(mesh, state.rotation, state.translation)
     coarse = Camera(camera.focal / COARSENESS, camera.width // COARSENESS, camera.height // COARSENESS)
-    weight = photometric.visibility(model, points, placed, _in_camera_axes(normal, state), coarse)
+    weight = skin_samples.visibility(model, points, placed, _in_camera_axes(normal, state), coarse)
     return Picture(frames.permute(0, 3, 1, 2).float() / 255, normal, weight)
 
 
@@ -125,7 +125,7 @@ def colour_and_gradient(images: Tensor, pixel: Tensor) -> tuple[Tensor, Tensor]:
         colours (T, N, C), and the central differences of their mean by x and y, (T, N, 2).
     """
     steps = pixel.new_tensor([[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]])
-    values = photometric.look_up(images, (pixel + steps[:, None, None]).transpose(0, 1).flatten(1, 2))  # (T, 5 N, C)
+    values = skin_samples.look_up(images, (pixel + steps[:, None, None]).transpose(0, 1).flatten(1, 2))  # (T, 5 N, C)
     colour, right, left, below, above = values.view(len(images), len(steps), -1, images.shape[1]).unbind(1)
     return colour, torch.stack([right - left, below - above], -1).mean(2) / 2
 

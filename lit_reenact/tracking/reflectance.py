@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lit_reenact.core.parallel import map_in_threads
-from lit_reenact.tracking import energy, photometric
+from lit_reenact.tracking import energy, photometric, skin_samples
 from lit_reenact.tracking.complexion import believed_albedo
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.skin_colour import SKIN_LIMIT, Normal, find_eye_region, find_features, find_glasses, to_logarithm
@@ -29,7 +29,7 @@ def learn_reflectance(skin: TrackedSkin, light: Tensor, colour: Normal, timing: 
         timing: which of the T frames are seen, valid, repeated, and used for training.
         settings: settings of the tracker.
     """
-    texels, points = photometric.skin_texels(skin.model, settings.texture_size)
+    texels, points = skin_samples.skin_texels(skin.model, settings.texture_size)
     numbers = training_spread(timing, settings.texture_frames)
     feature = find_features(skin.model, points)
     samples, runs = skin.sample(points, numbers), [slice(k, k + _TEXELS) for k in range(0, len(feature), _TEXELS)]

@@ -11,7 +11,7 @@ from torch.nn.functional import avg_pool2d, max_pool2d
 from lit_reenact.core.facemesh import NOSTRILS, RIGHT_BROW_BOTTOM, RIGHT_BROW_TOP, mirror_points
 from lit_reenact.face import FaceModel
 from lit_reenact.face.topology import EYE_LEFT, EYE_RIGHT, MOUTH, around
-from lit_reenact.tracking.photometric import SkinPoints
+from lit_reenact.tracking.skin_samples import SkinPoints
 
 SKIN_LIMIT = 4.5
 """Distance from a person's usual skin, in its own deviations, from which a colour is not skin."""

@@ -11,11 +11,11 @@ from lit_reenact.core.geometry import matrix_to_axis_angle
 from lit_reenact.core.parallel import map_in_threads
 from lit_reenact.core.schema import Camera
 from lit_reenact.face import FaceModel
-from lit_reenact.tracking import energy, photometric
+from lit_reenact.tracking import energy, skin_samples
 from lit_reenact.tracking.clip_frames import Chunk, read_in_chunks
-from lit_reenact.tracking.photometric import Samples, SkinPoints
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.shape import spread_evenly
+from lit_reenact.tracking.skin_samples import Samples, SkinPoints
 from lit_reenact.tracking.smoothing import Timing
 from lit_reenact.tracking.state import State
 from lit_reenact.video import FrameReader
@@ -48,12 +48,12 @@ class TrackedSkin:
         state = self.state[chunk.numbers]
         mesh = energy.deform(self.neutral, self.model.expression_basis, state.expression)
         rotation = matrix_to_axis_angle(state.rotation)
-        return photometric.sample_skin(self.model, points, mesh, rotation, state.translation, self.camera, chunk.frames)
+        return skin_samples.sample_skin(self.model, points, mesh, rotation, state.translation, self.camera, chunk.frames)
 
 
 def sparse_skin(model: FaceModel, settings: TrackerSettings) -> SkinPoints:
     """Choose ``skin_points`` points, evenly spread over the unwrapped skin."""
-    texels, points = photometric.skin_texels(model, settings.texture_size)
+    texels, points = skin_samples.skin_texels(model, settings.texture_size)
     return points[spread_evenly(len(texels), settings.skin_points)]
 
 

@@ -10,9 +10,10 @@ from lit_reenact.face import FaceModel, builtin_model
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.rendering.shading import irradiance, shade
 from lit_reenact.tracking.complexion import learn_complexion
-from lit_reenact.tracking.photometric import Samples, fill_holes, fit_albedo, fit_light, normalise, sample_skin, skin_texels
+from lit_reenact.tracking.photometric import fill_holes, fit_albedo, fit_light, normalise
 from lit_reenact.tracking.reflectance import paint
 from lit_reenact.tracking.settings import TrackerSettings
+from lit_reenact.tracking.skin_samples import Samples, sample_skin, skin_texels
 from tests.factories import make_actor, make_parameters
 
 FRAMES, POINTS = 12, 800

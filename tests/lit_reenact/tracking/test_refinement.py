@@ -14,7 +14,7 @@ from lit_reenact.core.schema import Camera, FaceParameters
 from lit_reenact.face import FaceModel, builtin_model
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.rendering.shading import irradiance
-from lit_reenact.tracking import energy, photometric
+from lit_reenact.tracking import energy, skin_samples
 from lit_reenact.tracking.photo_term import BRIGHTNESS_SCALE, KnownSkin, PhotoModel, linearise, sample_picture
 from lit_reenact.tracking.problem import Problem, landmark_problem
 from lit_reenact.tracking.refinement import refine_frames
@@ -67,7 +67,7 @@ def known(model: FaceModel, reflectance: Tensor, parameters: FaceParameters) -> 
     settings = TrackerSettings()
     points = sparse_skin(model, settings)
     texture_place = points(model.uv[None]) * 256
-    albedo = photometric.look_up(reflectance[None], texture_place)[0]
+    albedo = skin_samples.look_up(reflectance[None], texture_place)[0]
     return KnownSkin(
         points=points,
         neutral=points(model.vertices[None])[0],
@@ -198,7 +198,7 @@ def test_energy_falls(scene: Scene, model: FaceModel) -> None:
     def photometric_energy(state: State) -> Tensor:
         points = energy.deform(scene.skin.neutral, scene.skin.basis, state.expression)
         _, placed = energy.place(points, state.rotation, state.translation)
-        seen = photometric.look_up(picture.images[:, :3], energy.project_landmarks(placed, CAMERA)).mean(-1)
+        seen = skin_samples.look_up(picture.images[:, :3], energy.project_landmarks(placed, CAMERA)).mean(-1)
         normal = (picture.normal @ state.rotation.transpose(-1, -2)) * torch.tensor([1.0, -1.0, -1.0])
         wanted = (scene.skin.albedo * irradiance(normal, photo.light)).mean(-1)
         return energy.photometric_energy(wanted - seen, photo.weight)

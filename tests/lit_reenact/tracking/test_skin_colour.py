@@ -14,10 +14,10 @@ from lit_reenact.core.schema import Camera
 from lit_reenact.face import FaceModel, builtin_model
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.tracking.complexion import learn_complexion
-from lit_reenact.tracking.photometric import SkinPoints, skin_texels
 from lit_reenact.tracking.reflectance import learn_reflectance
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.tracking.skin_colour import find_features, fit_core, learn_skin_colour, may_be_skin
+from lit_reenact.tracking.skin_samples import SkinPoints, skin_texels
 from lit_reenact.tracking.smoothing import Timing
 from lit_reenact.tracking.state import State
 from lit_reenact.tracking.tracked_skin import TrackedSkin
