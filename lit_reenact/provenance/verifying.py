@@ -40,7 +40,7 @@ class Signature:
 
     @property
     def intact(self) -> bool:
-        """Whether the file is as it was signed."""
+        """True if the file is as it was signed."""
         return not self.faults
 
 

@@ -93,15 +93,14 @@ class ConditioningRenderer:
     def _scene(self, parameters: FaceParameters) -> Scene:
         mesh = self.mesh(parameters)
         points, attributes = place_vertices(mesh, parameters, self.fine, self.normals, self._colours)
+        eyeballs = eyeball_centres(self.model, self.actor, parameters)
         gaze = (parameters.gaze - self.actor.gaze_offset).view(-1, 2, 2)  # (T, eye, yaw and pitch)
         return Scene(
             camera=self.fine,
             points=points,
             attributes=attributes,
             openness=self.openness(mesh),
-            eyeballs=head_to_camera(
-                eyeball_centres(self.model, self.actor, parameters), parameters.rotation, parameters.translation
-            ),
+            eyeballs=head_to_camera(eyeballs, parameters.rotation, parameters.translation),
             gaze=head_to_camera(gaze_direction(gaze), parameters.rotation, torch.zeros_like(parameters.translation)),
         )
 

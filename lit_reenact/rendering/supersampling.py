@@ -50,7 +50,7 @@ def find_patches(points: Tensor, faces: Tensor, single: Tensor, height: int, wid
     Args:
         points: (B, V, 3), x and y in samples, depth in mm.
         faces: int64 (F, 3), corners of the triangles.
-        single: bool (F,), triangles whose samples are patches of their own.
+        single: bool (F,), triangles whose samples are painted one by one, a patch each.
         height: height of the images in pixels.
         width: width of the images in pixels.
         samples: samples along each side of a pixel.
