@@ -1,4 +1,4 @@
-"""Tracked clips as training, validation and test windows."""
+"""Lightning data module: tracked clips as training, validation and test windows."""
 
 from __future__ import annotations
 
@@ -133,17 +133,17 @@ class TrackDataModule(LightningDataModule):
 
     @property
     def track(self) -> Track:
-        """Of the first actor."""
+        """Track of the first actor."""
         return self.subjects[0].track
 
     @property
     def split(self) -> Split:
-        """Of the first actor's clip."""
+        """Parts of the first actor's clip."""
         return self.subjects[0].split
 
     @cached_property
     def frames(self) -> list[ClipFrames]:
-        """Of each clip; the same share of each is kept decoded."""
+        """Frames of each clip; the same share of each clip is kept decoded."""
         lengths = [len(subject.track) for subject in self.subjects]
         room = self.loading.frame_cache_gib * 2**30 / (3 * self.inputs.image_size**2)
         share = min(1.0, room / sum(lengths))
@@ -159,11 +159,11 @@ class TrackDataModule(LightningDataModule):
 
     @property
     def renderer(self) -> Renderer:
-        """Renders the first actor's conditioning images at the data module's size."""
+        """Renderer of the first actor's conditioning images at the data module's size."""
         return self.subjects[0].renderer
 
     def mean_frame(self) -> Tensor:
-        """The mean of the valid training frames: float32 (3, image_size, image_size) in [-1, 1], or (A, 3, ...) of A actors."""
+        """Return the mean of the valid training frames: float32 (3, H, W) in [-1, 1], or (A, 3, H, W) of A actors."""
         means = self._mean_frames(torch.device("cpu"))
         return means[0] if len(means) == 1 else means
 
@@ -175,7 +175,7 @@ class TrackDataModule(LightningDataModule):
         return self._means
 
     def prepare_data(self) -> None:
-        """Write what is kept beside the tracks (one process a machine)."""
+        """Write the cache files beside the tracks (one process a machine)."""
         self.check()
         device = "cuda" if torch.cuda.is_available() else "cpu"
         for subject, frames in zip(self.subjects, self.frames, strict=True):
@@ -191,13 +191,13 @@ class TrackDataModule(LightningDataModule):
         """Make the datasets of all three parts.
 
         Raises:
-            ReenactError: as ``check``.
+            ReenactError: the data is unusable, for a reason that ``check`` lists.
         """
         self.train_dataset, self.val_dataset, self.test_dataset = self._datasets
 
     @cached_property
     def _datasets(self) -> list[WindowDataset]:
-        """Of the parts, in order."""
+        """Datasets of the parts, in the order of ``PARTS``."""
         images = [self._images(subject) for subject in self.subjects]
         return [self._dataset(name, images) for name in PARTS]
 
@@ -226,7 +226,7 @@ class TrackDataModule(LightningDataModule):
         return subject.track.parameters.__getitem__
 
     def train_dataloader(self) -> DataLoader[Runs]:
-        """Runs of windows in random order; an incomplete last batch is left out, unless it is the only one."""
+        """Return a loader of runs of windows in random order, without an incomplete last batch unless it is the only one."""
         dataset, (rank, ranks) = self.train_dataset, self._place()
         sampler = RunSampler(
             dataset.stretches,
@@ -255,24 +255,24 @@ class TrackDataModule(LightningDataModule):
         return DataLoader(dataset, batch_sampler=batches, **self._loading())
 
     def _loading(self) -> dict[str, Any]:
-        """What all loaders have in common; their own generator keeps them from drawing from the one that training uses."""
+        """Return the settings of every loader; a generator of its own keeps it from drawing from the one that training uses."""
         return {
             "num_workers": self.loading.workers,
-            "collate_fn": _as_it_is,
+            "collate_fn": _unchanged,
             "persistent_workers": self.loading.workers > 0,
             "pin_memory": torch.cuda.is_available(),
             "generator": torch.Generator(),
         }
 
     def _place(self) -> tuple[int, int]:
-        """Number of this process, and how many there are."""
+        """Return the number of this process, and the number of all processes."""
         return (self.trainer.global_rank, self.trainer.world_size) if self.trainer is not None else (0, 1)
 
     def _weights(self, dataset: WindowDataset) -> Tensor:
         return torch.cat([self._weights_of(a, dataset.number[dataset.actor == a]) for a in range(len(self.subjects))])
 
     def _weights_of(self, actor: int, number: Tensor) -> Tensor:
-        """Of the windows of one actor, by their numbers (W,); a variation is as rare as what it varies."""
+        """Return the weights of one actor's windows, by their numbers (W,); a variation is as rare as its original."""
         subject = self.subjects[actor]
         own = number < len(subject.split.train)
         weights = frame_weights(subject.track, number[own].tolist()) if self.balance else torch.ones(int(own.sum()))
@@ -281,7 +281,7 @@ class TrackDataModule(LightningDataModule):
         return self.variations.sampling_weights(weights)
 
     def state_dict(self) -> dict[str, list[str]]:
-        """What a checkpoint says about the clips that it was trained on, as ``checkpoint["TrackDataModule"]``."""
+        """Return the identity of the clips, which a checkpoint keeps as ``checkpoint["TrackDataModule"]``."""
         infos = [subject.track.info for subject in self.subjects]
         return {"source": [info.source for info in infos], "clip_sha256": [info.clip_sha256 for info in infos]}
 
@@ -289,18 +289,18 @@ class TrackDataModule(LightningDataModule):
         """Refuse a checkpoint of other clips.
 
         Raises:
-            ReenactError: the checkpoint was trained on others.
+            ReenactError: the checkpoint was trained on other clips.
         """
         here = self.state_dict()
         if state_dict["clip_sha256"] != here["clip_sha256"]:
             raise ReenactError(
                 f"the checkpoint was trained on another working clip (of {', '.join(state_dict['source'])}) than "
                 f"{', '.join(str(subject.clip) for subject in self.subjects)} (of {', '.join(here['source'])}): choose the track "
-                "that belongs to it, or train anew"
+                "that belongs to it, or train again"
             )
 
     def on_after_batch_transfer(self, batch: Runs, dataloader_idx: int) -> Window:
-        """Draw the images, if that is still to be done, and stack those of each window, on the training device."""
+        """Render the images, unless a loader has done so, and stack those of each window, on the training device."""
         images = self._render(batch, batch.images) if isinstance(batch.images, FaceParameters) else batch.images
         means = self._mean_frames(images.region.device)
         window = Window(
@@ -313,10 +313,10 @@ class TrackDataModule(LightningDataModule):
             flow=batch.flow,
         )
         training = self.trainer is not None and self.trainer.training
-        return self.augmentation(window, self._chance(), self.inputs.conditioning) if training else window
+        return self.augmentation(window, self._generator(), self.inputs.conditioning) if training else window
 
-    def _chance(self) -> torch.Generator:
-        """Decided by the seed, the batch step and the process, so that a resumed training draws as one that never stopped."""
+    def _generator(self) -> torch.Generator:
+        """Return a generator that seed, batch step and process decide, so that a resumed training draws the same numbers."""
         step: int = self.trainer.lightning_module.batch_step  # type: ignore[union-attr, assignment]
         return make_generator(training_seed(), step, self._place()[0])
 
@@ -352,5 +352,5 @@ def _refuse_useless_runs(loading: LoadingSettings, batch_size: int, augmentation
         )
 
 
-def _as_it_is(runs: Runs) -> Runs:
+def _unchanged(runs: Runs) -> Runs:
     return runs

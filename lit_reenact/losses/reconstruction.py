@@ -1,4 +1,4 @@
-"""What training minimises besides the game with the discriminator (``adversarial``).
+"""Losses between generated and real frames; those that need the discriminator are in ``adversarial``.
 
 Every function returns a loss, so smaller is better and descent minimises it. ``prediction`` and ``target`` are images in [-1, 1].
 """
@@ -21,30 +21,30 @@ LpipsBackbone = Literal["auto", "alex", "squeeze", "vgg", "untrained"]
 
 
 def l1(prediction: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute difference of two batches of images, in [0, 2]."""
+    """Return the mean absolute difference of two batches of images (B, 3, H, W), in [0, 2]."""
     return F.l1_loss(prediction, target)
 
 
 def region_l1(prediction: Tensor, target: Tensor, region: Tensor) -> Tensor:
-    """Mean absolute difference of images (B, 3, H, W) in a region, bool (B, H, W); 0 if it is empty."""
+    """Return the mean absolute difference of images (B, 3, H, W) over a region, bool (B, H, W); 0 if it is empty."""
     difference = (prediction - target).abs().mean(1)
     return (difference * region).sum() / region.sum().clamp_min(1.0)
 
 
 def temporal(prediction: Tensor, target: Tensor, flow: Tensor) -> Tensor:
-    """Mean absolute difference of frames and the ones before them, carried along by the flow of the real ones (Lai et al. 2018).
+    """Return the mean absolute difference between frames and their predecessors, warped by the flow of the real frames.
 
-    Pixels count by exp(-50 e^2), where e is how far colours in [0, 1] of the real frame are from those of the one before it,
-    carried along likewise: what comes into view, or is followed wrongly, has no frame before.
+    Lai et al. 2018. A pixel counts with weight exp(-50 e^2), where e is the distance in colour, in [0, 1], between the real frame
+    and its warped predecessor: a pixel that comes into view, or is followed wrongly, has no predecessor.
 
     Args:
-        prediction: (B, 3, H, W) images.
-        target: (B, 3, H, W) the real ones.
-        flow: (B, 2, H, W) in pixels, right and down: where each pixel of the real frame was in the one before it in the batch;
-            NaN where that one is not the frame before.
+        prediction: (B, 3, H, W) generated frames.
+        target: (B, 3, H, W) real frames.
+        flow: (B, 2, H, W) in pixels, right and down, from each pixel of a real frame to its place in the frame before it in the
+            batch; NaN where the batch has no such frame.
 
     Returns:
-        0 where no frame follows another.
+        A value in [0, 2]; 0 where no frame follows another.
     """
     flow = flow[1:].float()
     follows = flow.isfinite().all(1)  # (B - 1, H, W)
@@ -63,10 +63,16 @@ class Lpips(nn.Module):
     Args:
         backbone: ``alex``, ``squeeze`` or ``vgg`` (torchvision downloads ImageNet weights where it has none), ``untrained``
             (a fixed random ``alex`` that needs no download), or ``auto``: ``alex`` if its weights are on this machine
-            already, else ``untrained``.
+            already, ``untrained`` if not.
 
     Raises:
         ReenactError: the backbone's weights cannot be downloaded.
+        ValueError: the backbone is unknown.
+
+    Example:
+        >>> lpips = Lpips("untrained")
+        >>> lpips(prediction=torch.zeros(2, 3, 64, 64), target=torch.zeros(2, 3, 64, 64))
+        tensor([0., 0.])
     """
 
     def __init__(self, backbone: LpipsBackbone = "auto") -> None:
@@ -80,11 +86,11 @@ class Lpips(nn.Module):
 
     @property
     def name(self) -> str:
-        """What its values are called in logs and tables."""
+        """Name of the values in logs and tables."""
         return "lpips_untrained" if self.backbone == "untrained" else "lpips"
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Distance (B,) of each pair of images (B, 3, H, W) in [-1, 1]; 0 for equal images, with no upper bound."""
+        """Return the distance (B,) of each pair of images (B, 3, H, W) in [-1, 1]; 0 for equal images, with no upper bound."""
         distance: Tensor = self._hidden[0](prediction, target)
         return distance.flatten()
 

@@ -1,4 +1,4 @@
-"""The steps that the generator and the discriminator are built of."""
+"""Building blocks of the generator and the discriminator."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ Norm = Literal["batch", "instance", "none"]
 
 
 def normalization(kind: Norm, channels: int) -> nn.Module:
-    """A normalisation layer for ``channels`` feature maps; ``none`` is the identity."""
+    """Return a normalisation layer for ``channels`` feature maps; ``none`` is the identity.
+
+    Raises:
+        ValueError: the kind is unknown.
+    """
     if kind not in get_args(Norm):
         raise ValueError(f"norm is {kind!r}, but must be one of {get_args(Norm)}")
     if kind == "batch":
@@ -23,7 +27,7 @@ def normalization(kind: Norm, channels: int) -> nn.Module:
 
 
 class DownStep(nn.Sequential):
-    """Half the resolution: 4x4 convolution of stride 2, normalisation, LeakyReLU: (B, C, H, W) to (B, C', H/2, W/2)."""
+    """Step to half the resolution: 4x4 convolution of stride 2, normalisation, LeakyReLU: (B, C, H, W) to (B, C', H/2, W/2)."""
 
     def __init__(self, in_channels: int, out_channels: int, norm: Norm) -> None:
         super().__init__(
@@ -34,7 +38,7 @@ class DownStep(nn.Sequential):
 
 
 class UpConvolution(nn.Sequential):
-    """Twice the resolution: 4x4 up-convolution, normalisation, dropout, ReLU: (B, C, H, W) to (B, C', 2H, 2W)."""
+    """Step to twice the resolution: 4x4 up-convolution, normalisation, dropout, ReLU: (B, C, H, W) to (B, C', 2H, 2W)."""
 
     def __init__(self, in_channels: int, out_channels: int, norm: Norm, dropout: float = 0.0) -> None:
         super().__init__(
@@ -46,7 +50,7 @@ class UpConvolution(nn.Sequential):
 
 
 class Refinement(nn.Sequential):
-    """3x3 convolution, normalisation, ReLU at the same resolution: (B, C, H, W) to (B, C, H, W)."""
+    """Step at one resolution: 3x3 convolution, normalisation, ReLU: (B, C, H, W) to (B, C, H, W)."""
 
     def __init__(self, channels: int, norm: Norm) -> None:
         super().__init__(
@@ -57,7 +61,10 @@ class Refinement(nn.Sequential):
 
 
 def initialize(module: nn.Module) -> None:
-    """Weights from N(0, 0.02) as in the paper, scales of normalisations from N(1, 0.02), biases 0. Use with ``Module.apply``."""
+    """Draw weights from N(0, 0.02) as in the paper, scales of normalisations from N(1, 0.02); set biases to 0.
+
+    Use with ``Module.apply``.
+    """
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(module.weight, 0.0, 0.02)
     elif isinstance(module, nn.BatchNorm2d | nn.InstanceNorm2d):
@@ -70,7 +77,7 @@ def initialize(module: nn.Module) -> None:
 
 @contextmanager
 def frozen(network: nn.Module) -> Iterator[None]:
-    """What is computed meanwhile has no gradient by the network's weights, only by its inputs."""
+    """Compute no gradients by the network's weights inside the block, only by its inputs."""
     weights = [weight for weight in network.parameters() if weight.requires_grad]
     for weight in weights:
         weight.requires_grad_(False)

@@ -1,4 +1,4 @@
-"""What a training asks of the machine and of the cluster that it runs on."""
+"""Requirements of a training on its machine and its cluster."""
 
 from __future__ import annotations
 
@@ -12,24 +12,26 @@ from lit_reenact.core.devices import computes_in_bfloat16
 from lit_reenact.core.errors import ReenactError
 
 PRECISIONS = ("32-true", "32", "bf16-mixed", "bf16", "16-mixed", "16")
-"""What networks train in, by all of Lightning's names. Weights are float32 in all of them."""
+"""Precisions that networks train in, by all of Lightning's names. Weights are float32 in all of them."""
 
 
 def refuse_missing_devices(accelerator: str, devices: list[int] | str | int, nodes: int) -> None:
-    """Before Lightning waits for processes that never come.
+    """Refuse devices that are not there, before Lightning waits for processes that never come.
 
     Args:
-        accelerator, devices, nodes: ``trainer.accelerator``, ``trainer.devices`` and ``trainer.num_nodes``.
+        accelerator: setting ``trainer.accelerator``.
+        devices: setting ``trainer.devices``.
+        nodes: setting ``trainer.num_nodes``.
 
     Raises:
         ReenactError: this machine has fewer devices, or the cluster started another number of processes.
     """
-    kind, there = _devices(accelerator)
-    wanted = _wanted(devices, automatic=1 if kind == "CPU cores" else max(1, there))
-    if max(wanted, default=0) >= there:
+    kind, available = _devices(accelerator)
+    wanted = _wanted(devices, automatic=1 if kind == "CPU cores" else max(1, available))
+    if max(wanted, default=0) >= available:
         raise ReenactError(
-            f"trainer.accelerator is {accelerator} and trainer.devices is {devices}, but this machine has {there or 'no'} {kind}"
-            ": ask for what it has"
+            f"trainer.accelerator is {accelerator} and trainer.devices is {devices}, but this machine has {available or 'no'} "
+            f"{kind}: ask for what it has"
         )
     launcher, processes = _launcher()
     if launcher is not None and processes != len(wanted) * nodes:
@@ -42,10 +44,12 @@ def refuse_missing_devices(accelerator: str, devices: list[int] | str | int, nod
 
 
 def refuse_missing_abilities(accelerator: str, precision: str | int | None, sync_batchnorm: bool) -> None:
-    """Where Lightning would take another precision, or fail at the first batch.
+    """Refuse settings with which Lightning would take another precision, or fail at the first batch.
 
     Args:
-        accelerator, precision, sync_batchnorm: as in the ``trainer`` settings.
+        accelerator: setting ``trainer.accelerator``.
+        precision: setting ``trainer.precision``.
+        sync_batchnorm: setting ``trainer.sync_batchnorm``.
 
     Raises:
         ReenactError: networks, or the device, have no such precision, or batch norm cannot be shared between processes on it.
@@ -65,18 +69,18 @@ def refuse_missing_abilities(accelerator: str, precision: str | int | None, sync
 
 
 def requeue_job() -> str | None:
-    """Have SLURM run this job again, under its number; None if this is none, or SLURM does not do it."""
+    """Ask SLURM to run this job again; return its number, or None if this is no job or SLURM refuses."""
     job = os.environ.get("SLURM_JOB_ID")
     if "SLURM_ARRAY_JOB_ID" in os.environ:
         job = f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"
     if job is None:
         return None
-    done = subprocess.run(["scontrol", "requeue", job], capture_output=True, check=False)
-    return job if done.returncode == 0 else None
+    result = subprocess.run(["scontrol", "requeue", job], capture_output=True, check=False)
+    return job if result.returncode == 0 else None
 
 
 def _devices(accelerator: str) -> tuple[str, int]:
-    """Their name and number; on a CPU every process has a core of its own."""
+    """Return the kind and the number of devices; on a CPU every process has a core of its own."""
     gpus = torch.cuda.device_count() or int(torch.backends.mps.is_available())
     if accelerator == "cpu" or (accelerator == "auto" and not gpus):
         return "CPU cores", os.cpu_count() or 1
@@ -84,7 +88,7 @@ def _devices(accelerator: str) -> tuple[str, int]:
 
 
 def _wanted(devices: list[int] | str | int, automatic: int) -> list[int]:
-    """The numbers of the devices, as Lightning reads the setting."""
+    """Return the numbers of the devices, as Lightning reads the setting."""
     if devices in ("auto", -1, "-1"):
         return list(range(automatic))
     if isinstance(devices, str) and "," in devices:
@@ -96,7 +100,7 @@ def _wanted(devices: list[int] | str | int, automatic: int) -> list[int]:
 
 
 def _launcher() -> tuple[str | None, int]:
-    """Who started this process, and how many there are in all; None if Lightning is to start the others."""
+    """Return the name of the launcher, None if Lightning starts the other processes, and the number of all processes."""
     if "TORCHELASTIC_RUN_ID" in os.environ:
         return "torchrun", int(os.environ["WORLD_SIZE"])
     if SLURMEnvironment.detect():

@@ -1,4 +1,4 @@
-"""``lit-reenact fit | validate | test``: runs, resumes, and what the user is told of them."""
+"""``lit-reenact fit | validate | test``: runs, resumes, and reports to the user."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lit_reenact.training.finetuning import start_from
 from lit_reenact.training.loggers import finish_wandb, make_loggers
 from lit_reenact.training.run_folder import RunFolder, batch_step_of
 
-_say = rank_zero_only(print)
+_print_once = rank_zero_only(print)
 
 
 def run_fit(arguments: Sequence[str]) -> RunFolder:
@@ -46,15 +46,17 @@ def run_fit(arguments: Sequence[str]) -> RunFolder:
     if newest is not None and newest != run.last:
         _drop_damaged(run)
     if done >= budget:
-        _say(f"{run.path} is trained already: {done} of {budget} batch steps.")
+        _print_once(f"{run.path} is trained already: {done} of {budget} batch steps.")
     else:
         if done:
-            _say(f"Resuming {run.path} at batch step {done} of {budget}.")
+            _print_once(f"Resuming {run.path} at batch step {done} of {budget}.")
         elif start is not None:
-            _say(f"Starting from the weights of {start}.")
+            _print_once(f"Starting from the weights of {start}.")
         train(cli, resume=newest)
-    _say(f"Wrote {run.path}: checkpoints/ (best and last), videos/, metrics/, wandb/ (`wandb sync` uploads it), config.yaml.")
-    _say(f"Next: {_reenact_command(cli.datamodule.folder, run.best)}")
+    _print_once(
+        f"Wrote {run.path}: checkpoints/ (best and last), videos/, metrics/, wandb/ (`wandb sync` uploads it), config.yaml."
+    )
+    _print_once(f"Next: {_reenact_command(cli.datamodule.folder, run.best)}")
     return run
 
 
@@ -129,10 +131,10 @@ def _measure(arguments: Sequence[str], command: str) -> dict[str, float]:
         (metrics,) = run(cli.model, datamodule=cli.datamodule, ckpt_path=checkpoint, weights_only=True, verbose=False)
     means = {name: value for name, value in metrics.items() if "/" in name}
     for name, value in means.items():
-        _say(f"{name:22} {value:8.4f}")
+        _print_once(f"{name:22} {value:8.4f}")
     part = {"validate": "validation", "test": "test"}[command]
-    _say(f"These are means over the frames of the {part} part of {cli.datamodule.folder}, made by {checkpoint}.")
-    _say(f"Next: {_reenact_command(cli.datamodule.folder, checkpoint)}")
+    _print_once(f"These are means over the frames of the {part} part of {cli.datamodule.folder}, made by {checkpoint}.")
+    _print_once(f"Next: {_reenact_command(cli.datamodule.folder, checkpoint)}")
     return means
 
 

@@ -1,4 +1,4 @@
-"""Where a training logs to: always a CSV file, which needs nothing at all; W&B, without an account if need be; TensorBoard."""
+"""Loggers of a training: always a CSV file, which needs nothing at all; W&B, without an account if need be; TensorBoard."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ PROJECT = "lit_reenact"
 LoggerName = Literal["csv", "tensorboard", "wandb"]
 
 ANSWER_SECONDS = 5
-"""How long the W&B server may take to answer before a run starts offline."""
+"""Seconds that the W&B server may take to answer before a run starts offline."""
 
 UPLOAD_SECONDS = 120
-"""How long the end of a run waits for W&B to take what is not uploaded yet, unless ``WANDB_FINISH_TIMEOUT`` says otherwise."""
+"""Seconds that the end of a run waits for the upload to W&B, unless ``WANDB_FINISH_TIMEOUT`` is set."""
 
-_say = rank_zero_only(print)
+_print_once = rank_zero_only(print)
 
 
 class BatchStepWandbLogger(WandbLogger):
-    """W&B with the batch step as the axis of every curve, in place of Lightning's count of optimizer steps."""
+    """W&B logger with the batch step as the axis of every curve, in place of Lightning's count of optimizer steps."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
@@ -38,7 +38,7 @@ class BatchStepWandbLogger(WandbLogger):
 
 
 class BatchStepTensorBoardLogger(TensorBoardLogger):
-    """TensorBoard with the batch step as the axis of every curve, which Lightning gives as one less."""
+    """TensorBoard logger with the batch step as the axis of every curve, which Lightning gives as one less."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
@@ -47,7 +47,8 @@ class BatchStepTensorBoardLogger(TensorBoardLogger):
 
 
 def check_loggers(names: Sequence[LoggerName]) -> None:
-    """
+    """Refuse a logger whose package is missing.
+
     Raises:
         ReenactError: the package of a logger is not installed.
     """
@@ -65,17 +66,17 @@ def make_loggers(
     batch_step: int | None = None,
     project: str = PROJECT,
 ) -> list[Logger]:
-    """Loggers that write into ``folder``; a resumed run goes on under the same W&B id.
+    """Return loggers that write into ``folder``; a resumed run goes on under the same W&B id.
 
     Args:
-        folder: of the run.
-        name: of the run, for W&B.
-        names: what logs besides the CSV file.
-        batch_step: where the training goes on. What TensorBoard was told of later ones is told again, and takes the place of it.
-        project: of W&B.
+        folder: folder of the run.
+        name: name of the run in W&B.
+        names: loggers besides the CSV file.
+        batch_step: batch step at which the training goes on. TensorBoard's values of later ones are replaced.
+        project: name of the W&B project.
 
     Raises:
-        ReenactError: as ``check_loggers``.
+        ReenactError: the package of a logger is not installed.
     """
     check_loggers(names)
     loggers: list[Logger] = [_make_wandb_logger(folder, name, project)] if "wandb" in names else []
@@ -88,7 +89,7 @@ def make_loggers(
 
 @rank_zero_only
 def finish_wandb() -> None:
-    """End the W&B run, if there is one, and say how to upload what the server has not got."""
+    """End the W&B run, if there is one, and print how to upload the part that the server has not got."""
     import wandb
 
     run = wandb.run
@@ -98,27 +99,29 @@ def finish_wandb() -> None:
     try:
         run.finish()
     except TimeoutError:
-        _say(f"Weights & Biases has not got all of this run: `wandb sync {shlex.quote(str(folder))}` uploads it.")
+        _print_once(f"Weights & Biases has not got all of this run: `wandb sync {shlex.quote(str(folder))}` uploads it.")
     else:
         if run.offline and not run.disabled:
-            _say(f"Weights & Biases was offline: `wandb sync {shlex.quote(str(folder.parent))}/offline-run-*` uploads this run.")
+            _print_once(
+                f"Weights & Biases was offline: `wandb sync {shlex.quote(str(folder.parent))}/offline-run-*` uploads this run."
+            )
 
 
 def _make_wandb_logger(folder: Path, name: str, project: str) -> WandbLogger:
-    """Online if that is possible: a training never waits for an account or a server."""
+    """Return a W&B logger, online if that is possible: a training never waits for an account or a server."""
     os.environ.setdefault("WANDB_SILENT", "true")
     import wandb
 
     mode = _wandb_mode()
     if mode == "online":
-        problem = _silence_of(wandb.setup().settings.base_url)
+        problem = _server_problem(wandb.setup().settings.base_url)
         if problem is None:
             try:
                 return _start(folder, name, project, mode)
             except wandb.Error as error:
                 problem = " ".join(str(error).split())
-                wandb.teardown()  # else the id counts as taken
-        _say(f"Weights & Biases cannot be used ({problem}): this run is logged offline.")
+                wandb.teardown()  # or the id counts as taken
+        _print_once(f"Weights & Biases cannot be used ({problem}): this run is logged offline.")
         mode = "offline"
     return _start(folder, name, project, mode)
 
@@ -128,7 +131,7 @@ def _start(folder: Path, name: str, project: str, mode: str) -> WandbLogger:
 
     seconds = float(os.environ.get("WANDB_FINISH_TIMEOUT", UPLOAD_SECONDS))
     settings = wandb.Settings(console="off", finish_timeout=seconds, finish_timeout_raises=True)
-    number = _run_id(folder) if rank_zero_only.rank == 0 else None  # type: ignore[attr-defined]  # else each would draw one
+    number = _run_id(folder) if rank_zero_only.rank == 0 else None  # type: ignore[attr-defined]  # or each process would draw one
     logger = BatchStepWandbLogger(name=name, project=project, save_dir=folder, id=number, mode=mode, settings=settings)
     _use_batch_step_axis(logger)
     return logger
@@ -141,14 +144,14 @@ def _use_batch_step_axis(logger: WandbLogger) -> None:
 
 
 def _wandb_mode() -> str:
-    """What WANDB_MODE says, else online for somebody who is logged in and offline for everybody else: never a prompt."""
+    """Return WANDB_MODE, or online for somebody who is logged in and offline for everybody else: never a prompt."""
     import wandb
 
     return os.environ.get("WANDB_MODE") or ("online" if wandb.api.api_key else "offline")
 
 
-def _silence_of(url: str) -> str | None:
-    """Why a server gives no useful answer, None if it does: ``wandb.init`` itself would try again for minutes."""
+def _server_problem(url: str) -> str | None:
+    """Return why a server gives no useful answer, None if it does: ``wandb.init`` itself would retry for minutes."""
     try:
         with urlopen(url, timeout=ANSWER_SECONDS):
             return None
@@ -159,7 +162,7 @@ def _silence_of(url: str) -> str | None:
 
 
 def _run_id(folder: Path) -> str:
-    """An id that is drawn once, unless a W&B agent gave one, and stays with the folder."""
+    """Return the id of the run, which is drawn once, unless a W&B agent gave one, and stays with the folder."""
     import wandb
 
     path = folder / "wandb-id.txt"

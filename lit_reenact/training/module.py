@@ -119,7 +119,7 @@ class ReenactModule(LightningModule):
 
     @property
     def is_logged(self) -> bool:
-        """Whether loggers write down the values of the last batch, by ``trainer.log_every_n_steps``; 0 stands for never.
+        """True if loggers write down the values of the last batch, by ``trainer.log_every_n_steps``; 0 stands for never.
 
         Between those batches nothing is handed to Lightning: ``log`` takes a millisecond a value.
         """

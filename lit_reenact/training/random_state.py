@@ -1,4 +1,4 @@
-"""The states of all generators of random numbers that a training may draw from, as plain values that any checkpoint can hold."""
+"""States of all random number generators that a training draws from, as plain values for checkpoints."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import torch
 
 
 def random_state(device: torch.device) -> dict[str, Any]:
-    """Of Python, of NumPy, and of torch on the CPU and on a device; ``torch.load(weights_only=True)`` reads it back.
+    """Return the states of Python, of NumPy, and of torch on the CPU and on a device.
+
+    ``torch.load(weights_only=True)`` reads them back.
 
     Args:
-        device: that trains.
+        device: device that trains.
     """
     state: dict[str, Any] = {"python": random.getstate(), "torch": torch.get_rng_state()}
     numpy: Any = np.random.get_state()  # noqa: NPY002 (libraries draw from the global one)
@@ -24,11 +26,11 @@ def random_state(device: torch.device) -> dict[str, Any]:
 
 
 def set_random_state(state: dict[str, Any], device: torch.device) -> None:
-    """Draw on from where ``random_state`` was called; another kind of device than there keeps its own state.
+    """Put all generators back into the states that ``random_state`` returned; another kind of device keeps its own state.
 
     Args:
-        state: what it returned.
-        device: that trains.
+        state: states by the names of their generators.
+        device: device that trains.
     """
     random.setstate(state["python"])
     np.random.set_state(state["numpy"])  # noqa: NPY002

@@ -66,7 +66,7 @@ class SkippedBatches:
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time to look."""
+        """True if it is time to look."""
         return len(self._pending) >= CHECK_EVERY
 
     def check(self, allowed: int, warns: bool) -> None:

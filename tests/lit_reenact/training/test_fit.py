@@ -26,7 +26,7 @@ from lit_reenact.synthesis.inference import load_generator
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.tracking.trackfile import load_track
 from lit_reenact.training import fit
-from lit_reenact.training.cli import configuration_name
+from lit_reenact.training.cli import configuration_name, parse_config
 from lit_reenact.video import probe
 from tests.factories import make_data, make_track
 
@@ -261,6 +261,39 @@ def test_an_unknown_key_in_a_file_is_refused(
 def test_the_run_is_named_after_its_last_configuration_file() -> None:
     assert configuration_name(["--config", "configs/paper.yaml", "--config=mine/other.yaml", "--track", "x"]) == "other"
     assert configuration_name(["--track", "x"]) == "run"
+
+
+def test_shipped_configurations_are_found_from_any_folder(
+    arguments: Callable[..., list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for option in (["--config", "configs/debug.yaml"], ["--config=configs/debug.yaml"]):
+        cli = parse_config([*option, *arguments()[2:]])
+        assert cli.config.name == "debug"
+        assert cli.plain_config["model"]["generator"]["channels"] == 8
+    own = tmp_path / "configs" / "debug.yaml"
+    own.parent.mkdir()
+    own.write_text("model:\n  generator:\n    channels: 16\n    levels: 4\n")
+    assert parse_config(["--config", "configs/debug.yaml", *arguments()[2:]]).plain_config["model"]["generator"]["channels"] == 16
+    with pytest.raises(ReenactError, match=r"configs/nowhere\.yaml"):
+        parse_config(["--config", "configs/nowhere.yaml", *arguments()[2:]])
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("model:\n  lambda_l1: 50\n", "model.lambda_l1 is now model.losses.l1: write that name instead"),
+        ("data:\n  window: ${model.window}\n", "data.window is now model.inputs.window: write that name instead"),
+        ("data:\n  inputs:\n    window: 5\n", "data.inputs.window is now model.inputs.window: write that name instead"),
+    ],
+)
+def test_an_old_name_in_a_file_is_refused_with_the_new_one(
+    arguments: Callable[..., list[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, sentence: str
+) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    assert main(["fit", *arguments("--config", str(file))]) == 2
+    assert capsys.readouterr().err == f"lit-reenact: {file}: {sentence}\n"
 
 
 def test_validate_and_test_measure_the_best_checkpoint(

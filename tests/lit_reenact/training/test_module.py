@@ -362,6 +362,31 @@ def test_a_batch_that_is_not_finite_is_skipped_once() -> None:
         quiet_trainer(limit_val_batches=0).fit(make_module(SMALL), Spoilt({1, 2}))
 
 
+def test_a_skipped_batch_leaves_no_trace_in_the_optimizer() -> None:
+    moments: list[list[Tensor]] = []
+
+    class Moments(Callback):
+        def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+            state = trainer.optimizers[0].state.values()
+            moments.append([value.clone() for one in state for value in one.values()])
+
+    with pytest.warns(UserWarning, match="batch 2 are not finite"):
+        quiet_trainer(callbacks=[Moments()], limit_val_batches=0).fit(make_module(SMALL), Spoilt({1}))
+    assert all(torch.equal(before, after) for before, after in zip(moments[0], moments[1], strict=True))
+    assert not any(torch.equal(before, after) for before, after in zip(moments[1], moments[2], strict=True))
+
+
+def test_more_skipped_batches_in_a_row_end_the_run_before_a_checkpoint(tmp_path: Path) -> None:
+    class Saved(Callback):
+        def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+            trainer.save_checkpoint(tmp_path / f"{trainer.global_step}.ckpt")
+
+    trainer = quiet_trainer(callbacks=[Saved()], limit_val_batches=0)
+    with pytest.warns(UserWarning, match="batch 2"), pytest.raises(ReenactError, match="training stopped at batch step 2"):
+        trainer.fit(make_module(SMALL), Spoilt({1, 2}))
+    assert {path.name for path in tmp_path.iterdir()} == {"1.ckpt", "2.ckpt"}
+
+
 @pytest.mark.parametrize("older", [False, True])
 def test_a_resumed_training_remembers_that_it_skipped(older: bool, tmp_path: Path) -> None:
     """The second batch in a row is refused as it is without a pause; a checkpoint that does not say counts from 0."""
