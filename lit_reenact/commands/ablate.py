@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lit_reenact.commands.common import Commands
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import refuse_overwriting
+from lit_reenact.core.paths import find_shipped
 
 if TYPE_CHECKING:
     from lit_reenact.experiments.ablation.planning import StudyPlan
@@ -87,7 +88,7 @@ def run(arguments: argparse.Namespace) -> int:
     study = _study(arguments)
     plan = plan_study(study)
     if arguments.slurm:
-        print(f"sbatch --array=0-{len(study.members) - 1} {LAUNCH} {shlex.join(_words_without('--slurm'))}")
+        print(f"sbatch --array=0-{len(study.members) - 1} {find_shipped(LAUNCH)} {shlex.join(_words_without('--slurm'))}")
         print("When it is done, the same command without --slurm measures the runs and writes the tables.", file=sys.stderr)
     elif arguments.member is not None:
         train_member(study, plan, arguments.member)
@@ -103,13 +104,14 @@ def _study(arguments: argparse.Namespace) -> Study:
 
     if arguments.seeds < 1:
         raise ReenactError(f"--seeds {arguments.seeds}: it takes 1 or more")
-    if not arguments.base.is_file():
-        raise ReenactError(f"--base {arguments.base}: no such configuration; ablations are differences from one")
-    ablations = read_ablations(arguments.files)
-    study = Study(arguments.base, arguments.track, arguments.output, arguments.seeds, arguments.steps, ablations)
+    base, files = find_shipped(arguments.base), [find_shipped(file) for file in arguments.files]
+    if not base.is_file():
+        raise ReenactError(f"--base {base}: no such configuration; ablations are differences from one")
+    ablations = read_ablations(files)
+    study = Study(base, arguments.track, arguments.output, arguments.seeds, arguments.steps, ablations)
     if arguments.member is not None and not 0 <= arguments.member < len(study.members):
         raise ReenactError(f"--member {arguments.member}: the runs are counted from 0 to {len(study.members) - 1}")
-    refuse_overwriting(study.written_files(), [*arguments.files, arguments.base, *track_files(Path(arguments.track))])
+    refuse_overwriting(study.written_files(), [*files, base, *track_files(Path(arguments.track))])
     return study
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from lit_reenact.commands.common import Commands
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import refuse_overwriting
+from lit_reenact.core.paths import find_shipped
 
 DESCRIPTION = """Run the trials of a sweep file, one after another, each in a training of its own:
 
@@ -65,14 +66,14 @@ def run(arguments: argparse.Namespace) -> int:
     from lit_reenact.experiments.sweep.running import run_sweep
     from lit_reenact.experiments.sweep.trials import LOG, written_files
 
-    folder = arguments.output / arguments.file.stem
-    refuse_overwriting(written_files(folder), [arguments.file, *_files_in(arguments.settings), *_track_files(arguments.track)])
+    file, folder = find_shipped(arguments.file), arguments.output / arguments.file.stem
+    refuse_overwriting(written_files(folder), [file, *_files_in(arguments.settings), *_track_files(arguments.track)])
     track = [] if arguments.track is None else [f"data.track={arguments.track}"]
-    sweep = load_sweep(arguments.file, [f"--{setting}" for setting in (*track, *arguments.settings)])
+    sweep = load_sweep(file, [f"--{setting}" for setting in (*track, *arguments.settings)])
     refuse_overwriting(written_files(folder), _files_in(sweep.arguments({})))
     count = arguments.count or sweep.content.get("run_cap")
     if count is None and sweep.content["method"] != "grid":
-        raise ReenactError(f"{arguments.file} has no end: say with --count how many trials to run")
+        raise ReenactError(f"{file} has no end: say with --count how many trials to run")
     trials = run_sweep(sweep, folder, count, report=partial(print, flush=True))
     best, *_ = results = write_results(trials)
     print(f"\n{text_table(trials, results)}\n")

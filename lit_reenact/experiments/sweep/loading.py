@@ -15,7 +15,7 @@ from lit_reenact.core.errors import ReenactError
 from lit_reenact.experiments.sweep.definition import Sweep
 from lit_reenact.experiments.sweep.engine import propose
 from lit_reenact.experiments.sweep.form import listed_values, problem_of_form
-from lit_reenact.training.cli import parse_config
+from lit_reenact.training.cli import CALLBACKS, DATA, import_class, parse_config
 from lit_reenact.training.settings import flatten
 
 NO_TRACK = "--data.track=unread"
@@ -76,6 +76,8 @@ def _parse_trial(sweep: Sweep, parameters: Mapping[str, Any], known: Sequence[st
     Raises:
         ReenactError: ``lit-reenact fit`` refuses the arguments.
     """
+    for class_path in (DATA, *CALLBACKS.values()):
+        import_class(class_path)  # outside of the block below, in which constants of modules would have no values
     try:
         with torch.device("meta"):  # networks without weights: the check is only whether they can be built
             return parse_config([*sweep.arguments(parameters), NO_TRACK]).plain_config

@@ -1,4 +1,4 @@
-"""A small run that is opened in tests: a network that has learned to draw the face that it is shown."""
+"""Small runs for tests: their networks have learned to copy the face in their input."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run whose network has hardly begun to learn: its frames depend on what it sees, that is all."""
+    """A run whose network has hardly begun to learn; its frames only depend on its input."""
     return make_run(tmp_path_factory.mktemp("run"), steps=20)
 
 
 @pytest.fixture(scope="session")
 def trained_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run whose network draws the face that it sees, which takes seconds to learn."""
+    """A run whose network copies the face in its input, which takes seconds to learn."""
     return make_run(tmp_path_factory.mktemp("trained"), steps=120)
 
 
@@ -49,7 +49,7 @@ def session(run: OpenRun) -> EditingSession:
 
 
 def make_run(folder: Path, steps: int) -> Path:
-    """A folder as ``lit-reenact fit`` leaves it, beside the folder ``track`` that it was trained on."""
+    """Write a run folder like one of ``lit-reenact fit``, beside the folder ``track`` that it was trained on."""
     make_track(folder / "track", frames=FRAMES, size=SIZE)
     checkpoint = folder / "run" / "checkpoints" / "best.ckpt"
     checkpoint.parent.mkdir(parents=True)
@@ -60,7 +60,7 @@ def make_run(folder: Path, steps: int) -> Path:
 
 
 def train(target: TrackedClip, steps: int) -> ReenactModule:
-    """A network that copies what it sees of the face into its frame."""
+    """Train a network that copies the face in its input into its frame."""
     torch.manual_seed(0)
     module = ReenactModule(
         InputSettings(window=3, image_size=SIZE),

@@ -26,7 +26,7 @@ from tests.factories import make_track
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> TrackedClip:
-    """Someone else, twice as many frames a second."""
+    """Another person, at twice the frame rate."""
     folder = tmp_path_factory.mktemp("source")
     make_track(folder, frames=60, size=64, fps=10, seed=3)  # type: ignore[arg-type]
     return TrackedClip.load(folder)
@@ -34,15 +34,15 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> TrackedClip:
 
 @pytest.mark.parametrize("frame", [0, 1, 17, 18, 39])
 def test_a_frame_is_that_of_the_whole_video(frame: int, session: EditingSession) -> None:
-    """Also beside a cut, which no window reaches over."""
+    """Also beside a cut: no window contains frames of both sides."""
     cut = replace(session, performance=replace(session.performance, cuts=(18,)))
     done = cut.move({"head_yaw": 10.0}).set_keyframe().go_to(30).move({"head_yaw": -10.0, "jawOpen": 0.5}).go_to(frame)
     whole = render_frames(session.run.generator, session.run.renderer, done.edit_frames(0, 40), (18,))
     frames, conditioning = (torch.cat(chunks) for chunks in zip(*whole, strict=True))
-    made = make_preview(done)
-    assert torch.equal(made.conditioning, conditioning[frame])
-    assert (made.frame.short() - frames[frame].short()).abs().max() <= 1
-    assert not torch.equal(made.conditioning, make_preview(cut.go_to(frame)).conditioning)
+    preview = make_preview(done)
+    assert torch.equal(preview.conditioning, conditioning[frame])
+    assert (preview.frame.short() - frames[frame].short()).abs().max() <= 1
+    assert not torch.equal(preview.conditioning, make_preview(cut.go_to(frame)).conditioning)
 
 
 def test_the_target_goes_forwards_and_back(session: EditingSession) -> None:
@@ -60,9 +60,9 @@ def test_a_driver_of_another_rate_is_brought_to_the_targets(session: EditingSess
     assert len(performance) == 30
     expected = transfer(resample_track(source.track, session.run.target.fps), session.run.target.track, PRESETS["expression"])
     assert torch.equal(performance.parameters.expression, expected.expression)
-    shown = read_driving_frame(session.perform(performance).go_to(10))
-    assert shown is not None
-    assert torch.equal(shown, source.read(range(20, 21), 64)[0])
+    frame = read_driving_frame(session.perform(performance).go_to(10))
+    assert frame is not None
+    assert torch.equal(frame, source.read(range(20, 21), 64)[0])
 
 
 def test_a_driver_is_missed_only_where_one_is_needed(session: EditingSession) -> None:

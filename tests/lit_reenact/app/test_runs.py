@@ -1,4 +1,4 @@
-"""Runs that are opened, and those that cannot be."""
+"""Opening runs, and the errors of runs that cannot be opened."""
 
 from __future__ import annotations
 

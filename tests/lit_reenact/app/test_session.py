@@ -1,4 +1,4 @@
-"""What one person does with sliders and keyframes, without a page."""
+"""Sliders and keyframes of a session, without a page."""
 
 from __future__ import annotations
 
@@ -77,24 +77,24 @@ def test_frames_beyond_the_ends_are_the_ends(session: EditingSession) -> None:
 
 
 def test_copied_frame_looks_like_the_other(session: EditingSession) -> None:
-    """As near as the steps of the sliders allow: head, place, expression, and the mean gaze of both eyes."""
+    """Head, place, expression, and the mean gaze of both eyes agree within a step of the sliders."""
     done = session.go_to(7).copy_from(25, PARTS)
-    made, other = done.edit_frames(7, 8), session.performance.parameters[25:26]
-    apart = axis_angle_to_matrix(made.rotation) @ axis_angle_to_matrix(other.rotation).transpose(-1, -2)
+    copied, other = done.edit_frames(7, 8), session.performance.parameters[25:26]
+    apart = axis_angle_to_matrix(copied.rotation) @ axis_angle_to_matrix(other.rotation).transpose(-1, -2)
     assert torch.rad2deg(torch.arccos((apart[0].trace() - 1).div(2).clamp(-1, 1))) < 0.8
-    assert (made.translation - other.translation).abs().max() < 12  # 1 % of a distance of 1100 mm
-    assert (made.translation - other.translation)[0, :2].abs().max() < 2
-    assert (made.expression - other.expression).abs().max() < 0.011
+    assert (copied.translation - other.translation).abs().max() < 12  # 1 % of a distance of 1100 mm
+    assert (copied.translation - other.translation)[0, :2].abs().max() < 2
+    assert (copied.expression - other.expression).abs().max() < 0.011
     mean = lambda gaze: torch.rad2deg(gaze.view(2, 2).mean(0))  # noqa: E731
-    assert (mean(made.gaze) - mean(other.gaze)).abs().max() < 0.6
+    assert (mean(copied.gaze) - mean(other.gaze)).abs().max() < 0.6
 
 
 def test_copies_only_what_is_asked_for(session: EditingSession) -> None:
     here = session.performance.parameters[7:8]
-    made = session.go_to(7).copy_from(25, ["gaze"]).edit_frames(7, 8)
-    assert not torch.equal(made.gaze, here.gaze)
+    copied = session.go_to(7).copy_from(25, ["gaze"]).edit_frames(7, 8)
+    assert not torch.equal(copied.gaze, here.gaze)
     for name in ("rotation", "translation", "expression"):
-        assert torch.equal(getattr(made, name), getattr(here, name))
+        assert torch.equal(getattr(copied, name), getattr(here, name))
     with pytest.raises(ReenactError, match="no frame 40"):
         session.copy_from(40, PARTS)
     with pytest.raises(ReenactError, match="choose what"):
@@ -115,7 +115,7 @@ def test_the_edit_file_does_the_same(session: EditingSession, tmp_path: Path) ->
     assert_same(again.edit_frames(0, 40), done.edit_frames(0, 40))
 
 
-def test_light_that_the_training_never_showed_is_held_and_told(session: EditingSession) -> None:
+def test_light_that_the_training_never_showed_is_held_and_reported(session: EditingSession) -> None:
     far, farther = (session.go_to(7).move({"light_left": value}) for value in (80.0, 100.0))
     assert torch.equal(far.edit_frames(5, 9).illumination, farther.edit_frames(5, 9).illumination)
     assert not torch.equal(far.edit_frames(5, 9).illumination, session.edit_frames(5, 9).illumination)

@@ -1,4 +1,4 @@
-"""Files from a browser: their names, and what is no video."""
+"""Files from a browser: their names, and files that are no video."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arguments of ``lit-reenact app`` that cannot be."""
+"""Bad arguments of ``lit-reenact app``."""
 
 from __future__ import annotations
 

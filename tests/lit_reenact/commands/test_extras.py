@@ -85,9 +85,9 @@ def test_a_command_names_the_extra_that_it_needs(
     without(package)
     without("tensorboardX")
     assert main(words) == BAD_INPUT
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert f"pip install 'lit_reenact[{extra}]'" in said
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert f"pip install 'lit_reenact[{extra}]'" in message
 
 
 @pytest.mark.parametrize(

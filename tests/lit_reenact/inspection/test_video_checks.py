@@ -193,7 +193,7 @@ def test_lips_are_told_from_what_covers_them(face: torch.Tensor) -> None:
 
 
 def test_a_clip_from_a_file(tmp_path: Path) -> None:
-    """A portrait that jumps to another place in front of a moving background, every frame shown twice."""
+    """A portrait that jumps to another place in front of a moving background, every frame twice."""
     wall = np.asarray(cv2.resize(np.random.default_rng(0).integers(40, 220, (18, 24, 3), dtype=np.uint8), (720, 540)))
     frames = []
     for k in range(30):

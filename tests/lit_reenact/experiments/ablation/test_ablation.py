@@ -1,4 +1,4 @@
-"""Ablations: what a file says, what three seeds can tell, and a whole study."""
+"""Ablations: their files, the intervals of three seeds, and a whole study."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def write(folder: Path, **files: str) -> list[Path]:
     return paths
 
 
-def test_the_reference_comes_first_and_settings_tell_the_question(tmp_path: Path) -> None:
+def test_the_reference_comes_first_and_settings_decide_the_question(tmp_path: Path) -> None:
     files = {
         "no_eyes": "model: {inputs: {conditioning: [diffuse]}}",
         "short": "model:\n  inputs:\n    window: 1\n    placement: causal\n",
@@ -81,7 +81,7 @@ def test_the_reference_comes_first_and_settings_tell_the_question(tmp_path: Path
         ("full", "model: {inputs: {window: 1}}", "full is the base as it is"),
     ],
 )
-def test_a_bad_ablation_is_told_in_a_sentence(name: str, text: str, words: str, tmp_path: Path) -> None:
+def test_a_bad_ablation_is_reported_in_a_sentence(name: str, text: str, words: str, tmp_path: Path) -> None:
     with pytest.raises(ReenactError, match=words):
         read_ablations(write(tmp_path, **{name: text}))
 
@@ -122,7 +122,7 @@ def test_where_seeds_agree_the_interval_is_that_of_the_frames() -> None:
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
-    """Lucky trainings and hard frames, both drawn anew 200 times; the true difference is 0.3."""
+    """Lucky trainings and hard frames, both drawn again 200 times; the true difference is 0.3."""
     drawn, inside = np.random.default_rng(0), 0
     for _ in range(200):
         hard = drawn.normal(0, 1, 96)
@@ -156,14 +156,14 @@ def test_a_difference_counts_only_where_there_is_no_doubt(name: str, bounds: tup
 @pytest.fixture(scope="module")
 def track(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clip")
-    made = make_track(folder, frames=100)
-    assert made.info.actor_frames <= 70
+    track = make_track(folder, frames=100)
+    assert track.info.actor_frames <= 70
     return folder
 
 
 @pytest.fixture
 def trained(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The words of each training, which runs in this process: another takes seconds to start. One crashes with seed 1."""
+    """Arguments of each training, which runs in this process: a new one takes seconds to start. One crashes with seed 1."""
     calls: list[list[str]] = []
 
     def in_process(run: str, words: list[str], log: Path, environment: dict[str, str]) -> Outcome:
@@ -221,7 +221,7 @@ def test_a_study_from_files_to_figures(
     measured = out / "full" / "seed-0" / "evaluation" / "metrics.json"
     seen = measured.stat().st_mtime_ns
 
-    # A checkpoint that is another one is measured anew.
+    # Another checkpoint is measured again.
     best = out / "full" / "seed-0" / "checkpoints" / "best.ckpt"
     best.write_bytes((out / "full" / "seed-1" / "checkpoints" / "best.ckpt").read_bytes())
     assert ablate(track, tmp_path, "--table-only") == 0
@@ -245,7 +245,7 @@ def test_a_study_from_files_to_figures(
         (["--track", "nowhere"], "nowhere: no such track"),
     ],
 )
-def test_bad_words_are_told_in_a_sentence(
+def test_bad_arguments_are_reported_in_a_sentence(
     words: list[str], sentence: str, track: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ablate(track, tmp_path, *words) == 2
@@ -257,8 +257,8 @@ def test_an_unknown_setting_is_found_before_anything_is_trained(
 ) -> None:
     typo, base = write(tmp_path, typo="model: {inputs: {windw: 1}}", base=BASE)
     assert main(["ablate", str(typo), "--base", str(base), "--track", str(track), "-o", str(tmp_path / "out")]) == 2
-    assert "typo.yaml: " in (said := capsys.readouterr().err)
-    assert "windw" in said
+    assert "typo.yaml: " in (message := capsys.readouterr().err)
+    assert "windw" in message
     assert not trained
 
 
@@ -277,6 +277,17 @@ def test_a_cluster_gets_a_task_for_each_run(
     assert ablate(track, tmp_path, "--slurm") == 0
     line = "sbatch --array=0-7 sweeps/launch/ablate_array.sbatch 'my file.yaml' --seeds 2"
     assert capsys.readouterr().out.strip() == line
+
+
+def test_shipped_files_are_found_from_any_folder(
+    track: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["ablate", "configs/ablations/no_eyes.yaml", "--base", "configs/debug.yaml", "--track", str(track), "--slurm"]
+    monkeypatch.setattr("sys.argv", ["lit-reenact", *words])
+    assert main(words) == 0
+    _, _, launch, *_ = capsys.readouterr().out.split()
+    assert Path(launch).is_file()
 
 
 def test_runs_live_and_are_called_as_by_hand(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
 
 from lit_reenact.commands.main import main
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.experiments.sweep.definition import Sweep
 from lit_reenact.experiments.sweep.engine import propose
 from lit_reenact.experiments.sweep.form import parse_number
 from lit_reenact.experiments.sweep.loading import load_sweep
@@ -110,6 +111,20 @@ def test_a_missing_engine_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_random_sweep_needs_an_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sweep", str(write(tmp_path, method="random"))]) == 2
     assert "has no end: say with --count how many trials to run" in capsys.readouterr().err
+
+
+def test_a_shipped_sweep_is_found_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its configuration too, without which the file would be refused."""
+
+    def report_checked(sweep: Sweep, *_: Any, **__: Any) -> None:
+        raise ReenactError(f"{sweep.path.name} is checked")
+
+    monkeypatch.setattr("lit_reenact.experiments.sweep.running.run_sweep", report_checked)
+    monkeypatch.chdir(tmp_path)
+    assert main(["sweep", "sweeps/learning_rate.yaml"]) == 2
+    assert "learning_rate.yaml is checked" in capsys.readouterr().err
 
 
 def test_a_trial_gets_the_words_that_an_agent_would_give_it(tmp_path: Path) -> None:
