@@ -28,12 +28,14 @@ def add(commands: Commands) -> None:
         "then. A page on this computer shows the generated frames, their rate and their latency. Ctrl-C ends it.",
     )
     parser.add_argument(
-        "--input", default="0", metavar="I", help="number of a camera, or a video that plays like one (default: %(default)s)"
+        "--input", default="0", metavar="I", help="number of a camera, or a video that is played like one (default: %(default)s)"
     )
     parser.add_argument(
         "--target", type=Path, required=True, metavar="T", help="track of the target, the one that the checkpoint was trained on"
     )
-    parser.add_argument("--checkpoint", type=Path, required=True, metavar="C", help="written by `lit-reenact fit`, or its folder")
+    parser.add_argument(
+        "--checkpoint", type=Path, required=True, metavar="C", help="checkpoint of `lit-reenact fit`, or its folder"
+    )
     parser.add_argument(
         "--source-track", type=Path, metavar="S", help="track of the driver; with it their face need not be learned"
     )
@@ -47,15 +49,15 @@ def add(commands: Commands) -> None:
     parser.add_argument("--record", type=Path, metavar="OUT.mp4", help="also write the generated frames to a signed video")
     parser.add_argument("--port", type=int, default=8765, help="port of the page; 0 takes any free one (default: %(default)s)")
     parser.add_argument(
-        "--no-label", action="store_true", help="leave the words `AI-generated` out of the picture; the page keeps saying it"
+        "--no-label", action="store_true", help="leave the words `AI-generated` out of the frames; the page always shows them"
     )
     parser.add_argument("--no-wait", action="store_true", help="generate every frame of a video, as fast as possible")
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
+    parser.add_argument("--device", default="auto", help="device of the network: auto, cpu or cuda (default: %(default)s)")
     parser.add_argument(
         "--precision",
         choices=["auto", "float32", "bfloat16"],
         default="auto",
-        help="of the network's numbers (default: %(default)s)",
+        help="number format of the network (default: %(default)s)",
     )
     parser.set_defaults(run=run)
 

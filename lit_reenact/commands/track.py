@@ -18,15 +18,34 @@ if TYPE_CHECKING:
 def add(commands: Commands) -> None:
     """Add the command's arguments."""
     parser = commands.add_parser("track", help="fit the face model to videos: VIDEO... -o DIR writes DIR/NAME/track.safetensors")
-    parser.add_argument("videos", nargs="*", type=Path, metavar="VIDEO")
+    parser.add_argument("videos", nargs="*", type=Path, metavar="VIDEO", help="video with a face")
     parser.add_argument(
-        "--manifest", type=Path, metavar="M", help="a text file: a video a line, relative to it, and if need be a tab and a name"
+        "--manifest",
+        type=Path,
+        metavar="M",
+        help="text file with one video per line, relative to the file, optionally followed by a tab and a name",
     )
-    parser.add_argument("-o", "--output", type=Path, default=Path("outputs/tracks"), metavar="DIR", help="default: %(default)s")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=Path("outputs/tracks"),
+        metavar="DIR",
+        help="folder for the tracks (default: %(default)s)",
+    )
     parser.add_argument("--size", type=int, default=256, help="side of the square working clip in pixels (default: %(default)s)")
-    parser.add_argument("--face-model", default="builtin", metavar="MODEL", help="a name, or a file or folder (default: builtin)")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="videos tracked at a time (default: %(default)s)")
-    parser.add_argument("--shard", default="1/1", metavar="I/N", help="only the I-th of N parts, for clusters")
+    parser.add_argument(
+        "--face-model",
+        default="builtin",
+        metavar="MODEL",
+        help="name, file or folder of the face model (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="number of videos tracked at a time (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--shard", default="1/1", metavar="I/N", help="track only the I-th of N parts, for clusters (default: %(default)s)"
+    )
     parser.set_defaults(run=run)
 
 
