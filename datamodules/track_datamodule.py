@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from lightning.pytorch import LightningDataModule
@@ -19,7 +19,8 @@ from lit_reenact.datamodules.balance import frame_weights
 from lit_reenact.datamodules.clip_frames import ClipFrames
 from lit_reenact.datamodules.conditioning_cache import CachedImages, DrawnImages, cache_channels, ensure_cache
 from lit_reenact.datamodules.loader import ResumableLoader
-from lit_reenact.datamodules.sampler import RUNS_IN_A_BATCH, RunSampler, held_out_batches, make_generator, training_seed
+from lit_reenact.datamodules.loading import LoadingSettings, refuse_useless_runs
+from lit_reenact.datamodules.sampler import RunSampler, held_out_batches, make_generator, training_seed
 from lit_reenact.datamodules.subject import Subject, read_subjects
 from lit_reenact.datamodules.variations import UNVARIED, Variations
 from lit_reenact.datamodules.varied_clip import VariedClip
@@ -28,32 +29,7 @@ from lit_reenact.networks.settings import InputSettings
 from lit_reenact.networks.windows import WindowMemory, stack_windows, to_signed
 from lit_reenact.rendering.renderer import Renderer
 
-Rendering = Literal["cache", "worker", "device"]
-
 PARTS = {"training": "train", "validation": "validation", "test": "test"}
-
-
-@dataclass(frozen=True)
-class LoadingSettings:
-    """Way from the track's folder to the batches of a training.
-
-    Attributes:
-        workers: number of processes that load batches; 0 loads in the training process.
-        run_length: number of windows that follow each other in a batch and so share conditioning images; 1 samples each window
-            by itself. None: so many that a batch of all devices holds four such runs.
-        rendering: place where conditioning images are rendered: once into a file beside the track (``cache``), for every batch in
-            the process that loads it (``worker``), or on the training device (``device``). On a CPU the first is ten times as
-            fast as the others, by measurement (``tests/benchmarks``).
-        frame_cache_gib: disk space in GiB that decoded frames may take beside the tracks; frames that find no room there are
-            decoded for every batch.
-        flow: whether training batches hold the optical flow between frames that follow each other, which the temporal loss needs.
-    """
-
-    workers: int = 2
-    run_length: int | None = None
-    rendering: Rendering = "cache"
-    frame_cache_gib: float = 4.0
-    flow: bool = False
 
 
 class TrackDataModule(LightningDataModule):
@@ -96,7 +72,7 @@ class TrackDataModule(LightningDataModule):
             ReenactError: a run of windows is empty, or optical flow is wanted where no window follows another.
         """
         super().__init__()
-        _refuse_useless_runs(loading, batch_size, augmentation)
+        refuse_useless_runs(loading, batch_size, augmentation)
         shared = {"inputs": asdict(inputs), "split": asdict(split), "loading": asdict(loading)}  # plain, for checkpoints
         self.save_hyperparameters({"track": track, "batch_size": batch_size, "balance": balance, **shared}, logger=False)
         self.inputs = inputs
@@ -334,22 +310,6 @@ class TrackDataModule(LightningDataModule):
         for actor in set(owner.tolist()):
             images[owner == actor] = self._renderers[actor].draw(parameters[owner == actor])
         return FrameImages.from_channels(images)
-
-
-def _refuse_useless_runs(loading: LoadingSettings, batch_size: int, augmentation: Augmentation) -> None:
-    length = loading.run_length
-    if length is not None and length < 1:
-        raise ReenactError(f"data.loading.run_length is {length}, but a run has at least 1 window")
-    if loading.flow and (augmentation.rotation or augmentation.shift or augmentation.scale):
-        raise ReenactError(
-            "data.loading.flow is on, but data.augmentation moves each window by itself, so that none follows another: "
-            "switch off one"
-        )
-    if loading.flow and (length or batch_size // RUNS_IN_A_BATCH) < 2:
-        raise ReenactError(
-            f"data.loading.flow is on, but in batches of {batch_size} no window follows another by itself: set "
-            "data.loading.run_length=2"
-        )
 
 
 def _unchanged(runs: Runs) -> Runs:

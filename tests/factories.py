@@ -16,7 +16,7 @@ from lit_reenact.core.files import sha256_of
 from lit_reenact.core.schema import LANDMARK_COUNT, Actor, Camera, CropBox, FaceParameters, Landmarks, Track, TrackInfo
 from lit_reenact.core.split import SplitSettings
 from lit_reenact.datamodules import TrackDataModule
-from lit_reenact.datamodules.track_datamodule import LoadingSettings
+from lit_reenact.datamodules.loading import LoadingSettings
 from lit_reenact.face import load_face_model
 from lit_reenact.face.model import FaceModel
 from lit_reenact.networks.settings import InputSettings

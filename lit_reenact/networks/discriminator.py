@@ -52,6 +52,11 @@ class PatchDiscriminator(nn.Module):
                 spectral_norm(convolution)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
+    def compile(self) -> None:
+        """Compile both parts in place, so that weights keep their names; a training calls them apart."""
+        self.embed_conditioning = torch.compile(self.embed_conditioning)  # type: ignore[method-assign]
+        self.features = torch.compile(self.features)  # type: ignore[method-assign]
+
     def forward(self, conditioning: Tensor, frame: Tensor) -> Tensor:
         """Judge the patches of frames.
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
@@ -26,6 +23,7 @@ from lit_reenact.tracking.trackfile import track_files
 from lit_reenact.training.config_checks import refuse_contradictions, refuse_old_names
 from lit_reenact.training.loggers import LoggerName
 from lit_reenact.training.module import ReenactModule
+from lit_reenact.training.quiet import quiet
 from lit_reenact.training.run_folder import RunFolder
 
 DATA = "lit_reenact.datamodules.TrackDataModule"
@@ -56,16 +54,6 @@ TRAINER_DEFAULTS = {
 
 EMBEDDED = "embedded-"
 """``data.track: embedded-NAME`` stands for the track of an embedded clip, which is made when it is needed."""
-
-IRRELEVANT_WARNINGS = (
-    "LightningCLI's args parameter",
-    "The `srun` command is available",
-    ".*does not have many workers",
-    ".*The number of training batches",
-    ".*treespec, LeafSpec",
-    ".*resuming from a checkpoint that ended before the epoch ended",
-)
-"""Patterns of Lightning's warnings that do not concern the user of a command."""
 
 
 class ReenactCLI(LightningCLI):
@@ -196,23 +184,6 @@ def import_class(class_path: str) -> Any:
     """Return the class of a dotted path."""
     module, name = class_path.rsplit(".", 1)
     return getattr(import_module(module), name)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Silence Lightning's messages that do not concern the user of a command."""
-    loggers = [logging.getLogger(f"lightning.{part}") for part in ("pytorch", "fabric")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.WARNING)
-    with warnings.catch_warnings():
-        for message in IRRELEVANT_WARNINGS:
-            warnings.filterwarnings("ignore", message=message)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
 
 
 def _config_places(arguments: Sequence[str]) -> list[int]:

@@ -11,10 +11,11 @@ from pathlib import Path
 from lightning.pytorch.utilities import rank_zero_only
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.training.cli import ReenactCLI, parse_config, quiet
+from lit_reenact.training.cli import ReenactCLI, parse_config
 from lit_reenact.training.cluster import requeue_job
 from lit_reenact.training.finetuning import start_from
 from lit_reenact.training.loggers import finish_wandb, make_loggers
+from lit_reenact.training.quiet import quiet
 from lit_reenact.training.run_folder import RunFolder, batch_step_of
 
 _print_once = rank_zero_only(print)

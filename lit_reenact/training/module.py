@@ -14,7 +14,6 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.amp import GradScaler
 from torch.nn.parallel import DistributedDataParallel
-from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.optim import Adam
 
 from lit_reenact.core.schema import Window
@@ -23,6 +22,7 @@ from lit_reenact.losses.settings import LossSettings
 from lit_reenact.networks.discriminator import PatchDiscriminator, refuse_too_many_layers
 from lit_reenact.networks.generator import Generator
 from lit_reenact.networks.settings import DiscriminatorSettings, GeneratorSettings, InputSettings
+from lit_reenact.training.gradients import clip_gradients
 from lit_reenact.training.objective import Terms, adversarial_terms, reconstruction_terms, total
 from lit_reenact.training.settings import OptimizerSettings
 from lit_reenact.training.skipping import NormStatistics, SkippedBatches
@@ -96,7 +96,8 @@ class ReenactModule(LightningModule):
             own = replace(discriminator, norm=discriminator.norm or generator.norm)
             self.discriminator = PatchDiscriminator(inputs.channels, own)
         if compile:
-            self._compile()
+            for network in self.networks.values():
+                network.compile()
 
     def forward(self, conditioning: Tensor, base: Tensor | None = None) -> Tensor:
         """Synthesise frames, as ``Generator.forward``."""
@@ -161,9 +162,7 @@ class ReenactModule(LightningModule):
         """Return the generated frames, which callbacks receive as ``outputs`` and compare with ``batch.frame``."""
         return self.forward(batch.conditioning, batch.base)
 
-    def test_step(self, batch: Window, batch_idx: int) -> Tensor:
-        """Return the generated frames, as ``validation_step`` does."""
-        return self.forward(batch.conditioning, batch.base)
+    test_step = validation_step
 
     def on_train_start(self) -> None:
         self._statistics = NormStatistics(self.networks.values())
@@ -192,26 +191,16 @@ class ReenactModule(LightningModule):
 
         Both networks wait for each other: a gradient of one that is not finite skips the step of both.
         """
-        scaler = self._scaler
-        if scaler is not None:
-            scaler.unscale_(optimizer.optimizer)
-        lengths = self._clip_gradients()
+        if self._scaler is not None:
+            self._scaler.unscale_(optimizer.optimizer)
+        lengths = clip_gradients(self.networks, self.optimizer.clip_norm)
         logged |= {f"gradient/{name}": length for name, length in lengths.items()}
         skipped = ~torch.stack(list(lengths.values())).isfinite().all()
-        if scaler is None:  # a scaler hands the optimizer its own, and lowers its scale
+        if self._scaler is None:  # a scaler hands the optimizer its own, and lowers its scale
             optimizer.optimizer.found_inf = skipped.float()  # type: ignore[attr-defined]  # read by fused optimizers
         optimizer.step()
         self._statistics.restore_where(skipped)
         self.skipped.add(self.batch_step + 1, skipped)
-
-    def _clip_gradients(self) -> dict[str, Tensor]:
-        """Shorten the gradient of each network if that is asked for; return the lengths that they had."""
-        lengths = {}
-        for name, network in self.networks.items():
-            lengths[name] = get_total_norm([weight.grad for weight in network.parameters() if weight.grad is not None])
-            if self.optimizer.clip_norm:
-                clip_grads_with_norm_(network.parameters(), self.optimizer.clip_norm, lengths[name])
-        return lengths
 
     @property
     def _scaler(self) -> GradScaler | None:
@@ -220,8 +209,7 @@ class ReenactModule(LightningModule):
 
     def _check_skipped(self) -> None:
         """Warn of skipped batches, and refuse more of them in a row than allowed."""
-        has_scaler = self._scaler is not None
-        self.skipped.check(allowed=OVERFLOWS if has_scaler else 1, warns=not has_scaler)
+        self.skipped.check(allowed=1 if self._scaler is None else OVERFLOWS, warns=self._scaler is None)
 
     @property
     def networks(self) -> dict[str, nn.Module]:
@@ -232,11 +220,3 @@ class ReenactModule(LightningModule):
         """Keep gradients in this process: only the last part of a batch sends the sum of all."""
         model = self.trainer.strategy.model
         return model.no_sync() if isinstance(model, DistributedDataParallel) else nullcontext()
-
-    def _compile(self) -> None:
-        """Compile in place, so that weights keep their names in checkpoints."""
-        self.generator.compile()
-        if self.losses.adversarial:
-            discriminator = self.discriminator
-            discriminator.embed_conditioning = torch.compile(discriminator.embed_conditioning)  # type: ignore[method-assign]
-            discriminator.features = torch.compile(discriminator.features)  # type: ignore[method-assign]

@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, Dataset
 from lit_reenact.core.schema import FrameImages, Runs
 from lit_reenact.core.split import SplitSettings
 from lit_reenact.datamodules import TrackDataModule
-from lit_reenact.datamodules.track_datamodule import LoadingSettings, Rendering
+from lit_reenact.datamodules.loading import LoadingSettings, Rendering
 from lit_reenact.networks.generator import Generator
 from lit_reenact.networks.settings import GeneratorSettings, InputSettings
 from tests.factories import make_track

@@ -26,7 +26,7 @@ from lit_reenact.core.files import sha256_of
 from lit_reenact.core.schema import FrameImages, Runs, Window
 from lit_reenact.datamodules import TrackDataModule, subject, track_datamodule
 from lit_reenact.datamodules.augmentation import Augmentation
-from lit_reenact.datamodules.track_datamodule import Rendering
+from lit_reenact.datamodules.loading import Rendering
 from lit_reenact.tracking.trackfile import load_track, save_track
 from lit_reenact.video import Frame, VideoWriter, iterate_frames
 from tests.factories import make_data, make_module, make_track, make_trainer

@@ -15,7 +15,7 @@ from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.geometry import axis_angle_to_matrix, matrix_to_euler
 from lit_reenact.core.schema import FACE, Runs
 from lit_reenact.datamodules import TrackDataModule
-from lit_reenact.datamodules.track_datamodule import Rendering
+from lit_reenact.datamodules.loading import Rendering
 from lit_reenact.datamodules.variations import Variations
 from lit_reenact.edit import sliders_of
 from lit_reenact.face import load_face_model
