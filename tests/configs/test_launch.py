@@ -118,7 +118,7 @@ def portrait_video(path: Path, shift: int) -> Path:
 
 
 def wandb_ids(run: RunFolder) -> list[str]:
-    """Of the offline runs in a folder, one for each start."""
+    """Return the ids of the offline runs in a folder, one for each start."""
     return [folder.name.rpartition("-")[2] for folder in run.path.glob("wandb/offline-run-*")]
 
 

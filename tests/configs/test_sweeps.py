@@ -55,7 +55,7 @@ def test_it_opens_with_its_commands(path: Path) -> None:
 def test_its_first_trial_trains_and_logs_its_metric(
     path: Path, track_folder: Path, tmp_path: Path, agent: pytest.MonkeyPatch
 ) -> None:
-    """As an agent starts it, but for the sizes: the network's, the clip's and the batch's."""
+    """Each trial runs as an agent starts it, but for the sizes: the network's, the clip's and the batch's."""
     agent.chdir(REPOSITORY)
     varied = load_sweep(path).parameters
     small = [word for word in (*SMALL, *SHORT) if word.removeprefix("--").partition("=")[0] not in varied]
@@ -74,7 +74,7 @@ def test_its_first_trial_trains_and_logs_its_metric(
 
 @pytest.mark.slow
 def test_a_trial_on_two_processes_is_one_run(track_folder: Path, tmp_path: Path) -> None:
-    """What an agent starts, in the environment that it sets."""
+    """Run the command that an agent starts, in the environment that it sets."""
     config = REPOSITORY / "configs" / "debug.yaml"
     words = [f"--config={config}", f"--track={track_folder}", f"--output={tmp_path}", "--model.generator.norm=instance", *SMALL]
     words += ["--trainer.accelerator=cpu", "--trainer.devices=2", "--data.split.fractions=[0.5,0.25]", "--model.losses.l1=30.0"]

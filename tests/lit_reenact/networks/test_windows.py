@@ -1,4 +1,4 @@
-"""Which frames a window shows, and stacking on a CPU against indexing."""
+"""Frames of windows, and stacking on a CPU against indexing."""
 
 from __future__ import annotations
 

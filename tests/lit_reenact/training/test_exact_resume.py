@@ -63,7 +63,7 @@ def run_of(folder: Path) -> RunFolder:
 
 
 def outcome(run: RunFolder) -> dict[str, Any]:
-    """What has been learned and logged."""
+    """Return the weights and the logged values of a run."""
     kept = ("state_dict", "generator_ema", "optimizer_states", "random_states", "callbacks", "batch_step", "loops")
     files = {path.name: torch.load(path, weights_only=True) for path in (run.last, run.best)}
     curves = {
@@ -73,7 +73,7 @@ def outcome(run: RunFolder) -> dict[str, Any]:
 
 
 def differences(one: Any, other: Any, where: str = "") -> list[str]:
-    """Where two nested values are not the same, bit by bit."""
+    """Return the places where two nested values differ, bit by bit."""
     if isinstance(one, dict) and isinstance(other, dict):
         unshared = [f"{where}.{key}" for key in one.keys() ^ other.keys()]
         return unshared + [d for key in one.keys() & other.keys() for d in differences(one[key], other[key], f"{where}.{key}")]

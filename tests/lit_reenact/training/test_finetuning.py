@@ -1,4 +1,4 @@
-"""What a training takes over from a checkpoint, and which checkpoints it cannot start from."""
+"""Weights that a training takes over from a checkpoint, and checkpoints that it cannot start from."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_other_networks_are_refused_by_the_setting_that_differs(tmp_path: Path, 
 
 
 def test_an_image_of_another_size_whose_smallest_map_is_one_pixel_is_refused(tmp_path: Path) -> None:
-    """That map is not normalised, so the network has other layers."""
+    """A map of one pixel is not normalised, so the network has other layers."""
     with pytest.raises(ReenactError, match=r"model\.inputs\.image_size = 32, this command has 64"):
         start_from(
             make_module(generator={"levels": 5}, inputs={"image_size": 64}), saved(make_module(generator={"levels": 5}), tmp_path)

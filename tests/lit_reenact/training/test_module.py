@@ -432,7 +432,7 @@ def test_it_learns_in_half_precision(scaled: bool) -> None:
 
 
 def test_compiled_networks_learn_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is traced is right; the code that a compiler makes of it is not ours."""
+    """The traced graphs are compared; the code that a compiler makes of them is not ours."""
     graphs = []
 
     def keep(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable[..., Any]:

@@ -39,7 +39,7 @@ from tests.factories import make_data, make_module, make_track
 
 
 class Accelerator(CPUAccelerator):
-    """Of the device ``THERE``."""
+    """Accelerator of the device ``THERE``."""
 
     def setup_device(self, device: torch.device) -> None:
         pass
@@ -63,7 +63,7 @@ def _device(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """Of two tracks."""
+    """Folders of two tracks."""
     folder = tmp_path_factory.mktemp("tracks")
     for seed in (0, 1):
         make_track(folder / str(seed), seed=seed)

@@ -1,4 +1,4 @@
-"""Which checkpoint a run goes on from, and its curves over several starts."""
+"""Checkpoint that a run goes on from, and curves of a run over several starts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lit_reenact.training.run_folder import AnotherRunError, RunFolder, joined_c
 
 
 def cut(content: bytes) -> bytes:
-    """As a full disk or a crash leaves it."""
+    """Cut a file as a full disk or a crash leaves it."""
     return content[: len(content) // 2]
 
 

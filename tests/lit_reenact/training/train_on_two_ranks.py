@@ -63,7 +63,7 @@ def seeded_module(**groups: Any) -> ReenactModule:
 
 
 def gradients_of_one(**groups: Any) -> list[torch.Tensor]:
-    """Of the first four windows."""
+    """Return the gradients of one process over the first four windows."""
     module = seeded_module(**{**groups, "optimizer": {"micro_batches": 1}})
     batch = Window(*default_collate(Windows(count=16).windows[:4]))
     total(module.terms(batch, module(batch.conditioning))).backward()  # type: ignore[no-untyped-call]
