@@ -28,7 +28,7 @@ def _convolutions(module: nn.Module) -> list[nn.Conv2d | nn.ConvTranspose2d]:
 @pytest.mark.parametrize(("image_size", "levels"), [(64, 6), (128, 7), (192, 6), (256, 8), (320, 6), (512, 9)])
 @pytest.mark.parametrize("norm", ["batch", "instance", "none"])
 def test_frames_have_the_images_size_and_range(image_size: int, levels: int, norm: str) -> None:
-    generator = small(2, image_size, generator={"channels": 4, "levels": levels, "max_channels": 8, "norm": norm})
+    generator = small(2, image_size, channels=4, levels=levels, max_channels=8, norm=norm)
     conditioning = torch.rand(1, 18, image_size, image_size) * 2 - 1
     frame = generator.train()(conditioning)  # a batch of one, in training: no map of a single value may be normalised
     assert frame.shape == (1, 3, image_size, image_size)
@@ -62,7 +62,7 @@ def test_dropout_acts_on_the_three_deepest_up_steps() -> None:
 
 def test_the_innermost_map_sees_the_whole_window() -> None:
     """The receptive field, measured: every pixel of every channel reaches the middle of the frame."""
-    generator = small(2, generator={"channels": 8, "levels": 6, "norm": "none", "dropout": 0.0, "head": "tanh"})
+    generator = small(2, channels=8, levels=6, norm="none", dropout=0.0, head="tanh")
     for convolution in _convolutions(generator):
         nn.init.constant_(convolution.weight, 1 / convolution.weight[0].numel())
     conditioning = torch.ones(1, 18, 64, 64, requires_grad=True)
@@ -77,7 +77,7 @@ def test_weights_start_as_in_the_paper(paper: Generator) -> None:
 
 
 def test_the_residual_head_starts_at_the_mean_frame() -> None:
-    generator = small(3, generator={"channels": 8, "levels": 6})
+    generator = small(3, channels=8, levels=6)
     mean_frame = torch.rand(3, 64, 64) * 1.9 - 0.95
     generator.set_mean_frame(mean_frame)
     frame = generator(torch.rand(2, 27, 64, 64) * 2 - 1)
@@ -85,7 +85,7 @@ def test_the_residual_head_starts_at_the_mean_frame() -> None:
 
 
 def test_the_residual_head_starts_at_another_base_where_one_is_given() -> None:
-    generator = small(3, generator={"channels": 8, "levels": 6})
+    generator = small(3, channels=8, levels=6)
     base = torch.rand(2, 3, 64, 64) * 1.9 - 0.95
     frame = generator(torch.rand(2, 27, 64, 64) * 2 - 1, base)
     assert (frame - base).abs().max() < 2 / 255
@@ -93,7 +93,7 @@ def test_the_residual_head_starts_at_another_base_where_one_is_given() -> None:
 
 def test_the_network_of_a_residual_head_sees_its_base() -> None:
     """The first step, against one convolution over window and base stacked."""
-    generator = small(2, generator={"channels": 8, "levels": 3, "norm": "none"})
+    generator = small(2, channels=8, levels=3, norm="none")
     conditioning, base = torch.rand(2, 18, 64, 64) * 2 - 1, torch.rand(2, 3, 64, 64) * 2 - 1
     first: nn.Conv2d = generator.down[0][0]  # type: ignore[index, assignment]
     weight = torch.cat([first.weight, generator.from_base.weight], dim=1)
@@ -107,7 +107,7 @@ def test_the_network_of_a_residual_head_sees_its_base() -> None:
 
 
 def test_a_mean_frame_at_the_ends_of_the_range_stays_finite_and_learnable() -> None:
-    generator = small(3, generator={"channels": 8, "levels": 6})
+    generator = small(3, channels=8, levels=6)
     generator.set_mean_frame(torch.ones(3, 64, 64))
     frame = generator(torch.zeros(2, 27, 64, 64))
     frame.sum().backward()
