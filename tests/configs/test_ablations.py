@@ -94,7 +94,7 @@ def test_the_clip_is_tracked_again_and_trains_a_batch(
     monkeypatch.setenv("WANDB_MODE", "disabled")
     study = Study(CONFIGS / "demo.yaml", str(landmarks_folder), tmp_path, seeds=1, steps=1, ablations=ABLATIONS)
     assert fit.run_fit([*study.arguments(ablation, 0, str(again.folder)), *BATCH]).batch_step() == 1
-    # What is there is taken; with other settings it is made anew.
+    # What is there is taken; with other settings it is made again.
     written = (tmp_path / name / TRACK_NAME).stat().st_mtime_ns
     track_again(target, ablation.tracker, tmp_path / name, progress=False)
     assert (tmp_path / name / TRACK_NAME).stat().st_mtime_ns == written

@@ -343,7 +343,7 @@ def change_clip(folder: Path, content: Callable[[list[Frame]], list[Frame]], **s
 @pytest.mark.parametrize(
     ("content", "settings"),
     [(lambda f: f[:-1], {}), (lambda f: [*f, f[-1]], {}), (list, {"crf": 23})],
-    ids=["shorter", "longer", "encoded anew"],
+    ids=["shorter", "longer", "encoded again"],
 )
 def test_a_clip_that_is_not_the_tracks_own_is_refused(own_folder: Path, content: Any, settings: dict[str, Any]) -> None:
     change_clip(own_folder, content, **settings)

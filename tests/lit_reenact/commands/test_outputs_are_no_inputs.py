@@ -60,7 +60,7 @@ CASES = {
     "demo, target": Case("demo --target INPUT --source other.mp4 -o v", "v/reenactment.mp4"),
     "demo, source": Case("demo --target other.mp4 --source INPUT -o v", "v/self_reenactment.mp4"),
     "demo, working clip": Case("demo --target other.mp4 --source INPUT -o v", "v/tracks/source/clip.mp4"),
-    "demo, what is trained anew": Case("demo --target INPUT --source other.mp4 --retrain -o v", "v/run/seed-0/a.mp4"),
+    "demo, network to be trained again": Case("demo --target INPUT --source other.mp4 --retrain -o v", "v/run/seed-0/a.mp4"),
     "live, input": Case(f"live --input INPUT {MADE} --record v/a.mp4", "v/a.mp4"),
     "live, checkpoint": Case("live --input other.mp4 --target target --checkpoint INPUT --record v/a.mp4", "v/a.mp4"),
     "export": Case("export --checkpoint INPUT -o v/net.onnx", "v/net.onnx"),
