@@ -1,4 +1,4 @@
-"""Callbacks of a training, one a file."""
+"""Callbacks of a training, one per file."""
 
 from lit_reenact.callbacks.artifacts import Artifacts
 from lit_reenact.callbacks.budget import BatchBudget

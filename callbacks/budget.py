@@ -15,7 +15,7 @@ def budget_of(trainer: Trainer) -> int | None:
 class BatchBudget(Callback):
     """Callback that ends a training after a number of batches, counted over all epochs and resumes, with a last validation.
 
-    (Lightning's ``max_steps`` counts optimizer steps, which leave out batches whose gradients are not finite.)
+    It stands in for Lightning's ``max_steps``, whose optimizer steps are no unit of schedules or logs here.
 
     Example:
         >>> trainer = Trainer(max_epochs=-1, callbacks=[BatchBudget(max_batch_steps=20_000)])

@@ -101,7 +101,7 @@ class CachedImages:
 
     def __call__(self, frames: Tensor) -> FrameImages:
         """Return the images of frames int64 (N,)."""
-        return FrameImages.from_channels(self.file.read(frames).permute(0, 3, 1, 2))
+        return FrameImages(self.file.read(frames).permute(0, 3, 1, 2))
 
 
 class DrawnImages:
@@ -113,4 +113,4 @@ class DrawnImages:
 
     def __call__(self, frames: Tensor) -> FrameImages:
         """Return the images of frames int64 (N,)."""
-        return FrameImages.from_channels(self.renderer.draw(self.parameters[frames]))
+        return FrameImages(self.renderer.draw(self.parameters[frames]))

@@ -22,8 +22,8 @@ class LoadingSettings:
         run_length: number of windows that follow each other in a batch and so share conditioning images; 1 samples each window
             by itself. None: so many that a batch of all devices holds four such runs.
         rendering: place where conditioning images are rendered: once into a file beside the track (``cache``), for every batch in
-            the process that loads it (``worker``), or on the training device (``device``). On a CPU the first is ten times as
-            fast as the others, by measurement (``tests/benchmarks``).
+            the process that loads it (``worker``), or on the training device (``device``). On a CPU the first takes half
+            the time of the others (RESULTS.md, "Cost of data").
         frame_cache_gib: disk space in GiB that decoded frames may take beside the tracks; frames that find no room there are
             decoded for every batch.
         flow: whether training batches hold the optical flow between frames that follow each other, which the temporal loss needs.

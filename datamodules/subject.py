@@ -128,7 +128,7 @@ def read_subjects(track: str | Sequence[str]) -> list[Path]:
     """Return the track folders that the setting ``data.track`` names.
 
     Args:
-        track: one folder, a list of folders, or a text file with one folder a line, relative to the file's own folder; empty
+        track: one folder, a list of folders, or a text file with one folder per line, relative to the file's own folder; empty
             lines and lines that begin with # do not count.
 
     Raises:

@@ -58,11 +58,11 @@ class TrackDataModule(LightningDataModule):
         """
         Args:
             track: folder that ``lit-reenact track`` wrote: the track and its working clip. For several actors a list of folders,
-                or a text file with one folder a line, relative to the file.
+                or a text file with one folder per line, relative to the file.
             inputs: images and frames of the windows; ``image_size`` is at most that of the clip.
             batch_size: number of windows in a batch (of each device).
-            balance: draw rare expressions, poses and looks more often (``balance.py``), and all actors equally often, instead of
-                every frame once an epoch.
+            balance: draw rare expressions, poses and gaze directions more often (``balance.py``), and all actors equally often,
+                instead of every frame once an epoch.
             split: parts of each clip.
             loading: way from the track's folder to the batches.
             augmentation: small random changes of the training windows, decided by the seed and the batch step; off by default.
@@ -302,14 +302,14 @@ class TrackDataModule(LightningDataModule):
         if not self._renderers:
             self._renderers = [subject.renderer.to(device) for subject in self.subjects]
         if len(self._renderers) == 1:
-            return FrameImages.from_channels(self._renderers[0].draw(parameters))
+            return FrameImages(self._renderers[0].draw(parameters))
         owner = batch.actor.new_empty(len(parameters))
         owner[batch.shown] = batch.actor[:, None].expand_as(batch.shown)
         shape = (len(parameters), cache_channels(self.inputs.conditioning), self.inputs.image_size, self.inputs.image_size)
         images = torch.empty(shape, dtype=torch.uint8, device=device)
         for actor in set(owner.tolist()):
             images[owner == actor] = self._renderers[actor].draw(parameters[owner == actor])
-        return FrameImages.from_channels(images)
+        return FrameImages(images)
 
 
 def _unchanged(runs: Runs) -> Runs:

@@ -61,7 +61,7 @@ class AppendedImages:
     def __call__(self, frames: Tensor) -> FrameImages:
         """Return the images of frames int64 (N,), in ascending order."""
         own = frames < self.border
-        return FrameImages.concatenate([self.own(frames[own]), self.others(frames[~own] - self.border)])
+        return FrameImages(torch.cat([self.own(frames[own]).channels, self.others(frames[~own] - self.border).channels]))
 
 
 class VariedClip:

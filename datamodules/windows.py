@@ -80,7 +80,7 @@ class WindowDataset(Dataset[Runs]):
         borders = [0, *((~follows).nonzero()[:, 0] + 1).tolist(), len(windows)]
         self.stretches = [range(start, stop) for start, stop in pairwise(borders) if start < stop]
         starts = torch.tensor([0] + [len(part.valid) for part in parts]).cumsum(0)
-        self._starts = starts[:-1]  # number of each clip's first frame, if all clips are counted on
+        self._starts = starts[:-1]  # number of each clip's first frame, where frames are numbered across all clips
 
     def __len__(self) -> int:
         return len(self.number)
@@ -136,4 +136,4 @@ def _concatenate(images: Sequence[FrameImages | FaceParameters]) -> FrameImages 
         return first
     if isinstance(first, FaceParameters):
         return FaceParameters.concatenate([part for part in images if isinstance(part, FaceParameters)])
-    return FrameImages.concatenate([part for part in images if isinstance(part, FrameImages)])
+    return FrameImages(torch.cat([part.channels for part in images if isinstance(part, FrameImages)]))

@@ -64,7 +64,7 @@ def drive_target(
     if not policy.needs_source:
         source = None
     elif source is None:
-        raise ReenactError("nobody drives: upload a video, or name the folder of a track")
+        raise ReenactError("no source is chosen: upload a video, or name the folder of a track")
     track = None if source is None else resample_track(source.track, run.target.fps)
     parameters = transfer(track, run.target.track, policy)
     parameters, report = guard(parameters, run.target.track, mode, run.target.fps)

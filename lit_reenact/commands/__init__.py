@@ -1,1 +1,1 @@
-"""The commands of ``lit-reenact``, one a file: their arguments, and the functions of the package that carry them out."""
+"""The commands of ``lit-reenact``, one per file: their arguments, and the functions of the package that carry them out."""

@@ -21,7 +21,7 @@ def add_synthesis(parser: argparse.ArgumentParser, without: str = "") -> None:
 
     Args:
         parser: parser of the command.
-        without: what the command does without a checkpoint; empty if it needs one.
+        without: words for the help on what happens without a checkpoint; empty if the command needs one.
     """
     add_checkpoint(parser, without)
     form = parser.add_argument_group("form of the video")
@@ -73,7 +73,7 @@ def add_checkpoint(parser: argparse.ArgumentParser, without: str = "") -> None:
 
     Args:
         parser: parser of the command.
-        without: what the command does without a checkpoint; empty if it needs one.
+        without: words for the help on what happens without a checkpoint; empty if the command needs one.
     """
     parser.add_argument(
         "--checkpoint",

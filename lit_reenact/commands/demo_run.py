@@ -1,4 +1,4 @@
-"""The story of the demo: two clips in, a reenacted video and a report out."""
+"""Steps of the demo: two clips in, a reenacted video and a report out."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from lit_reenact.training import fit
 from lit_reenact.training.run_folder import AnotherRunError, RunFolder
 
 STEPS = 6
-"""Number of steps."""
+"""Number of steps that ``run_demo`` announces."""
 
 
 @dataclass

@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     signature = read_signature(arguments.video)
     if signature is None:
-        generated = is_ai_generated(read_tags(arguments.video))  # first, for it refuses what is no video
+        generated = is_ai_generated(read_tags(arguments.video))  # before printing, because it refuses files that are not videos
         print(f"{arguments.video}: no signature.")
         if generated:
             print("Its tags say that it is AI-generated: if it was signed, that was lost when somebody rewrote the file.")

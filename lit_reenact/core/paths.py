@@ -1,4 +1,4 @@
-"""Paths of the shipped configurations, in a clone and in an installed wheel, and text files with one entry a line."""
+"""Paths of the shipped configurations, in a clone and in an installed wheel, and text files with one entry per line."""
 
 from __future__ import annotations
 

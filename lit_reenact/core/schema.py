@@ -94,7 +94,7 @@ class FaceParameters:
     Attributes:
         rotation: (T, 3) axis-angle of the head, radians.
         translation: (T, 3) position of the head's origin in camera axes, mm.
-        identity: (T, K_identity) coefficients of the face model's identity basis; a tracker repeats those of the ``Actor``.
+        identity: (T, K_identity) coefficients of the face model's identity basis; those of the ``Actor`` in a track.
         expression: (T, K_expression) blendshape coefficients, within the face model's bounds.
         illumination: (T, 27) nine spherical harmonics x RGB, band by band: (T, 9, 3) flattened.
         gaze: (T, 4) yaw and pitch of the left eye, yaw and pitch of the right eye, relative to the head, radians.
@@ -152,7 +152,7 @@ class Actor:
         gaze_offset: (4,) radians that were added to the measured gaze so that looking ahead is 0; in the order of
             ``FaceParameters.gaze``.
         correctives: (M, 468, 3) modes of this person alone, displacements of the landmarks in head axes, mm; M may be 0. They
-            measure what named expressions cannot express. No rendering uses them, for no other actor could supply them.
+            measure what named expressions cannot express. No rendering uses them, because no other actor could supply them.
     """
 
     neutral: Tensor
@@ -271,25 +271,23 @@ def parse_conditioning(images: Sequence[str]) -> tuple[ConditioningImage, ...]:
 
 
 class FrameImages(NamedTuple):
-    """Images that are rendered of N frames.
+    """Images that are rendered of N frames, in one dense tensor, which is pinned and copied to a device at once.
 
     Attributes:
-        conditioning: uint8 (N, 3 K, H, W), the K conditioning images of each frame.
-        region: uint8 (N, H, W), labels of the pixels of each frame: ``EMPTY``, ``FACE``, ``EYES`` or ``MOUTH``.
+        channels: uint8 (N, 3 K + 1, H, W), K conditioning images and the region of each frame.
     """
 
-    conditioning: Tensor
-    region: Tensor
+    channels: Tensor
 
-    @classmethod
-    def from_channels(cls, images: Tensor) -> FrameImages:
-        """Return views of uint8 (N, 3 K + 1, H, W), as renderers and caches give them: the region is the last channel."""
-        return cls(images[:, :-1], images[:, -1])
+    @property
+    def conditioning(self) -> Tensor:
+        """The K conditioning images of each frame, uint8 (N, 3 K, H, W)."""
+        return self.channels[:, :-1]
 
-    @classmethod
-    def concatenate(cls, parts: Sequence[FrameImages]) -> FrameImages:
-        """Return the images of all parts, in order."""
-        return cls(*(torch.cat(images) for images in zip(*parts, strict=True)))
+    @property
+    def region(self) -> Tensor:
+        """Labels of the pixels of each frame, uint8 (N, H, W): ``EMPTY``, ``FACE``, ``EYES`` or ``MOUTH``."""
+        return self.channels[:, -1]
 
 
 class Runs(NamedTuple):

@@ -1,4 +1,4 @@
-"""The stage: renders the puppet in front of its background with pose, expression, gaze, light and the camera's noise."""
+"""Renderer of the puppet in front of its background with pose, expression, gaze, light and the camera's noise."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def _interrupted_by_signals() -> Iterator[None]:
 
 
 def _interruption(name: str) -> str:
-    return f"{name} was cut off; the same command goes on there"
+    return f"{name} was cut off; the same command resumes it"
 
 
 def _failure(log: Path, start: int, code: int) -> str:

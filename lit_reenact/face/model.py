@@ -27,7 +27,8 @@ class FaceModel:
         identity_basis: (K_identity, V, 3) displacement for a coefficient of 1.
         identity_scale: (K_identity,) prior standard deviation of each coefficient.
         expression_basis: (K_expression, V, 3) displacement for a coefficient of 1.
-        expression_names: K_expression ARKit names; a signed shape is called "positive-negative".
+        expression_names: K_expression names, by ARKit where the model has such shapes, otherwise "component00" and so on;
+            a signed shape is called "positive-negative".
         expression_bounds: (K_expression, 2) smallest and largest sensible coefficient.
         landmark_corners: int64 (468, 3) the vertices between which each FaceMesh landmark lies.
         landmark_weights: (468, 3) barycentric weights of each landmark between these vertices, sum 1.

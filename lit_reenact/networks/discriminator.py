@@ -14,7 +14,7 @@ from lit_reenact.networks.blocks import DownStep, Norm, initialize, normalizatio
 from lit_reenact.networks.settings import DiscriminatorNorm, DiscriminatorSettings
 
 SMALLEST_MAP = 3
-"""Pixels a side that stride-2 convolutions must leave for the two of stride 1, each of which takes one away."""
+"""Smallest side of the map, in pixels, before the two stride-1 convolutions; each of them shortens it by one pixel."""
 
 
 class PatchDiscriminator(nn.Module):

@@ -33,7 +33,7 @@ class Generator(nn.Module):
         settings: size and layers.
 
     Attributes:
-        shape: frames of the windows that the network takes, for those who make its input.
+        shape: frames of the windows that the network takes.
         conditioning: names of the images of each frame, in their order.
         image_size: side of the square images in pixels.
         head: ``residual`` or ``tanh``.

@@ -75,7 +75,7 @@ class WindowShape:
 
 
 class WindowMemory:
-    """Memory for stacked windows on a CPU, used again as soon as nobody holds the windows in it.
+    """Memory for stacked windows on a CPU, used again once no tensor refers to it.
 
     Getting new memory from the system for every batch takes longer than writing the windows into it.
     """
@@ -85,7 +85,7 @@ class WindowMemory:
 
     def __call__(self, *shape: int) -> Tensor:
         """Return an uninitialised float32 tensor."""
-        if self._memory is None or self._memory.shape != shape or sys.getrefcount(self._memory) > 2:  # a tensor on it is a third
+        if self._memory is None or self._memory.shape != shape or sys.getrefcount(self._memory) > 2:  # a tensor is a third
             self._memory = np.empty(shape, np.float32)
         return torch.from_numpy(self._memory)
 

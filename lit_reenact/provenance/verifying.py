@@ -45,7 +45,7 @@ class Signature:
 
 
 def read_signature(path: Path) -> Signature | None:
-    """Read the signature of a file and check it. Nothing outside the file is asked.
+    """Read the signature of a file and check it. It makes no network request.
 
     Args:
         path: mp4 file.

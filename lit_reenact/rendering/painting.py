@@ -1,4 +1,4 @@
-"""Painting of a scene: lit and shade_patches skin, the view between lids and lips, and the label of each pixel."""
+"""Painting of a scene: lit and textured skin, the view between lids and lips, and the label of each pixel."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _paint(surface: Surface, scene: Scene, images: Tensor) -> None:
 
 
 def shade_patches(patches: Patches, attributes: Tensor, faces: Tensor, texture: Tensor, image_pixels: int) -> Tensor:
-    """Return the colours of a lit and shade_patches mesh.
+    """Return the colours of a lit and textured mesh.
 
     Args:
         patches: P patches of B images.

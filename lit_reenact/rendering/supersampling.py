@@ -50,7 +50,7 @@ def find_patches(points: Tensor, faces: Tensor, single: Tensor, height: int, wid
     Args:
         points: (B, V, 3), x and y in samples, depth in mm.
         faces: int64 (F, 3), corners of the triangles.
-        single: bool (F,), triangles whose samples are painted one by one, a patch each.
+        single: bool (F,), triangles whose samples are painted one by one, each as its own patch.
         height: height of the images in pixels.
         width: width of the images in pixels.
         samples: samples along each side of a pixel.
@@ -98,7 +98,7 @@ def _group(seen: Tensor, single: Tensor) -> tuple[Tensor, Tensor]:
         single: bool (D,), drawn triangles whose samples stay by themselves.
 
     Returns:
-        The samples alike to each one, int32 (S * S, C) with one bit for each, and whether a sample is the first of its patch.
+        Bit mask of the samples in the same patch as each sample, int32 (S * S, C), and whether each is the first in it.
     """
     inside = seen >= 0  # (S * S, C)
     alone = inside & take(single, seen.clamp_min(0)) if len(single) else inside

@@ -21,7 +21,7 @@ BLOCK = 16
 
 
 def read_frames(path: Path, fps: Fraction, numbers: Sequence[int]) -> Iterator[Frame]:
-    """Read frames in any order, by their numbers at a constant rate; they are those of ``video.io.iterate_frames``.
+    """Read frames in any order, by their numbers at a constant rate, as ``video.iterate_frames`` counts them.
 
     Going forwards costs nothing beyond decoding; for a step back the file is decoded again from a key frame.
 

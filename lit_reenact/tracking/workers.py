@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
+from types import FrameType
 from typing import Generic, TypeVar
 
 import cv2
@@ -20,6 +21,9 @@ SPAWN = get_context("spawn")
 
 GRACE_SECONDS = 10
 """Time that an interrupted process has to remove its half-written files."""
+
+RETRY_SECONDS = 0.05
+"""Time after which an interruption is tried again."""
 
 
 class _Worker(Generic[Item, Result]):
@@ -65,7 +69,7 @@ def in_processes(
                     result: Result | str = pipe.recv()
                 except (EOFError, OSError):  # it died; on OSError before it had read its item
                     worker.process.join()
-                    result = f"its process ended with code {worker.process.exitcode}, perhaps for want of memory"
+                    result = f"its process ended with code {worker.process.exitcode}, possibly out of memory"
                     worker = _Worker(function)
                 idle.append(worker)
                 yield item, result
@@ -77,13 +81,22 @@ def in_processes(
 
 
 def _serve(pipe: Connection, function: Callable[[Item], Result]) -> None:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that half-written files are removed
+    for number in (signal.SIGTERM, signal.SIGALRM):
+        signal.signal(number, _interrupt)  # so that half-written files are removed
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     with suppress(EOFError, BrokenPipeError, KeyboardInterrupt):  # the parent wants no more
         while True:
             pipe.send(function(pipe.recv()))
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is ending anyway
+
+
+def _interrupt(_number: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt; a moment later if C code calls Python just now (llvmlite), where the exception would be lost."""
+    if frame is not None and "llvmlite" in frame.f_code.co_filename:
+        signal.setitimer(signal.ITIMER_REAL, RETRY_SECONDS)
+        return
+    raise KeyboardInterrupt
 
 
 @contextmanager

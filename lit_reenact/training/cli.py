@@ -17,7 +17,7 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import refuse_overwriting
-from lit_reenact.core.paths import find_shipped
+from lit_reenact.core.paths import find_shipped, read_list
 from lit_reenact.networks.settings import InputSettings
 from lit_reenact.tracking.trackfile import track_files
 from lit_reenact.training.config_checks import refuse_contradictions, refuse_old_names
@@ -80,12 +80,14 @@ class ReenactCLI(LightningCLI):
         self.config.name = self.config.name or configuration_name(args)
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        parser.add_argument("--name", type=str | None, default=None, help="of the run (default: that of its configuration file)")
+        parser.add_argument(
+            "--name", type=str | None, default=None, help="name of the run (default: the name of its configuration file)"
+        )
         parser.add_argument("--output", type=str, default="outputs", help="the run is written to OUTPUT/NAME/seed-SEED")
         parser.add_argument(
             "--init_from", type=str | None, default=None, help="start from the weights of this checkpoint, trained on other clips"
         )
-        parser.add_argument("--loggers", type=list[LoggerName], default=["wandb"], help="besides the CSV file")
+        parser.add_argument("--loggers", type=list[LoggerName], default=["wandb"], help="loggers in addition to the CSV file")
         for field in fields(InputSettings):
             parser.link_arguments(f"model.inputs.{field.name}", f"data.inputs.{field.name}")
         for key, class_path in CALLBACKS.items():
@@ -106,9 +108,10 @@ class ReenactCLI(LightningCLI):
 
     def _refuse_lost_inputs(self) -> None:
         config, run = self.config, self.run_folder
-        tracks = [config.data.track] if isinstance(config.data.track, str) else config.data.track
-        read = [*tracks, *([config.video.driver] if config.video.driver else [])]
-        inputs = [path for one in read for path in (Path(one), *track_files(Path(one)))]
+        tracks = [Path(track) for track in ([config.data.track] if isinstance(config.data.track, str) else config.data.track)]
+        listed = [file.parent / line for file in tracks if file.is_file() for _, line in read_list(file, "one track folder")]
+        read = [*tracks, *listed, *([Path(config.video.driver)] if config.video.driver else [])]
+        inputs = [path for one in read for path in (one, *track_files(one))]
         start = None if config.init_from is None else Path(config.init_from)
         # The run's own configuration may be an input: it is then written as it was.
         written = run.written[1:] if run.saved or run.holds(self.plain_config) else run.written

@@ -30,8 +30,8 @@ SMALLEST = {
 ELSEWHERE = {
     "max_steps": (-1, "is unknown to schedules and the progress bar: set budget.max_batch_steps instead"),
     "logger": (None, "is not read: choose with loggers=[wandb, tensorboard]; a CSV file is always written"),
-    "gradient_clip_val": (None, "is of no use to two networks at once: set model.optimizer.clip_norm instead"),
-    "accumulate_grad_batches": (1, "is of no use to two networks at once: set model.optimizer.micro_batches instead"),
+    "gradient_clip_val": (None, "cannot clip two networks separately: set model.optimizer.clip_norm instead"),
+    "accumulate_grad_batches": (1, "does not work with manual optimisation: set model.optimizer.micro_batches instead"),
     "check_val_every_n_epoch": (
         None,
         "counts epochs, but everything else here counts batches: set trainer.val_check_interval instead",

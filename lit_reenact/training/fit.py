@@ -54,9 +54,8 @@ def run_fit(arguments: Sequence[str]) -> RunFolder:
         elif start is not None:
             _print_once(f"Starting from the weights of {start}.")
         train(cli, resume=newest)
-    _print_once(
-        f"Wrote {run.path}: checkpoints/ (best and last), videos/, metrics/, wandb/ (`wandb sync` uploads it), config.yaml."
-    )
+    logs = "metrics/, wandb/ (`wandb sync` uploads it)" if "wandb" in cli.config.loggers else "metrics/"
+    _print_once(f"Wrote {run.path}: checkpoints/ (best and last), videos/, {logs}, config.yaml.")
     _print_once(f"Next: {_reenact_command(cli.datamodule.folder, run.best)}")
     return run
 
@@ -96,11 +95,11 @@ def train(cli: ReenactCLI, resume: Path | None) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # Lightning had switched Ctrl-C off for its shutdown
     finally:
         finish_wandb()
-    step = batch_step_of(next(iter(cli.run_folder.saved), None))  # its checksums are tested by whoever goes on there
+    step = batch_step_of(next(iter(cli.run_folder.saved), None))  # resuming verifies its checksums
     where = f"stopped at batch step {step}, saved in {cli.run_folder.last}" if step else "stopped before the first checkpoint"
     if cli.stop.received == signal.SIGUSR1:
         _queue_again(where, cli.trainer.is_global_zero)
-    raise KeyboardInterrupt(f"{where}; the same command goes on there")
+    raise KeyboardInterrupt(f"{where}; the same command resumes it")
 
 
 def _queue_again(where: str, is_first: bool) -> None:
@@ -109,7 +108,7 @@ def _queue_again(where: str, is_first: bool) -> None:
         raise SystemExit
     job = requeue_job()
     if job is not None:
-        print(f"lit-reenact: {where}; SLURM runs job {job} again, and it goes on there.", file=sys.stderr)
+        print(f"lit-reenact: {where}; SLURM runs job {job} again, and it resumes there.", file=sys.stderr)
         raise SystemExit(os.EX_TEMPFAIL)
 
 

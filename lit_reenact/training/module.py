@@ -55,8 +55,8 @@ class ReenactModule(LightningModule):
 
     Attributes:
         batch_step: number of batches trained on.
-        mean_frame: returns the mean training frame, (3, H, W) or (A, 3, H, W) of A actors, in [-1, 1]. Whoever starts a training
-            sets it; a residual head starts from that frame, unless a checkpoint brought one.
+        mean_frame: function that returns the mean training frame, (3, H, W) or (A, 3, H, W) of A actors, in [-1, 1]; set it
+            before a training. A residual head starts from that frame, unless a checkpoint brought one.
 
     Raises:
         ReenactError: the discriminator has too many layers for the size of the images.
@@ -131,7 +131,7 @@ class ReenactModule(LightningModule):
         """Train on a batch.
 
         Returns:
-            What callbacks receive as ``outputs``, of the batch's last part: ``real`` and ``fake`` frames (B, 3, H, W), and the
+            Outputs for callbacks, from the batch's last part: ``real`` and ``fake`` frames (B, 3, H, W), and the
             discriminator's ``logits_real`` and ``logits_fake`` if there is one.
         """
         optimizer = self.optimizers()

@@ -57,7 +57,7 @@ def reconstruction_terms(weights: LossSettings, batch: Window, fake: Tensor, lpi
 def adversarial_terms(
     weights: LossSettings, batch: Window, fake: Tensor, discriminator: PatchDiscriminator
 ) -> tuple[Terms, dict[str, Tensor]]:
-    """Return the losses that the discriminator plays a part in, those of both networks, and its logits.
+    """Return the losses of both networks that use the discriminator, and its logits.
 
     Args:
         weights: weights of all losses.

@@ -60,7 +60,7 @@ class RunFolder:
 
     @property
     def previous(self) -> Path:
-        """The checkpoint before ``last``, for the case that ``last`` is damaged."""
+        """The checkpoint before ``last``, used if ``last`` is damaged."""
         return self.path / "checkpoints" / "previous.ckpt"
 
     @property

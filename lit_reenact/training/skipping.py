@@ -1,4 +1,4 @@
-"""Batches whose gradients are not finite: their step is skipped on the device, which nobody waits for."""
+"""Batches whose gradients are not finite: their step is skipped on the device, without waiting for it."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ def transfer(source: Track | None, target: Track, policy: TransferPolicy) -> Fac
 
 
 def reenact(source: Track, target: Track) -> FaceParameters:
-    """Reenact the full head (the paper, section 4.2): the preset ``full`` of ``transfer``, with its errors.
+    """Reenact the full head (the paper, section 4.2), as ``transfer`` does with the preset ``full``.
 
     Identity and light are the target's, all motion is the source's. The pose is relative to the mean of each actor, so that
     another camera position or sitting posture does not carry over, and the head turns on the target's own neck. Expression is

@@ -31,7 +31,7 @@ def iterate_frames(path: Path, fps: Fraction | None = None, first: int = 0) -> I
     Args:
         path: any video that FFmpeg reads.
         fps: frames per second to yield; the video's own (``probe(path).fps``) if None.
-        first: number of the first frame to yield; those before it are decoded all the same, for nothing else finds it exactly.
+        first: number of the first frame to yield; those before it are decoded, too, because seeking is not exact.
 
     Yields:
         uint8 (H, W, 3) RGB, up to ``probe(path).frame_count`` of them (at its own rate). Repeated frames are the same array.
@@ -99,7 +99,7 @@ def upright(frame: av.VideoFrame, converter: VideoReformatter | None = None) -> 
 
     Args:
         frame: the decoded frame.
-        converter: hand in the same one for all frames of a video: to set one up takes longer than to convert a frame.
+        converter: converter to reuse for all frames of a video; making one takes longer than converting a frame.
     """
     hdr = transfer_of(frame)
     converter = converter or VideoReformatter()

@@ -59,6 +59,8 @@ def test_unique_images_are_handed_over_and_become_windows(track_folder: Path) ->
     runs = next(iter(data.train_dataloader()))
     assert isinstance(runs, Runs)
     assert isinstance(runs.images, FrameImages)
+    assert torch._debug_has_internal_overlap(runs.images.channels) == 0  # dense, or pinning copies it pixel by pixel
+    assert runs.images.channels.numel() == runs.images.channels.untyped_storage().nbytes()
     assert runs.images.conditioning.shape[1:] == (9, 32, 32)
     assert runs.images.region.shape[1:] == (32, 32)
     assert len(runs.images.region) == len(runs.images.conditioning) <= 4 + 2 * 2  # two runs, each with two images more

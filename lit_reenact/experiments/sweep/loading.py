@@ -19,7 +19,7 @@ from lit_reenact.training.cli import CALLBACKS, DATA, import_class, parse_config
 from lit_reenact.training.settings import flatten
 
 NO_TRACK = "--data.track=unread"
-"""Stands in checks for a track that would have to be made first."""
+"""Placeholder in checks for a track that does not exist yet."""
 
 
 def load_sweep(path: Path, settings: Sequence[str] = ()) -> Sweep:

@@ -1,4 +1,4 @@
-"""Rendering on CPUs by compiled loops: same arguments and results like the torch functions of ``rendering``.
+"""Rendering on CPUs by compiled loops: with the arguments and results of the torch functions of ``rendering``.
 
 Torch passes over the memory once for every operation. Here a triangle, or a pixel, stays in the registers until it is finished.
 """

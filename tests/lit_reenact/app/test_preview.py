@@ -67,7 +67,7 @@ def test_a_driver_of_another_rate_is_brought_to_the_targets(session: EditingSess
 
 def test_a_driver_is_missed_only_where_one_is_needed(session: EditingSession) -> None:
     assert len(drive_target(session.run, None, PRESETS["eye-contact"])) == 40
-    with pytest.raises(ReenactError, match="nobody drives"):
+    with pytest.raises(ReenactError, match="no source is chosen"):
         drive_target(session.run, None, PRESETS["full"])
 
 

@@ -85,7 +85,7 @@ def test_a_hopeless_training_is_stopped_and_saves(log: Path, monkeypatch: pytest
 
 @pytest.mark.parametrize("code", [130, os.EX_TEMPFAIL])
 def test_a_training_that_was_interrupted_interrupts_this_process(code: int, log: Path) -> None:
-    with pytest.raises(KeyboardInterrupt, match="dawn was cut off; the same command goes on there"):
+    with pytest.raises(KeyboardInterrupt, match="dawn was cut off; the same command resumes it"):
         run_training("dawn", [str(code)], log, {})
 
 

@@ -337,7 +337,7 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(arguments: Callable[..., list
     saved = torch.load(tmp_path / "debug" / "seed-0" / "checkpoints" / "last.ckpt", weights_only=True)["batch_step"]
     assert f"lit-reenact: stopped at batch step {saved}, saved in " in err
     assert "Traceback" not in err
-    assert "the same command goes on there" in err
+    assert "the same command resumes it" in err
     run = fit.run_fit(
         arguments(f"--budget.max_batch_steps={saved + 2}", "--trainer.val_check_interval=100000", "--loggers=[csv]")
     )

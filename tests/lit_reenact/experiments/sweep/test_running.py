@@ -110,7 +110,7 @@ def test_a_trial_that_crashes_has_a_row_and_the_others_go_on(tmp_path: Path) -> 
 def test_the_same_call_goes_on_where_it_was_cut_off(tmp_path: Path) -> None:
     behaviours = ["", "cut once", "crash once"]
     sweep = sweep_of(parameters={"do": {"values": behaviours}, "rate": {"value": 1e-3}})
-    with pytest.raises(KeyboardInterrupt, match="trial-2 was cut off; the same command goes on there"):
+    with pytest.raises(KeyboardInterrupt, match="trial-2 was cut off; the same command resumes it"):
         run_sweep(sweep, tmp_path / "rates")
     assert [one.state for one in run_sweep(sweep, tmp_path / "rates").trials] == ["finished", "finished", "failed"]
     trials = run_sweep(sweep, tmp_path / "rates")
