@@ -40,13 +40,13 @@ def test_the_cache_holds_the_images_of_every_frame(track: Track, tmp_path: Path)
     frames = torch.tensor([0, 50, 51, len(track) - 1])
     images = read(frames)
     assert images.conditioning.shape == (4, 9, SIZE, SIZE)
-    for conditioning, region, frame in zip(*images, frames.tolist(), strict=True):
+    for conditioning, region, frame in zip(images.conditioning, images.region, frames.tolist(), strict=True):
         one = track.parameters[frame : frame + 1]
         assert torch.equal(conditioning, make_renderer(track)(one)[0])
         assert torch.equal(region, make_renderer(track).regions(one)[0])
     assert images.conditioning[1, 3:6].any()
     drawn = DrawnImages(make_renderer(track), track.parameters)(frames)
-    assert all(torch.equal(cached, rendered) for cached, rendered in zip(images, drawn, strict=True))
+    assert torch.equal(images.channels, drawn.channels)
 
 
 def test_an_intact_cache_is_not_rendered_again(track: Track, tmp_path: Path) -> None:
