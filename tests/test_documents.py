@@ -10,11 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lit_reenact.commands.main import build_parser, main
 from lit_reenact.demo_clips import clips
+from lit_reenact.edit.file import parse_edit
+from lit_reenact.face import load_face_model
 from lit_reenact.provenance import is_ai_generated
 from lit_reenact.training.cli import parse_config
+from lit_reenact.transfer.policy import ChannelPolicy
+from lit_reenact.transfer.presets import policy_of
 from lit_reenact.video import read_tags
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -91,6 +96,15 @@ def test_settings_exist(document: Path) -> None:
         r"\b(?:model|data|schedule|video|artifacts|budget)\.(?!onnx)[a-z_][\w.]*\w", document.read_text(encoding="utf-8")
     ):
         assert name in config, f"{document.name} names {name}"
+
+
+def test_examples_of_files_are_valid() -> None:
+    policy, edit = re.findall(
+        r"```yaml\n(.*?)```", (REPOSITORY / "docs" / "rewriting-videos.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    assert policy_of(yaml.safe_load(policy)).mouth == ChannelPolicy("matched", gain=1.2, smoothing=0.05)
+    parsed = parse_edit(yaml.safe_load(edit), load_face_model("builtin"))
+    assert set(parsed.tracks) == {"head_yaw", "close_left_eye"}
 
 
 def test_readme_is_short() -> None:
