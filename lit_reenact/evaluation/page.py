@@ -12,13 +12,11 @@ from urllib.parse import quote
 from PIL import Image
 from torch import Tensor
 
+from lit_reenact.synthesis.pictures import FULL_SCALE
 from lit_reenact.video import probe
 
 VIDEO_HEIGHT = 400
 """Height of a video on the page in CSS pixels, if the page is wide enough."""
-
-FULL_SCALE = 64
-"""Error in levels of 255 from which on an error picture is white."""
 
 SCALE = f'<div class="scale">error: 0 <i></i> {FULL_SCALE} of 255 levels or more</div>'
 """Legend of the colours of an error picture, as HTML."""

@@ -14,10 +14,11 @@ from lit_reenact.evaluation.charts import Line, line_chart
 from lit_reenact.evaluation.evaluate import Evaluation
 from lit_reenact.evaluation.frame_metrics import unit
 from lit_reenact.evaluation.moments import evaluated_moments, moments_html
-from lit_reenact.evaluation.page import FULL_SCALE, SCALE, image, section
+from lit_reenact.evaluation.page import SCALE, image, section
 from lit_reenact.evaluation.pictures import contact_sheet
 from lit_reenact.evaluation.table import METRICS
 from lit_reenact.metrics.frames import error_map
+from lit_reenact.synthesis.pictures import heat_map
 
 EXTREMES = 3
 """Number of worst frames, and of best ones."""
@@ -90,12 +91,6 @@ def mean_error(generated: Tensor, real: Tensor) -> Tensor:
     """Return the mean photometric error of each pixel over N frames uint8 (N, H, W, 3): (H, W) in levels of 255."""
     total = sum(error_map(unit(a[None]), unit(b[None]))[0].double() for a, b in zip(generated, real, strict=True))
     return torch.as_tensor(total) / len(generated)
-
-
-def heat_map(levels: Tensor) -> Tensor:
-    """Return a map (H, W) as colours uint8 (H, W, 3): black is 0, then red and yellow, white ``FULL_SCALE`` or more."""
-    channels = [(3 * levels / FULL_SCALE - shift).clamp(0, 1) for shift in range(3)]
-    return (torch.stack(channels, -1) * 255).to(torch.uint8)
 
 
 def extremes_sections(evaluation: Evaluation) -> list[str]:

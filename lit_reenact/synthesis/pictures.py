@@ -9,6 +9,9 @@ from torch import Tensor
 
 from lit_reenact.core.schema import CONDITIONING, ConditioningImage
 
+FULL_SCALE = 64
+"""Error in levels of 255 from which on a heat map is white."""
+
 
 def conditioning_picture(conditioning: Tensor, images: Sequence[ConditioningImage] = CONDITIONING) -> Tensor:
     """Combine conditioning images into one picture a frame: the diffuse face, or else the first image, with the eyes in it.
@@ -25,17 +28,20 @@ def conditioning_picture(conditioning: Tensor, images: Sequence[ConditioningImag
     return torch.maximum(face, by_name.get("eyes", face)).permute(0, 2, 3, 1)  # eyes are black in the diffuse image
 
 
-def error_picture(output: Tensor, target: Tensor, full_scale: int = 64) -> Tensor:
-    """Draw the difference of two clips as a heat map, from black over red and yellow to white.
+def heat_map(levels: Tensor) -> Tensor:
+    """Turn errors (..., H, W) into colours uint8 (..., H, W, 3): black 0, red, yellow, white from ``FULL_SCALE`` on."""
+    channels = [(3 * levels / FULL_SCALE - shift).clamp(0, 1) for shift in range(3)]
+    return (torch.stack(channels, -1) * 255).to(torch.uint8)
+
+
+def error_picture(output: Tensor, target: Tensor) -> Tensor:
+    """Draw the mean absolute difference over the channels of two clips as a heat map.
 
     Args:
         output: generated frames, uint8 (N, H, W, 3).
         target: real frames, uint8 (N, H, W, 3).
-        full_scale: mean absolute difference over the channels, in levels of 255, from which on a pixel is white.
 
     Returns:
         uint8 (N, H, W, 3).
     """
-    heat = ((output.float() - target.float()).abs().mean(-1) / full_scale).clamp(0, 1)
-    channels = [(3 * heat - shift).clamp(0, 1) for shift in range(3)]
-    return (torch.stack(channels, -1) * 255).to(torch.uint8)
+    return heat_map((output.float() - target.float()).abs().mean(-1))

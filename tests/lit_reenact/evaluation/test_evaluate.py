@@ -18,7 +18,8 @@ from torch import Tensor
 from lit_reenact.commands.main import main
 from lit_reenact.core.schema import Landmarks
 from lit_reenact.evaluation.frame_folder import read_frame_folder
-from lit_reenact.evaluation.report_pictures import heat_map, mean_error, pick_extremes
+from lit_reenact.evaluation.report_pictures import mean_error, pick_extremes
+from lit_reenact.synthesis.pictures import heat_map
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.tracking.trackfile import CLIP_NAME, load_track, save_track
 from tests.factories import make_module, make_track
