@@ -10,8 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import distributed
 
-from lit_reenact.callbacks.base import Checkpoint, State, Trainer, callbacks_of
-from lit_reenact.callbacks.frame_metrics import FrameMetrics
+from lit_reenact.callbacks.base import Checkpoint, State, Trainer
 from lit_reenact.callbacks.graceful_stop import StopRequestedError
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.schema import Window
@@ -47,7 +46,7 @@ class BatchStepCheckpoint(Checkpoint):
         """
         Args:
             every_n_batches: batches between two checkpoints ``last``.
-            monitor: logged value that chooses ``best``; ``val/lpips`` needs a trained backbone.
+            monitor: logged value that chooses ``best``.
         """
         super().__init__()
         self.every_n_batches = every_n_batches
@@ -58,18 +57,6 @@ class BatchStepCheckpoint(Checkpoint):
 
     def setup(self, trainer: Trainer, pl_module: ReenactModule, stage: str) -> None:
         self.folder = Path(trainer.default_root_dir) / "checkpoints"
-
-    def on_fit_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
-        """
-        Raises:
-            ReenactError: ``monitor`` is ``val/lpips``, but the LPIPS backbone is untrained.
-        """
-        names = {metrics.lpips.name for metrics in callbacks_of(trainer, FrameMetrics)}
-        if self.monitor == "val/lpips" and "lpips_untrained" in names:
-            raise ReenactError(
-                "checkpoint.monitor is val/lpips, but metrics.lpips_backbone is untrained: "
-                "choose val/face_l1, or a trained backbone"
-            )
 
     def on_train_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         """Compare with the best checkpoint on disk: it may be newer than the checkpoint that the training resumes from."""

@@ -9,7 +9,7 @@ from torchmetrics import MeanMetric
 
 from lit_reenact.callbacks.base import Callback, Trainer
 from lit_reenact.core.schema import EMPTY, Window
-from lit_reenact.losses.reconstruction import Lpips, LpipsBackbone
+from lit_reenact.losses.perceptual import Lpips, LpipsBackbone
 from lit_reenact.metrics import FaceL1, psnr, ssim
 from lit_reenact.training.module import ReenactModule
 
@@ -19,22 +19,22 @@ class FrameMetrics(Callback):
 
     * ``psnr``: peak signal-to-noise ratio, dB;
     * ``ssim``: structural similarity, in [-1, 1];
-    * ``lpips``: perceptual distance; ``lpips_untrained`` without trained weights;
+    * ``lpips``: learned perceptual distance (Zhang et al. 2018);
     * ``face_l1``: mean absolute difference on the rendered face, in levels of 255.
 
     Example:
-        >>> trainer = Trainer(callbacks=[FrameMetrics(lpips_backbone="alex")])
+        >>> trainer = Trainer(callbacks=[FrameMetrics(lpips_backbone="squeeze")])
     """
 
-    def __init__(self, lpips_backbone: LpipsBackbone = "auto") -> None:
+    def __init__(self, lpips_backbone: LpipsBackbone = "alex") -> None:
         """
         Args:
-            lpips_backbone: network of the perceptual distance, ``alex``, ``squeeze``, ``vgg``, ``untrained`` or ``auto`` (see
-                ``losses.Lpips``).
+            lpips_backbone: network of the perceptual distance, ``alex``, ``squeeze`` or ``vgg`` (see
+                ``losses.perceptual.Lpips``).
         """
         super().__init__()
         self.lpips = Lpips(lpips_backbone)
-        self.means = {name: MeanMetric() for name in ("psnr", "ssim", self.lpips.name)}
+        self.means = {name: MeanMetric() for name in ("psnr", "ssim", "lpips")}
         self.face_l1 = FaceL1()
 
     def on_validation_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
@@ -69,7 +69,7 @@ class FrameMetrics(Callback):
         prediction, target = (output + 1) / 2, (batch.frame + 1) / 2
         self.means["psnr"].update(psnr(prediction, target))
         self.means["ssim"].update(ssim(prediction, target))
-        self.means[self.lpips.name].update(self.lpips(prediction=output, target=batch.frame))
+        self.means["lpips"].update(self.lpips(prediction=output, target=batch.frame))
         self.face_l1.update(prediction, target, batch.region != EMPTY)
 
     def _log(self, module: ReenactModule, part: str) -> None:

@@ -11,7 +11,7 @@ from lit_reenact.core.errors import ReenactError
 from lit_reenact.evaluation.frame_metrics import Values, compare_frames
 from lit_reenact.evaluation.steadiness import measure_steadiness
 from lit_reenact.face import load_face_model
-from lit_reenact.losses.reconstruction import Lpips
+from lit_reenact.losses.perceptual import Lpips
 from lit_reenact.rendering.renderer import make_renderer
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.video.cuts import cuts_in
@@ -35,7 +35,7 @@ def measure_frames(target: TrackedClip, test: range, real: Tensor, outputs: Mapp
         raise ReenactError(f"{target.clip} shows no face in its held-out part, so nothing can be measured: use another video")
     renderer = make_renderer(load_face_model(track.info.face_model), track.actor, track.camera, real.shape[1])
     regions = renderer.regions(track.parameters[test.start : test.stop])
-    values = compare_frames(outputs, real, regions, _trained_lpips())
+    values = compare_frames(outputs, real, regions, Lpips())
     follows = torch.ones(len(test), dtype=torch.bool)
     follows[[0, *cuts_in(test, target.track.info.cuts)]] = False
     steadiness = measure_steadiness(outputs, real, follows)
@@ -45,9 +45,3 @@ def measure_frames(target: TrackedClip, test: range, real: Tensor, outputs: Mapp
 def _mask(known: Tensor, metrics: dict[str, Tensor]) -> dict[str, Tensor]:
     """Replace the values (N, ...) of frames without a known face, bool (N,), by NaN."""
     return {name: torch.where(known.view(-1, *[1] * (series.ndim - 1)), series, torch.nan) for name, series in metrics.items()}
-
-
-def _trained_lpips() -> Lpips | None:
-    """Return LPIPS if its network's weights are on this machine; an untrained network would measure nothing."""
-    lpips = Lpips("auto")
-    return None if lpips.backbone == "untrained" else lpips

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lit_reenact.core.parallel import map_in_threads
 from lit_reenact.core.schema import EMPTY, EYES, MOUTH
-from lit_reenact.losses.reconstruction import Lpips
+from lit_reenact.losses.perceptual import Lpips
 from lit_reenact.metrics.frames import MS_SSIM_SIDE, error_map, l1, ms_ssim, psnr, ssim_map
 from lit_reenact.metrics.regions import region_l1, region_mean, region_psnr
 
@@ -31,7 +31,7 @@ def compare_frames(
         outputs: method to its frames, uint8 (H, W, 3) each.
         target: real frames, uint8 (H, W, 3) each.
         regions: region image of each real frame, uint8 (H, W) of ``EMPTY``, ``FACE``, ``EYES``, ``MOUTH``.
-        lpips: adds LPIPS under its own name, which says whether its backbone was trained; None leaves it out.
+        lpips: network of LPIPS; None leaves the metric out.
 
     Returns:
         The metrics of ``frame_metrics`` for every method.
@@ -63,7 +63,7 @@ def frame_metrics(output: Tensor, target: Tensor, region: Tensor, lpips: Lpips |
         output: generated frames, float32 (N, 3, H, W) in [0, 1].
         target: real frames, float32 (N, 3, H, W) in [0, 1].
         region: region images, uint8 (N, H, W).
-        lpips: adds LPIPS under its own name; None leaves it out.
+        lpips: network of LPIPS; None leaves the metric out.
     """
     similarity = ssim_map(output, target)
     values = {
@@ -79,7 +79,7 @@ def frame_metrics(output: Tensor, target: Tensor, region: Tensor, lpips: Lpips |
         values[f"{name}_psnr"] = region_psnr(output, target, mask)
         values[f"{name}_ssim"] = region_mean(similarity, mask)
     if lpips is not None:
-        values[lpips.name] = lpips(prediction=output * 2 - 1, target=target * 2 - 1)
+        values["lpips"] = lpips(prediction=output * 2 - 1, target=target * 2 - 1)
     return values
 
 

@@ -42,7 +42,6 @@ METRICS = {
     "ms_ssim": Metric("MS-SSIM", "1 is equal", 3, False),
     "photometric": Metric("Photometric error", "distance in RGB, levels of 255", 2, True),
     "lpips": Metric("LPIPS", "", 3, True),
-    "lpips_untrained": Metric("LPIPS untrained", "makes no claim", 3, True),
     "identity": Metric("Identity similarity", "cosine, 1 is the same face", 3, False),
     "fid": Metric("FID", "0 is equal", 2, True),
     "warped_error": Metric("Flow-warped error", "levels of 255", 2, True),

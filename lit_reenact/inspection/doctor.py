@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.weights import SHA256, load_weights
 from lit_reenact.inspection.video_checks import Finding, examine_video
-from lit_reenact.losses.reconstruction import Lpips
 
 
 def _python() -> Finding:
@@ -44,12 +44,13 @@ def _disk() -> Finding:
     )
 
 
-def _lpips() -> Finding:
-    if Lpips("auto").name == "lpips":
-        return Finding("ok", "LPIPS: the trained backbone is here")
-    return Finding(
-        "hint", "LPIPS: no trained backbone here, so an untrained one is used and named lpips_untrained; do not report its values"
-    )
+def _weights() -> Finding:
+    try:
+        for name in SHA256:
+            load_weights(name)
+    except ReenactError as error:
+        return Finding("problem", str(error))
+    return Finding("ok", f"weights of the metrics: {', '.join(SHA256)}")
 
 
 def _wandb() -> Finding:
@@ -62,7 +63,7 @@ def _wandb() -> Finding:
     )
 
 
-MACHINE_CHECKS: tuple[Callable[[], Finding], ...] = (_python, _packages, _device, _disk, _lpips, _wandb)
+MACHINE_CHECKS: tuple[Callable[[], Finding], ...] = (_python, _packages, _device, _disk, _weights, _wandb)
 
 
 def _print(findings: Iterable[Finding]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from lit_reenact.losses.adversarial import GanLoss
-from lit_reenact.losses.reconstruction import LpipsBackbone
+from lit_reenact.losses.perceptual import LpipsBackbone
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class LossSettings:
         eyes_l1: weight of L1 over the eyes with their lids.
         mouth_l1: weight of L1 over the mouth with its lips.
         lpips: weight of the perceptual distance.
-        lpips_backbone: network of the perceptual distance (``Lpips``); an untrained one is logged as ``loss/lpips_untrained``.
+        lpips_backbone: network of the perceptual distance: ``alex`` is shipped, ``squeeze`` and ``vgg`` are downloaded.
         temporal: weight of the flicker along the optical flow of the real frames; needs ``data.loading.flow``.
     """
 
@@ -35,7 +35,7 @@ class LossSettings:
     eyes_l1: float = 0.0
     mouth_l1: float = 0.0
     lpips: float = 10.0
-    lpips_backbone: LpipsBackbone = "auto"
+    lpips_backbone: LpipsBackbone = "alex"
     temporal: float = 0.0
 
 

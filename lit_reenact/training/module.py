@@ -17,7 +17,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Adam
 
 from lit_reenact.core.schema import Window
-from lit_reenact.losses.reconstruction import Lpips
+from lit_reenact.losses.perceptual import Lpips
 from lit_reenact.losses.settings import LossSettings
 from lit_reenact.networks.discriminator import PatchDiscriminator, refuse_too_many_layers
 from lit_reenact.networks.generator import Generator

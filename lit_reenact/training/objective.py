@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lit_reenact.core.schema import EMPTY, EYES, MOUTH, Window
 from lit_reenact.losses import adversarial, reconstruction
+from lit_reenact.losses.perceptual import Lpips
 from lit_reenact.losses.settings import LossSettings
 from lit_reenact.networks.blocks import frozen
 from lit_reenact.networks.discriminator import PatchDiscriminator
@@ -22,7 +23,7 @@ def total(terms: Terms) -> Tensor:
     return torch.stack([weight * loss for weight, loss in terms.values()]).sum()
 
 
-def reconstruction_terms(weights: LossSettings, batch: Window, fake: Tensor, lpips: reconstruction.Lpips | None) -> Terms:
+def reconstruction_terms(weights: LossSettings, batch: Window, fake: Tensor, lpips: Lpips | None) -> Terms:
     """Return the losses between generated and real frames that have a weight.
 
     Args:
@@ -45,7 +46,7 @@ def reconstruction_terms(weights: LossSettings, batch: Window, fake: Tensor, lpi
         "face_l1": (weights.face_l1, lambda: l1_over(batch.region != EMPTY)),
         "eyes_l1": (weights.eyes_l1, lambda: l1_over(batch.region == EYES)),
         "mouth_l1": (weights.mouth_l1, lambda: l1_over(batch.region == MOUTH)),
-        "lpips" if lpips is None else lpips.name: (weights.lpips, perceptual),
+        "lpips": (weights.lpips, perceptual),
         "temporal": (
             weights.temporal,
             lambda: reconstruction.temporal(prediction=fake, target=batch.frame, flow=batch.flow),

@@ -59,6 +59,10 @@ RENAMED = {
 """Old dotted name of a setting to the one that took its place; ``data.inputs`` is linked to ``model.inputs``."""
 
 
+RETIRED_BACKBONES = ("auto", "untrained")
+"""Backbones of LPIPS that checkpoints of earlier versions name, from before the weights of ``alex`` came with the package."""
+
+
 def flatten(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Yield the leaves of nested dictionaries as (dotted key, value)."""
     if isinstance(config, dict) and config:
@@ -129,6 +133,8 @@ def module_settings(hyper_parameters: Mapping[str, Any]) -> dict[str, Any]:
     """
     own = {name: value for name, value in hyper_parameters.items() if not name.startswith("_")}  # the others are Lightning's
     groups = _with_new_names({"model": own}).get("model", {})
+    if groups.get("losses", {}).get("lpips_backbone") in RETIRED_BACKBONES:
+        groups["losses"]["lpips_backbone"] = "alex"
     return {name: GROUPS[name](**value) if name in GROUPS else value for name, value in groups.items()}
 
 

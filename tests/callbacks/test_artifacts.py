@@ -22,7 +22,7 @@ def md5(file: Path) -> str:
 
 def train(folder: Path, track: Path, driver: Path, artifacts: Artifacts, batches: int = 2) -> None:
     video = ReenactmentVideo(max_frames=3, driver=str(driver))
-    callbacks = [FrameMetrics("untrained"), video, BatchStepCheckpoint(), artifacts, BatchBudget(batches)]
+    callbacks = [FrameMetrics(), video, BatchStepCheckpoint(), artifacts, BatchBudget(batches)]
     trainer = make_trainer(folder, *callbacks, val_check_interval=1, limit_val_batches=1, logger=make_loggers(folder, "a run"))
     trainer.fit(make_module(), datamodule=make_data(track))
     finish_wandb()

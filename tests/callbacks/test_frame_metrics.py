@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from lit_reenact.callbacks import FrameMetrics
-from lit_reenact.losses.reconstruction import Lpips
 from lit_reenact.metrics import ssim
 from lit_reenact.video import FrameReader
 from tests.factories import make_data, make_module, make_trainer
@@ -17,7 +16,7 @@ from tests.factories import make_data, make_module, make_trainer
 
 @pytest.fixture(scope="module")
 def metrics() -> FrameMetrics:
-    return FrameMetrics("untrained")
+    return FrameMetrics()
 
 
 def test_validation_and_test_are_means_over_frames(track_folder: Path, tmp_path: Path, metrics: FrameMetrics) -> None:
@@ -39,13 +38,7 @@ def test_validation_and_test_are_means_over_frames(track_folder: Path, tmp_path:
     assert logged["test/ssim"] == pytest.approx(float(torch.cat(by_frame).mean()), abs=1e-4)
     errors = [255 * np.abs(a - b)[mask].mean() for (a, b), mask in zip(pairs, face, strict=True)]
     assert logged["test/face_l1"] == pytest.approx(np.mean(errors), rel=1e-4)
-    assert logged["test/lpips_untrained"] > 0
+    assert logged["test/lpips"] > 0
 
     (again,) = trainer.validate(module, datamodule=data, verbose=False)
-    assert {name.removeprefix("val/") for name in again if "/" in name} == {"psnr", "ssim", "lpips_untrained", "face_l1"}
-
-
-def test_the_name_says_whether_lpips_was_trained(metrics: FrameMetrics) -> None:
-    assert Lpips("untrained").name == "lpips_untrained"
-    assert "lpips_untrained" in metrics.means
-    assert "lpips" not in metrics.means
+    assert {name.removeprefix("val/") for name in again if "/" in name} == {"psnr", "ssim", "lpips", "face_l1"}

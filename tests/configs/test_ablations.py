@@ -27,7 +27,7 @@ from tests.lit_reenact.tracking.test_tracker import project_face
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 FILES = sorted((CONFIGS / "ablations").glob("*.yaml"))
 ABLATIONS = read_ablations(FILES)
-BATCH = [*SMALL, *SHORT, "--model.losses.lpips_backbone=untrained", "--loggers=[]"]
+BATCH = [*SMALL, *SHORT, "--loggers=[]"]
 
 
 @pytest.fixture(scope="module")

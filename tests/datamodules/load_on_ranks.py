@@ -42,7 +42,7 @@ def main(folder: Path, ranks: int, output: Path) -> None:
     trainer = make_trainer(
         output.parent,
         numbers,
-        FrameMetrics("untrained"),
+        FrameMetrics(),
         devices=ranks,
         strategy="ddp" if ranks > 1 else "auto",
         max_epochs=2,

@@ -26,7 +26,7 @@ def write(tmp_path: Path) -> Callable[[str, np.ndarray, int], Path]:
 def test_it_describes_the_machine(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor"]) == 0
     out = capsys.readouterr().out
-    for what in ("Python 3.", "torch 2.", "LPIPS", "Weights & Biases", "lit-reenact demo"):
+    for what in ("Python 3.", "torch 2.", "weights of the metrics", "Weights & Biases", "lit-reenact demo"):
         assert what in out
 
 

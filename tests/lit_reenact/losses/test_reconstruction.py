@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import torch
-from torch import nn
 
 from lit_reenact.losses import reconstruction
 
@@ -55,78 +52,6 @@ def test_without_frames_that_follow_each_other_there_is_no_temporal_loss() -> No
     assert loss.item() == 0
     assert made.grad is not None
     assert not made.grad.any()
-
-
-@pytest.fixture
-def lpips() -> reconstruction.Lpips:
-    return reconstruction.Lpips("untrained")
-
-
-def test_lpips_of_each_pair_is_0_for_equal_images_and_grows_with_the_difference(lpips: reconstruction.Lpips) -> None:
-    target = torch.rand(3, 3, 64, 64) * 2 - 1
-    noise = torch.randn_like(target)
-    distances = lpips(prediction=target + torch.tensor([0.0, 0.05, 0.5]).view(3, 1, 1, 1) * noise, target=target)
-    assert distances.shape == (3,)
-    assert distances[0] == 0
-    assert 0 < distances[1] < distances[2]
-
-
-def test_untrained_lpips_says_so_and_is_the_same_network_every_time(lpips: reconstruction.Lpips) -> None:
-    torch.manual_seed(torch.randint(1000, ()).item())  # type: ignore[arg-type]
-    before = torch.get_rng_state()
-    again = reconstruction.Lpips("untrained")
-    assert torch.equal(before, torch.get_rng_state())  # building it disturbs nobody's random numbers
-    images = torch.rand(2, 2, 3, 64, 64)
-    assert lpips.name == "lpips_untrained"
-    assert torch.equal(lpips(*images), again(*images))
-
-
-def test_lpips_is_frozen_and_leaves_no_trace_in_its_owner(lpips: reconstruction.Lpips) -> None:
-    owner = nn.Sequential(lpips).train()
-    assert not list(owner.parameters())
-    assert not owner.state_dict()
-    image = torch.rand(1, 3, 64, 64, requires_grad=True)
-    loss = lpips(image, torch.zeros_like(image)).sum()
-    loss.backward()
-    assert image.grad is not None
-    assert image.grad.abs().sum() > 0
-
-
-def test_lpips_moves_with_its_owner(lpips: reconstruction.Lpips) -> None:
-    owner = nn.Sequential(lpips).double()
-    image = torch.rand(1, 3, 64, 64, dtype=torch.float64)
-    assert lpips(image, 1 - image).dtype == torch.float64
-    owner.to("meta")
-    assert lpips(image.to("meta"), image.to("meta")).device.type == "meta"
-
-
-def test_auto_never_downloads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *_, **__: pytest.fail("it tried to download"))
-    assert reconstruction.Lpips("auto").name == "lpips_untrained"
-
-
-def test_auto_takes_the_trained_network_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from torchvision.models import AlexNet_Weights, alexnet
-
-    file = tmp_path / "checkpoints" / Path(AlexNet_Weights.DEFAULT.url).name
-    file.parent.mkdir()
-    torch.save(alexnet().state_dict(), file)  # stands in for the real one: the right name and the right shapes
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    monkeypatch.setattr(torch.hub, "download_url_to_file", lambda *_, **__: pytest.fail("it tried to download"))
-    assert reconstruction.Lpips("auto").name == "lpips"
-
-
-def test_an_unreachable_download_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lit_reenact.core.errors import ReenactError
-
-    def unreachable(*_: object, **__: object) -> None:
-        raise OSError("no network")
-
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    monkeypatch.setattr(torch.hub, "download_url_to_file", unreachable)
-    with pytest.raises(ReenactError, match=r"no network.*'untrained'"):
-        reconstruction.Lpips("squeeze")
 
 
 def test_region_l1_is_a_mean_over_the_region_alone() -> None:

@@ -100,10 +100,10 @@ def _fit(module: ReenactModule, **settings: Any) -> tuple[Trainer, Recorder]:
 
 
 def test_every_loss_is_logged_by_name_and_without_its_weight() -> None:
-    losses = {"l1": 7.0, "lpips": 3.0, "lpips_backbone": "untrained"}
+    losses = {"l1": 7.0, "lpips": 3.0}
     module = make_module(SMALL, losses=losses, optimizer={"learning_rate": 0.0}, generator={"norm": "none"})
     _, recorder = _fit(module)
-    expected = {"loss/discriminator", "loss/generator_adversarial", "loss/l1", "loss/lpips_untrained", "batch_step"}
+    expected = {"loss/discriminator", "loss/generator_adversarial", "loss/l1", "loss/lpips", "batch_step"}
     expected |= {"gradient/generator", "gradient/discriminator"}
     assert set(recorder.logged[0]) == expected
     batch = next(iter(Windows().train_dataloader()))
@@ -260,7 +260,7 @@ def test_the_mean_frame_is_the_one_handed_in_unless_a_checkpoint_brought_one() -
 
 
 def test_a_checkpoint_is_plain_and_resumes(tmp_path: Path) -> None:
-    module = make_module(SMALL, losses={"lpips": 1.0, "lpips_backbone": "untrained"})
+    module = make_module(SMALL, losses={"lpips": 1.0})
     trainer, _ = _fit(module)
     path = tmp_path / "a.ckpt"
     trainer.save_checkpoint(path)
@@ -270,7 +270,7 @@ def test_a_checkpoint_is_plain_and_resumes(tmp_path: Path) -> None:
     assert checkpoint["hyper_parameters"]["generator"]["channels"] == 8
     assert {name.split(".")[0] for name in checkpoint["state_dict"]} == {"generator", "discriminator"}
 
-    resumed = make_module(SMALL, losses={"lpips": 1.0, "lpips_backbone": "untrained"})
+    resumed = make_module(SMALL, losses={"lpips": 1.0})
     again = quiet_trainer(max_epochs=2)
     again.fit(resumed, Windows(), ckpt_path=path, weights_only=True)
     assert resumed.batch_step == 6

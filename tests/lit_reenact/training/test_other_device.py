@@ -73,7 +73,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def trainer_of(folder: Path, budget: int, driver: str) -> Trainer:
     callbacks = [
         ExponentialMovingAverage(),
-        FrameMetrics("untrained"),
+        FrameMetrics(),
         ReenactmentVideo(driver=driver, max_frames=4),
         BatchBudget(budget),
         LearningRateSchedule(),
@@ -109,8 +109,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "augmented": {"data": {"augmentation": Augmentation(3, 0.04, 0.04, 0.1, 0.1, 0.1), "balance": True}},
     "all losses": {
         "module": {
-            "losses": dict.fromkeys(("r1", "feature_matching", "face_l1", "eyes_l1", "mouth_l1", "lpips"), 1.0)
-            | {"lpips_backbone": "untrained"},
+            "losses": dict.fromkeys(("r1", "feature_matching", "face_l1", "eyes_l1", "mouth_l1", "lpips"), 1.0),
             "optimizer": {"clip_norm": 1.0, "micro_batches": 2},
             "discriminator": {"norm": "spectral"},
         }

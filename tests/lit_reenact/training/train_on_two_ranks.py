@@ -72,7 +72,7 @@ def gradients_of_one(**groups: Any) -> list[torch.Tensor]:
 
 def main(**groups: Any) -> None:
     module = seeded_module(**groups)
-    metrics = FrameMetrics("untrained")
+    metrics = FrameMetrics()
     callbacks = [SameOnBothRanks(gradients_of_one(**groups)), metrics]
     settings = {"devices": 2, "strategy": "ddp", "use_distributed_sampler": False, "num_sanity_val_steps": 0}
     trainer = quiet_trainer(**settings, max_epochs=5, callbacks=callbacks)
