@@ -76,6 +76,25 @@ def block_length(fps: float, frames: int) -> int:
     return max(1, min(round(BLOCK_SECONDS * fps), frames // FEWEST_BLOCKS))
 
 
+def draw_blocks(frames: int, block: int, samples: int = SAMPLES, seed: int = 0) -> Tensor:
+    """Return the frames of each sample of the moving-block bootstrap: int64 (samples, frames).
+
+    Args:
+        frames: number of frames of the series, and of each sample.
+        block: frames in a block.
+        samples: number of samples.
+        seed: seed of the draw.
+
+    Raises:
+        ValueError: the block is longer than the series, or shorter than a frame.
+    """
+    if not 1 <= block <= frames:
+        raise ValueError(f"blocks of {block} frames in a series of {frames}")
+    generator = torch.Generator().manual_seed(seed)
+    starts = torch.randint(frames - block + 1, (samples, -(-frames // block)), generator=generator)
+    return (starts[..., None] + torch.arange(block)).flatten(1)[:, :frames]
+
+
 def block_bootstrap(
     values: Tensor, block: int, samples: int = SAMPLES, level: float = LEVEL, seed: int = 0, statistic: Statistic = only
 ) -> tuple[float, float]:
@@ -101,13 +120,8 @@ def block_bootstrap(
     Example:
         >>> low, high = block_bootstrap(errors, block=30)  # errors: (T,)
     """
-    frames = len(values)
-    if not 1 <= block <= frames:
-        raise ValueError(f"blocks of {block} frames in a series of {frames}")
-    generator = torch.Generator().manual_seed(seed)
-    starts = torch.randint(frames - block + 1, (samples, -(-frames // block)), generator=generator)
-    drawn = (starts[..., None] + torch.arange(block)).flatten(1)[:, :frames]  # (samples, T)
-    means = values.double().reshape(frames, -1)[drawn].mean(1)  # (samples, K)
+    drawn = draw_blocks(len(values), block, samples, seed)
+    means = values.double().reshape(len(values), -1)[drawn].mean(1)  # (samples, K)
     tail = (1 - level) / 2
     low, high = statistic(means).nanquantile(torch.tensor([tail, 1 - tail], dtype=torch.float64)).tolist()
     return low, high

@@ -15,7 +15,8 @@ out.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -29,19 +30,23 @@ NORMAL = 1.959964
 
 
 class Summary(NamedTuple):
-    """One metric of an ablation.
+    """One metric of an ablation, on one person or on several (``people.summarise_people``).
 
     Attributes:
-        over_frames: mean over seeds, with the confidence interval over frames.
-        seeds: value of each seed.
-        deviation: standard deviation of the seeds' values; NaN for a single seed.
-        difference: difference to the reference, with the interval over seeds and frames; None for the reference itself.
+        mean: mean over seeds, with the confidence interval over frames; with several people, mean over people and seeds, with
+            the interval over people, seeds and frames.
+        seeds: value of each seed; empty with several people.
+        deviation: standard deviation of the seeds' values, or of the people's values if there are several; NaN for a single one.
+        difference: difference to the reference, with the interval over seeds and frames, or over people, seeds and frames if
+            there are several people; None for the reference itself.
+        people: person to that person's own summary; empty with one person.
     """
 
-    over_frames: Estimate
+    mean: Estimate
     seeds: tuple[float, ...]
     deviation: float
     difference: Estimate | None
+    people: Mapping[str, Summary] = MappingProxyType({})
 
 
 def summarise(name: str, runs: Sequence[Tensor], reference: Sequence[Tensor] | None, fps: float) -> Summary:

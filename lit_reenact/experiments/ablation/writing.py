@@ -36,7 +36,7 @@ def _csv(table: Table) -> str:
         if not row.metrics:
             writer.writerow([entry.name, entry.question, seeds, *[""] * 8, problems])
         for name, summary in row.metrics.items():
-            values = (*summary.over_frames, summary.deviation, *(summary.difference or (math.nan,) * 3))
+            values = (*summary.mean, summary.deviation, *(summary.difference or (math.nan,) * 3))
             cells = [f"{value:.6g}" if math.isfinite(value) else "" for value in values]
             writer.writerow([entry.name, entry.question, seeds, name, *cells, problems])
     return file.getvalue()
@@ -56,7 +56,7 @@ def _plain(row: Row) -> dict[str, Any]:
 
 def _numbers(summary: Summary) -> dict[str, Any]:
     return {
-        **_estimate(summary.over_frames),
+        **_estimate(summary.mean),
         "seeds": [_finite(value) for value in summary.seeds],
         "deviation_over_seeds": _finite(summary.deviation),
         "difference": None if summary.difference is None else _estimate(summary.difference),
@@ -89,7 +89,7 @@ def value_text(row: Row, name: str) -> str:
     summary, metric = row.metrics.get(name), METRICS[name]
     if summary is None:
         return "-"
-    value, low, high = (number(one, metric.decimals) for one in summary.over_frames)
+    value, low, high = (number(one, metric.decimals) for one in summary.mean)
     has_spread = row.entry.is_trained and math.isfinite(summary.deviation)
     return f"{value}{f' ± {number(summary.deviation, metric.decimals)}' if has_spread else ''} [{low}, {high}]"
 

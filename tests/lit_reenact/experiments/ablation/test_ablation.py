@@ -106,7 +106,7 @@ def test_where_frames_agree_the_interval_is_that_of_a_paired_t_test() -> None:
     expected = stats.ttest_rel(ours, full).confidence_interval(0.95)
     assert found.difference is not None
     assert found.difference == pytest.approx((np.mean(ours) - np.mean(full), expected.low, expected.high))
-    assert found.over_frames == pytest.approx((np.mean(ours),) * 3)
+    assert found.mean == pytest.approx((np.mean(ours),) * 3)
     assert found.deviation == pytest.approx(np.std(ours, ddof=1))
 
 
@@ -140,7 +140,7 @@ def test_a_ratio_of_means_is_compared_as_such() -> None:
     pair = torch.tensor([[2.0, 1.0], [4.0, 3.0]]).repeat(20, 1)  # means 3 and 2
     still = torch.tensor([[2.0, 2.0], [2.0, 2.0]]).repeat(20, 1)
     found = summarise("flicker", [pair], [still], fps=5.0)
-    assert found.over_frames.value == pytest.approx(abs(3 / 2 - 1))
+    assert found.mean.value == pytest.approx(abs(3 / 2 - 1))
     assert found.difference is not None
     assert found.difference.value == pytest.approx(0.5)
 
