@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,38 @@ def test_overhead(
     bare, whole = (statistics.median(times[5 : STEPS - 1]) for times in (between.bare, between.whole))
     with capsys.disabled():
         print(f"\ndemo step: {1000 * bare:.0f} ms bare, {1000 * whole:.0f} ms in the trainer: {whole / bare - 1:+.1%}")
+
+
+class WithAndWithoutLpips(Callback):
+    """Gives LPIPS its weight in every second step, and keeps how many seconds of a processor the steps of either kind took."""
+
+    def __init__(self) -> None:
+        self.without: list[float] = []
+        self.with_lpips: list[float] = []
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        assert isinstance(pl_module, ReenactModule)
+        pl_module.losses = replace(pl_module.losses, lpips=10.0 if batch_idx % 2 else 0.0)
+        self._start = time.process_time()
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+        (self.with_lpips if batch_idx % 2 else self.without).append(time.process_time() - self._start)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_lpips_loss(benchmark: BenchmarkFixture, tmp_path: Path, capsys: pytest.CaptureFixture[str], precision: str) -> None:
+    """A step of ``demo.yaml`` with the perceptual loss against one without it: steps in turn, medians; at most 1.25 is wanted."""
+    make_track(tmp_path / "track", size=128)
+    words = [f"--config={Path(__file__).parents[2] / 'configs' / 'demo.yaml'}", f"--track={tmp_path / 'track'}", "--loggers=[]"]
+    words += [f"--output={tmp_path}", f"--budget.max_batch_steps={STEPS}", "--model.losses.lpips=10"]
+    words += ["--trainer.accelerator=cpu", f"--trainer.precision={precision}", "--data.split.fractions=[0.5,0.25]"]
+    training, between = parse_config(words), WithAndWithoutLpips()
+    training.trainer.callbacks.append(between)
+    benchmark.pedantic(lambda: fit.train(training, None), rounds=1)
+    before, after = (1000 * statistics.median(times[3:]) for times in (between.without, between.with_lpips))
+    with capsys.disabled():
+        print(f"\ndemo step in {precision}: {before:.0f} ms, {after:.0f} ms with LPIPS: {after / before:.2f} times")
 
 
 class ClonedStatistics(NormStatistics):
