@@ -16,6 +16,7 @@ from lit_reenact.core.facemesh import (
     RIGHT_MOUTH_CORNER,
     RIGHT_OUTER_EYE,
 )
+from lit_reenact.metrics.alignment import similarity_transform
 
 SIZE = 112
 """Side of the pictures that face recognition networks take, pixels."""
@@ -34,16 +35,6 @@ def five_points(landmarks: Tensor) -> Tensor:
     return torch.stack([*eyes, flat[:, NOSE_TIP], flat[:, RIGHT_MOUTH_CORNER], flat[:, LEFT_MOUTH_CORNER]], 1)
 
 
-def similarity_transform(points: Tensor, places: Tensor) -> Tensor:
-    """Return the rotation, scale and shift (T, 2, 3) that bring points (T, N, 2) nearest to places (N, 2) (Umeyama 1991)."""
-    a, b = (torch.view_as_complex(x.double().contiguous()) for x in (points, places.expand_as(points)))
-    from_a, from_b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
-    turn = (from_a.conj() * from_b).sum(1) / from_a.abs().square().sum(1)
-    shift = b.mean(1) - turn * a.mean(1)
-    rows = torch.stack([turn.real, -turn.imag, shift.real, turn.imag, turn.real, shift.imag], -1)
-    return rows.view(-1, 2, 3).to(points.dtype)
-
-
 def align_faces(frames: Tensor, landmarks: Tensor) -> Tensor:
     """Cut out and align faces for a face recognition network.
 
@@ -56,7 +47,9 @@ def align_faces(frames: Tensor, landmarks: Tensor) -> Tensor:
     """
     transform = similarity_transform(five_points(landmarks) - 0.5, landmarks.new_tensor(PLACES))
     images = frames.permute(0, 3, 1, 2).float() / 127.5 - 1
-    faces: Tensor = warp_affine(images, transform, (SIZE, SIZE), align_corners=True)
+    faces: Tensor = warp_affine(
+        images, transform, (SIZE, SIZE), align_corners=True
+    )  # as ArcFace's users align, without averaging
     return faces
 
 

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.evaluation.recognition import measure_fid, measure_identity
+from lit_reenact.metrics.alignment import similarity_transform
 from lit_reenact.metrics.backbones import OnnxBackbone
-from lit_reenact.metrics.identity import PLACES, align_faces, five_points, similarity_transform
+from lit_reenact.metrics.identity import PLACES, align_faces, five_points
 
 
 def write_network(path: Path, size: int, pieces: int = 4, batch: int | str = "N") -> Path:
