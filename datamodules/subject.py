@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 
@@ -15,12 +14,13 @@ from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import sha256_of
 from lit_reenact.core.paths import read_list
 from lit_reenact.core.schema import ConditioningImage, Track
-from lit_reenact.core.split import Split, temporal_split, training_frames
+from lit_reenact.core.split import Split, SplitSettings
 from lit_reenact.datamodules.cache_file import CacheFile
 from lit_reenact.datamodules.clip_frames import ClipFrames
 from lit_reenact.datamodules.conditioning_cache import conditioning_cache
 from lit_reenact.face import load_face_model
 from lit_reenact.rendering.renderer import Renderer, make_renderer
+from lit_reenact.tracking.track_split import split_track
 from lit_reenact.tracking.trackfile import CLIP_NAME, load_track
 from lit_reenact.video import probe
 
@@ -33,28 +33,25 @@ class Subject:
     Args:
         folder: folder that ``lit-reenact track`` wrote.
         image_size: side of the images, pixels.
-        fractions: shares of the clip for training and validation; the rest is for testing.
+        parts: parts of the clip.
         span: number of frames of the clip that a window reaches over.
         conditioning: names of the conditioning images of each frame.
-        limit: number of frames to train on, from the first one; None trains on the whole training part.
     """
 
     def __init__(
         self,
         folder: Path,
         image_size: int,
-        fractions: tuple[float, float],
+        parts: SplitSettings,
         span: int,
         conditioning: Sequence[ConditioningImage],
-        limit: int | None = None,
     ) -> None:
         self.folder = folder
         self.clip = folder / CLIP_NAME
         self.image_size = image_size
-        self.fractions = fractions
+        self.parts = parts
         self.span = span
         self.conditioning = conditioning
-        self.limit = limit
 
     @cached_property
     def track(self) -> Track:
@@ -93,17 +90,7 @@ class Subject:
         Raises:
             ReenactError: a part is shorter than a window or the limit, or the actor was estimated from held-out frames.
         """
-        info = self.track.info
-        frames, fps = len(self.track), float(Fraction(info.fps))
-        split = temporal_split(frames, fps, self.fractions, self.span, self.limit)
-        first = training_frames(frames, self.fractions[0])
-        if info.actor_frames > first:
-            raise ReenactError(
-                f"the actor of {self.folder} was estimated from the first {info.actor_frames} frames, but the training part ends "
-                f"at frame {first} with fractions {self.fractions}, so the held-out frames would not be unseen: "
-                f"choose larger fractions, or {AGAIN}"
-            )
-        return split
+        return split_track(self.track, self.folder, self.parts, self.span)
 
     @cached_property
     def renderer(self) -> Renderer:

@@ -82,8 +82,7 @@ class TrackDataModule(LightningDataModule):
         self.augmentation = augmentation
         self.variations = variations
         self.subjects = [
-            Subject(folder, inputs.image_size, split.fractions, inputs.shape.span, inputs.conditioning, split.training_frames)
-            for folder in read_subjects(track)
+            Subject(folder, inputs.image_size, split, inputs.shape.span, inputs.conditioning) for folder in read_subjects(track)
         ]
         self.folder = self.subjects[0].folder
         self._memory = WindowMemory()

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 from lit_reenact.commands.common import Commands, checkpoint_file, device_of
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import refuse_overwriting
+from lit_reenact.core.split import PROTOCOLS
 
 if TYPE_CHECKING:
     from lit_reenact.evaluation.evaluate import Evaluation
     from lit_reenact.tracking.tracked_clip import TrackedClip
 
 DESCRIPTION = """Compare frames with the real ones of the target's held-out part: the end of its clip, which the training did not
-use. A checkpoint says which frames these are (by default 70 % are for training, 10 % for validation and the rest for this, with
-one second between them left out). Baselines that learn nothing are measured as well: the nearest training frame, as it is, warped
-to the wanted face, or with a rendered face; and the mean training frame.
+use. The protocol says which frames these are, --protocol with --frames and otherwise the checkpoint (by default last-fifth: 70 %
+are for training, 10 % for validation and the rest for this, with one second between them left out). Baselines that learn nothing
+are measured as well: the nearest training frame, as it is, warped to the wanted face, or with a rendered face; and the mean
+training frame.
 
   lit-reenact evaluate --target tracks/target --checkpoint CKPT            measure a training
   lit-reenact evaluate --target tracks/target --frames folder/of/pictures  measure another system
@@ -66,6 +68,12 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="PNG or JPEG pictures, one for each held-out frame in the order of their names, square, of the clip's size or "
         "smaller; the real frames are then compared at that size",
+    )
+    parser.add_argument(
+        "--protocol",
+        choices=tuple(PROTOCOLS),
+        help="name of the split, which says which frames are held out: the last fifth, the last 350, 500 or 600 frames (default: "
+        "the checkpoint's own, or last-fifth for --frames; a checkpoint that was trained with another one is refused)",
     )
     parser.add_argument(
         "--also",
@@ -159,9 +167,9 @@ def _evaluate(arguments: argparse.Namespace, target: TrackedClip) -> Evaluation:
     files = {"identity": arguments.identity_model, "fid": arguments.fid_model}
     networks = {metric: OnnxBackbone(file) for metric, file in files.items() if file is not None}
     if arguments.checkpoint is None:
-        candidate = read_candidate(target, arguments.frames)
+        candidate = read_candidate(target, arguments.frames, arguments.protocol)
     else:
-        candidate = synthesise_candidate(target, arguments.checkpoint, device_of(arguments.device))
+        candidate = synthesise_candidate(target, arguments.checkpoint, device_of(arguments.device), protocol=arguments.protocol)
     others = read_other_systems(target, candidate, dict(arguments.also))
     evaluation = evaluate(target, candidate, track_again=arguments.retrack, others=others, networks=networks)
     if arguments.edits:
@@ -174,7 +182,8 @@ def _print_summary(evaluation: Evaluation, output: Path) -> None:
     from lit_reenact.evaluation.table import align, text_table
 
     print(text_table(evaluation.estimates))
-    print(f"Means over {evaluation.counted_frames} held-out frames of {evaluation.target}, with 95 % confidence intervals.")
+    frames = f"{evaluation.counted_frames} held-out frames of {evaluation.target} ({evaluation.protocol})"
+    print(f"Means over {frames}, with 95 % confidence intervals.")
     if evaluation.edits:
         print("What edits moved in frames that the training did not use, tracked again from pixels:")
         print(align(edits_rows(evaluation.edits)))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lit_reenact.commands.common import Commands
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import refuse_overwriting
+from lit_reenact.core.split import LAST_FIFTH, PROTOCOLS
 
 if TYPE_CHECKING:
     from lit_reenact.tracking.batch import Outcome
@@ -41,6 +42,13 @@ def add(commands: Commands) -> None:
         help="name, file or folder of the face model (default: %(default)s)",
     )
     parser.add_argument(
+        "--protocol",
+        choices=tuple(PROTOCOLS),
+        default=LAST_FIFTH,
+        help="split that a training will use, and in whose training part the person is learned: the last fifth, the last 350 or "
+        "the last 500 frames for the test; or the last 600, with the first 1800 for training (default: %(default)s)",
+    )
+    parser.add_argument(
         "--jobs", type=int, default=1, metavar="N", help="number of videos tracked at a time (default: %(default)s)"
     )
     parser.add_argument(
@@ -56,7 +64,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     jobs = _jobs(arguments)
     outcomes: list[Outcome] = []
-    for outcome in track_all(jobs, TrackerSettings(face_model=arguments.face_model), arguments.size, arguments.jobs):
+    settings = TrackerSettings(face_model=arguments.face_model, protocol=arguments.protocol)
+    for outcome in track_all(jobs, settings, arguments.size, arguments.jobs):
         outcomes.append(outcome)
         _report(outcome, f"{len(outcomes)}/{len(jobs)}")
     statuses = [outcome.status for outcome in outcomes]
@@ -64,8 +73,10 @@ def run(arguments: argparse.Namespace) -> int:
     if "failed" in statuses:
         raise ReenactError("; ".join(outcome.lines[0] for outcome in outcomes if outcome.status == "failed"))
     if jobs:
-        folder = jobs[0].folder
-        print(f"Next: train on the target's track with `lit-reenact fit --config configs/paper.yaml --track {folder}`")
+        words = f"--track {jobs[0].folder}"
+        if settings.protocol != LAST_FIFTH:
+            words += f" --protocol {settings.protocol}"
+        print(f"Next: train on the target's track with `lit-reenact fit --config configs/paper.yaml {words}`")
     return 0
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.core.split import Split
+from lit_reenact.core.split import ProtocolName, Split
 from lit_reenact.evaluation.baseline_frames import BASELINES
 from lit_reenact.evaluation.frame_folder import read_frame_folder
 from lit_reenact.evaluation.heldout import held_out_split
@@ -45,6 +45,7 @@ def synthesise_candidate(
     precision: Precision = "float32",
     progress: bool = True,
     video: Path | None = None,
+    protocol: ProtocolName | None = None,
 ) -> Candidate:
     """Generate the held-out part with a trained network, driven by the part's own tracked motion (self-reenactment).
 
@@ -55,12 +56,14 @@ def synthesise_candidate(
         precision: precision of the network's weights.
         progress: whether to show a progress bar.
         video: .mp4 to write as well, with input | conditioning | output | error side by side; None writes none.
+        protocol: name of the split that the checkpoint must have been trained with; None takes the checkpoint's own.
 
     Raises:
-        ReenactError: the checkpoint cannot be used for this clip, or the clip is too short to have a test part.
+        ReenactError: the checkpoint cannot be used for this clip or was trained with another protocol, or the clip is too short
+            to have a test part.
     """
     generator = load_generator(checkpoint, device, target.track, precision)
-    split = held_out_split(target, checkpoint, generator.shape.span)
+    split = held_out_split(target, checkpoint, generator.shape.span, protocol)
     origin = f"checkpoint {checkpoint.name}"
     if video is not None:
         frames = write_self_reenactment(target, split.test, generator, video, progress, checkpoint=checkpoint.name)
@@ -71,13 +74,18 @@ def synthesise_candidate(
     return Candidate(origin, split, torch.cat([chunk.frames for chunk in chunks]))
 
 
-def read_candidate(target: TrackedClip, folder: Path) -> Candidate:
+def read_candidate(target: TrackedClip, folder: Path, protocol: ProtocolName | None = None) -> Candidate:
     """Read another system's frames of the held-out part: one picture a frame, in the order of their names.
+
+    Args:
+        target: clip that the frames belong to.
+        folder: folder of the pictures.
+        protocol: name of the split, which says which frames are held out; None for the default.
 
     Raises:
         ReenactError: the pictures cannot be used, or the clip is too short to have a test part.
     """
-    split = held_out_split(target)
+    split = held_out_split(target, protocol=protocol)
     return Candidate(f"pictures in {folder.name}", split, _read_pictures(target, split, folder))
 
 
@@ -101,5 +109,5 @@ def read_other_systems(target: TrackedClip, candidate: Candidate, folders: Mappi
 
 
 def _read_pictures(target: TrackedClip, split: Split, folder: Path) -> Tensor:
-    described = f"frames {split.test.start} to {split.test.stop - 1} of {target.clip}, its held-out part"
+    described = f"frames {split.test.start} to {split.test.stop - 1} of {target.clip}, its held-out part by {split.protocol}"
     return read_frame_folder(folder, len(split.test), target.track.camera.width, described)

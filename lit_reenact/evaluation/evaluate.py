@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lit_reenact.core.parallel import single_threaded
+from lit_reenact.core.split import LAST_FIFTH
 from lit_reenact.evaluation.baseline_frames import MEAN, generate_baselines
 from lit_reenact.evaluation.candidates import MODEL, Candidate
 from lit_reenact.evaluation.clip_metrics import measure_frames
@@ -47,6 +48,7 @@ class Evaluation:
         networks: metric to the name of the network file that it uses, for metrics that need one.
         edits: what the edits changed in generated frames (``edit_fidelity``); empty if none were tried.
         warped_edits: what the edits changed in real frames that the face mesh warps, without a network; empty if none were tried.
+        protocol: name of the split that the frames are the test part of.
     """
 
     target: str
@@ -63,6 +65,7 @@ class Evaluation:
     networks: dict[str, str] = field(default_factory=dict)
     edits: EditFidelity = field(default_factory=dict)
     warped_edits: EditFidelity = field(default_factory=dict)
+    protocol: str = LAST_FIFTH
 
     @property
     def generated(self) -> Tensor:
@@ -138,6 +141,7 @@ def evaluate(
         motion=motion.pop(MODEL, {}),
         other_motion=motion,
         networks={metric: network.path.name for metric, network in networks.items()},
+        protocol=candidate.split.protocol,
     )
 
 

@@ -22,6 +22,7 @@ def write_numbers(evaluation: Evaluation, folder: Path) -> None:
     results = {
         "target": evaluation.target,
         "origin": evaluation.origin,
+        "protocol": evaluation.protocol,
         "frames": [evaluation.frames.start, evaluation.frames.stop],
         "measured": evaluation.counted_frames,
         "size": evaluation.real.shape[1],

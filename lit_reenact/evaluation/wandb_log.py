@@ -39,6 +39,7 @@ def log_evaluation(evaluation: Evaluation, folder: Path, checkpoint: Path | None
     logger, *_ = make_loggers(place, name, project=project)
     assert isinstance(logger, WandbLogger)
     results = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    logger.log_hyperparams({"evaluation": {"protocol": results["protocol"]}})
     rows = list(_rows(results))
     logged: dict[str, Any] = {_key(method, metric): value["mean"] for method, metric, value in rows if value["mean"] is not None}
     table = [[method, metric, *(value[column] for column in COLUMNS[2:])] for method, metric, value in rows]

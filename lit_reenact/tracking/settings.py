@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.split import FRACTIONS, LAST_FIFTH, ProtocolName, SplitSettings, temporal_split, training_frames
+
 
 @dataclass(frozen=True)
 class TrackerSettings:
@@ -12,7 +15,8 @@ class TrackerSettings:
     Attributes:
         face_model: name of the face model.
         focal_factor: focal length over the width of the clip, which FaceMesh landmarks do not determine.
-        actor_fraction: share of the clip, from its start, that everything about the person is learned from.
+        protocol: name of the split (``core/split.py``) in whose training part everything about the person is learned.
+        actor_fraction: share of the clip, from its start, that the protocol last-fifth learns from.
         rim_weight: weight of landmarks on lids, lips and brows, against 1 of an ordinary landmark.
         bone_weight: weight of landmarks that expressions hardly move and that determine the pose, against 1 of an ordinary one.
         gap_weight: weight of the gap between two facing points of lips or lids while it is wide, against 1 of a landmark;
@@ -36,11 +40,15 @@ class TrackerSettings:
             residual in % of the outer-eye distance, if there were as many points as landmarks.
         light_ridge: strength that holds the mean light of the clip towards an even light.
         light_steadiness: strength that holds the light of each frame towards the mean light of the clip.
+
+    Raises:
+        ReenactError: a fraction is given that the protocol does not read.
     """
 
     face_model: str = "builtin"
     focal_factor: float = 4.5
-    actor_fraction: float = 0.7
+    protocol: ProtocolName = LAST_FIFTH
+    actor_fraction: float = FRACTIONS[0]
     rim_weight: float = 2.0
     bone_weight: float = 2.0
     gap_weight: float = 3.0
@@ -61,3 +69,23 @@ class TrackerSettings:
     photo_weight: float = 0.25
     light_ridge: float = 0.003
     light_steadiness: float = 0.03
+
+    def __post_init__(self) -> None:
+        if self.protocol != LAST_FIFTH and self.actor_fraction != FRACTIONS[0]:
+            raise ReenactError(
+                f"tracker.actor_fraction is {self.actor_fraction}, but the protocol {self.protocol} counts frames: leave one out"
+            )
+
+    def actor_frames(self, frame_count: int, fps: float) -> int:
+        """Return the number of frames, from the start of a clip, that everything about the person is learned from.
+
+        Args:
+            frame_count: frames of the clip.
+            fps: frames per second of the clip.
+
+        Raises:
+            ReenactError: the clip is too short for the protocol.
+        """
+        if self.protocol == LAST_FIFTH:
+            return training_frames(frame_count, self.actor_fraction)
+        return len(temporal_split(frame_count, fps, SplitSettings(protocol=self.protocol), window=1).train)

@@ -12,7 +12,7 @@ from lit_reenact.core.files import sha256_of
 from lit_reenact.core.geometry import matrix_to_axis_angle
 from lit_reenact.core.parallel import single_threaded
 from lit_reenact.core.schema import Actor, Camera, FaceParameters, Track, TrackInfo
-from lit_reenact.core.split import training_frames
+from lit_reenact.core.split import LAST_FIFTH
 from lit_reenact.face import load_face_model
 from lit_reenact.tracking.clip_frames import find_held_frames
 from lit_reenact.tracking.footage import Footage
@@ -89,7 +89,10 @@ def _footage(prepared: Prepared, reader: FrameReader, settings: TrackerSettings)
     """Collect everything that the fit depends on, except the pixels."""
     height, width = reader.read([0]).shape[1:3]
     points = prepared.landmarks.points
-    actor_frames = training_frames(len(points), settings.actor_fraction)
+    try:
+        actor_frames = settings.actor_frames(len(points), float(prepared.info.fps))
+    except ReenactError as error:
+        raise ReenactError(f"{prepared.info.path}: {error}") from error
     seen = points.isfinite().flatten(1).all(1)
     if not seen[:actor_frames].any():
         raise ReenactError(
@@ -182,12 +185,14 @@ def is_tracked(source: Path, folder: Path) -> bool:
 def stored_settings(settings: TrackerSettings, size: int) -> dict[str, float | int | str | bool]:
     """Return the settings that a track file stores; a track with other settings is made again.
 
-    The face model is stored by its hash, because its path can be spelt in many ways.
+    The face model is stored by its hash, because its path can be spelt in many ways. The default protocol is not stored, like in
+    tracks from before there were others.
 
     Raises:
         ReenactError: the face model cannot be loaded.
     """
-    return {**asdict(settings), "face_model": load_face_model(settings.face_model).hash, "size": size}
+    stored = {**asdict(settings), "face_model": load_face_model(settings.face_model).hash, "size": size}
+    return {name: value for name, value in stored.items() if (name, value) != ("protocol", LAST_FIFTH)}
 
 
 def finished_track(source: Path, folder: Path, settings: dict[str, float | int | str | bool]) -> Track | None:

@@ -52,6 +52,9 @@ TRAINER_DEFAULTS = {
     "use_distributed_sampler": False,  # the data module gives each process its share
 }
 
+SHORT_FORMS = {"--track": "--data.track", "--protocol": "--data.split.protocol"}
+"""Short forms of settings on the command line."""
+
 EMBEDDED = "embedded-"
 """``data.track: embedded-NAME`` stands for the track of an embedded clip, which is made when it is needed."""
 
@@ -208,5 +211,6 @@ def _with_shipped_files(arguments: Sequence[str]) -> list[str]:
 
 
 def _long_option(word: str) -> str:
-    """Return ``--data.track`` for its short form ``--track``."""
-    return f"--data.track{word.removeprefix('--track')}" if word == "--track" or word.startswith("--track=") else word
+    """Return the full name of a setting, ``--data.track=A``, for an option with its short form, ``--track=A``."""
+    option, _, _ = word.partition("=")
+    return f"{SHORT_FORMS[option]}{word.removeprefix(option)}" if option in SHORT_FORMS else word

@@ -84,6 +84,8 @@ def train(cli: ReenactCLI, resume: Path | None) -> None:
     cli.stop.listen(signal.SIGUSR1)  # before the first batch it would end this process on the spot
     name = f"{cli.config.name} seed {cli.config.seed_everything}"
     cli.trainer.loggers = make_loggers(cli.run_folder.path, name, cli.config.loggers, batch_step_of(resume))
+    for logger in cli.trainer.loggers:
+        logger.log_hyperparams({"protocol": cli.datamodule.split.protocol})
     cli.model.mean_frame = cli.datamodule.mean_frame
     try:
         with quiet():

@@ -78,7 +78,8 @@ def _facts(study: Study, plan: StudyPlan, like: Measurements) -> dict[str, Any]:
     source, test = plan.target.track.info.source, like.test
     block = block_length(float(plan.target.fps), len(test))
     note = (
-        f"Frames {test.start} to {test.stop - 1} of {source}, which no training saw, at {like.size} pixels. {study.seeds} "
+        f"Frames {test.start} to {test.stop - 1} of {source} (protocol {like.protocol}), which no training saw, at {like.size} "
+        f"pixels. {study.seeds} "
         f"trainings of each, {plan.steps} batch steps long. Values: mean over the seeds ± their standard deviation, and in "
         f"brackets the 95 % confidence interval over frames (bootstrap over blocks of {block}). Differences: mean over the seeds "
         "of the differences paired by seed and by frame, and in brackets the 95 % confidence interval over frames and seeds "
@@ -91,6 +92,7 @@ def _facts(study: Study, plan: StudyPlan, like: Measurements) -> dict[str, Any]:
         "base": str(study.base),
         "steps": plan.steps,
         "seeds": study.seeds,
+        "protocol": like.protocol,
         "frames": [test.start, test.stop],
         "size": like.size,
         "block_frames": block,

@@ -29,12 +29,14 @@ class Measurements:
         training: numbers of the training frames.
         test: numbers of the N held-out frames.
         size: side of the frames, pixels.
+        protocol: name of the split.
         methods: method to metric to the value of each frame, float64 (N,) or (N, K), NaN where there is none.
     """
 
     training: range
     test: range
     size: int
+    protocol: str
     methods: Values
 
 
@@ -61,15 +63,15 @@ def measure_checkpoint(checkpoint: Path, driver: TrackedClip, target: TrackedCli
 
 def measure_baselines(target: TrackedClip, like: Measurements, cache: Path) -> Measurements:
     """Measure the baselines, which learn nothing, on the split and at the size of other measurements; or read the cache."""
-    facts = {"target": _hash(target), "split": f"{like.training} {like.test}", "size": str(like.size)}
-    split = Split(like.training, range(0), like.test)
+    facts = {"target": _hash(target), "split": f"{like.protocol} {like.training} {like.test}", "size": str(like.size)}
+    split = Split(like.training, range(0), like.test, like.protocol)
     return _load_or_measure(cache, facts, lambda: _measure(target, split, generate_baselines(target, split, like.size)))
 
 
 def _measure(target: TrackedClip, split: Split, outputs: dict[str, Tensor]) -> Measurements:
     size = next(iter(outputs.values())).shape[1]
     values = measure_frames(target, split.test, target.read(split.test, size), outputs)
-    return Measurements(split.train, split.test, size, values)
+    return Measurements(split.train, split.test, size, split.protocol, values)
 
 
 def _hash(clip: TrackedClip) -> str:
@@ -91,7 +93,7 @@ def _load_or_measure(cache: Path, facts: dict[str, str], measure: Callable[[], M
 def _to_json(one: Measurements) -> dict[str, Any]:
     methods = {method: {name: _plain(values) for name, values in metrics.items()} for method, metrics in one.methods.items()}
     ranges = {"training": [one.training.start, one.training.stop], "frames": [one.test.start, one.test.stop]}
-    return {**ranges, "size": one.size, "methods": methods}
+    return {**ranges, "size": one.size, "protocol": one.protocol, "methods": methods}
 
 
 def _from_json(content: dict[str, Any]) -> Measurements:
@@ -99,7 +101,8 @@ def _from_json(content: dict[str, Any]) -> Measurements:
         method: {name: torch.tensor(values, dtype=torch.float64) for name, values in metrics.items()}
         for method, metrics in content["methods"].items()
     }
-    return Measurements(range(*content["training"]), range(*content["frames"]), content["size"], methods)
+    training, test = (range(*content[name]) for name in ("training", "frames"))
+    return Measurements(training, test, content["size"], content["protocol"], methods)
 
 
 def _plain(values: Tensor) -> Any:

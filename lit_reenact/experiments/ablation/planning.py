@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.split import SplitSettings
 from lit_reenact.experiments.ablation.definition import REFERENCE, Ablation
 from lit_reenact.experiments.ablation.study import Study
 from lit_reenact.tracking.tracked_clip import TrackedClip
@@ -42,6 +43,7 @@ def plan_study(study: Study) -> StudyPlan:
     for ablation in study.ablations:
         cli = _parse(study, ablation)
         config = cli.plain_config
+        _refuse_other_protocol(study, ablation, config, configs)
         twin = next((name for name, other in configs.items() if {**config, "name": name} == other), None)
         if twin is not None and not ablation.tracker:
             left_out[ablation.name] = f"the settings are those of {twin} with this base"
@@ -58,6 +60,16 @@ def plan_study(study: Study) -> StudyPlan:
     for ablation, seed in study.members:
         _refuse_another_run(study.run_folder(ablation, seed), _config(study, plan, ablation, seed))
     return plan
+
+
+def _refuse_other_protocol(study: Study, ablation: Ablation, config: dict[str, Any], configs: dict[str, dict[str, Any]]) -> None:
+    """Refuse an ablation whose held-out frames are others than the reference's, with which it would be compared."""
+    own, base = (SplitSettings(**one["data"]["split"]).name for one in (config, configs.get(REFERENCE, config)))
+    if own != base:
+        raise ReenactError(
+            f"{ablation.file} splits the clip by {own}, but {study.base} by {base}: results of different protocols cannot be "
+            f"compared, so set data.split in {study.base} alone"
+        )
 
 
 def _parse(study: Study, ablation: Ablation) -> ReenactCLI:

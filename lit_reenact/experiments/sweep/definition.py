@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lit_reenact.core.split import LAST_FIFTH
+
 PROGRAM = ["lit-reenact", "fit"]
 ARGS = "${args}"
 """Word of the command that a W&B agent replaces by the parameters of a trial."""
@@ -23,11 +25,13 @@ class Sweep:
         path: the YAML file.
         content: parsed content of the file.
         settings: further arguments of ``lit-reenact fit`` for every trial.
+        protocol: name of the split of every trial.
     """
 
     path: Path
     content: dict[str, Any]
     settings: tuple[str, ...] = ()
+    protocol: str = LAST_FIFTH
 
     @property
     def metric(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 import yaml
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.split import SplitSettings
 from lit_reenact.experiments.sweep.definition import Sweep
 from lit_reenact.experiments.sweep.engine import propose
 from lit_reenact.experiments.sweep.form import listed_values, problem_of_form
@@ -42,15 +44,18 @@ def load_sweep(path: Path, settings: Sequence[str] = ()) -> Sweep:
     if problem is not None:
         raise ReenactError(f"{path}: {problem}")
     sweep = Sweep(path, content, tuple(settings))
-    _check_settings(sweep)
-    return sweep
+    return replace(sweep, protocol=_check_settings(sweep))
 
 
-def _check_settings(sweep: Sweep) -> None:
+def _check_settings(sweep: Sweep) -> str:
     """Parse the command by itself, then trials that together contain the first proposal and every listed value.
 
+    Returns:
+        The name of the split of every trial.
+
     Raises:
-        ReenactError: a parameter is not a setting, a value does not fit its setting, or a setting is also a parameter.
+        ReenactError: a parameter is not a setting, a value does not fit its setting, a setting is also a parameter, or the
+            trials have different splits.
     """
     for word in sweep.settings:
         name = word.removeprefix("--").partition("=")[0]
@@ -59,10 +64,20 @@ def _check_settings(sweep: Sweep) -> None:
     known = [name for name, _ in flatten(_parse_trial(sweep, {}))]
     first = propose(sweep, [])
     assert first is not None  # the schema wants a value
-    _parse_trial(sweep, first, known)
+    protocol = _protocol(_parse_trial(sweep, first, known))
     listed = {name: listed_values(choice) or [first[name]] for name, choice in sweep.parameters.items()}
     for row in range(max(map(len, listed.values()))):
-        _parse_trial(sweep, {name: values[row % len(values)] for name, values in listed.items()}, known)
+        trial = _parse_trial(sweep, {name: values[row % len(values)] for name, values in listed.items()}, known)
+        if _protocol(trial) != protocol:
+            raise ReenactError(
+                f"{sweep.path}: there are trials of the splits {protocol} and {_protocol(trial)}: results of different protocols "
+                "cannot be compared, so give data.split one value"
+            )
+    return protocol
+
+
+def _protocol(settings: Mapping[str, Any]) -> str:
+    return SplitSettings(**settings["data"]["split"]).name
 
 
 def _parse_trial(sweep: Sweep, parameters: Mapping[str, Any], known: Sequence[str] = ()) -> dict[str, Any]:

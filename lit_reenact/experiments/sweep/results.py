@@ -49,11 +49,10 @@ def text_table(trials: Trials, results: Sequence[Result]) -> str:
 
 def _rows(trials: Trials, results: Sequence[Result]) -> list[list[Any]]:
     names = list(trials.sweep.parameters)
-    head: list[Any] = ["trial", "state", trials.sweep.metric, "batch_step", *names, "note"]
-    return [
-        head,
-        *(
-            [one.trial.name, one.trial.state, one.value, one.batch_step, *map(one.trial.parameters.get, names), one.trial.note]
-            for one in results
-        ),
-    ]
+    head: list[Any] = ["trial", "state", trials.sweep.metric, "batch_step", "protocol", *names, "note"]
+    rows = [head]
+    for result in results:
+        trial = result.trial
+        measured = [trial.name, trial.state, result.value, result.batch_step, trials.sweep.protocol]
+        rows.append([*measured, *map(trial.parameters.get, names), trial.note])
+    return rows

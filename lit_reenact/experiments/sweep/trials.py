@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import write_json
+from lit_reenact.core.split import LAST_FIFTH
 from lit_reenact.experiments.sweep.definition import Parameters, Sweep
 from lit_reenact.experiments.sweep.engine import propose, sweeps_package
 from lit_reenact.training.run_folder import RunFolder, joined_curves
@@ -77,7 +78,13 @@ class Trials:
         self = cls(sweep, folder)
         if (folder / LEDGER).is_file():
             ledger = json.loads((folder / LEDGER).read_text(encoding="utf-8"))
-            if ledger["trained"] != self._fixed_settings():
+            before = ledger["trained"].get("protocol", LAST_FIFTH)
+            if before != sweep.protocol:
+                raise ReenactError(
+                    f"{folder} holds trials of the protocol {before}, this sweep has {sweep.protocol}: results of different "
+                    "protocols cannot be compared, so choose another folder with -o"
+                )
+            if {"protocol": LAST_FIFTH, **ledger["trained"]} != self._fixed_settings():
                 raise ReenactError(
                     f"{folder} holds trials of another sweep, or with other settings: choose another folder with -o, or remove it"
                 )
@@ -120,7 +127,8 @@ class Trials:
     def _fixed_settings(self) -> dict[str, Any]:
         """Return what may not change between two calls of a sweep; its method and its count may."""
         content = self.sweep.content
-        return {"command": content["command"], "parameters": content["parameters"], "settings": list(self.sweep.settings)}
+        fixed = {"command": content["command"], "parameters": content["parameters"], "settings": list(self.sweep.settings)}
+        return {**fixed, "protocol": self.sweep.protocol}
 
 
 def written_files(folder: Path) -> Iterator[Path]:

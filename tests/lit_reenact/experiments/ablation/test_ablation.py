@@ -201,6 +201,7 @@ def test_a_study_from_files_to_figures(
     assert list(rows)[:4] == ["full", "window_1", "same", "long"]
     assert list(rows)[-1] == "mean frame"
     assert rows["full"]["seeds"] == [0, 1]
+    assert table["protocol"] == "last-fifth"
     assert rows["window_1"]["problems"] == {"1": "failed: out of luck"}
     assert rows["same"]["problems"]["0"] == "the settings are those of full with this base"
     assert "fewer than a window of 61" in rows["long"]["problems"]["1"]  # this clip is too short for it: no failure
@@ -259,6 +260,16 @@ def test_an_unknown_setting_is_found_before_anything_is_trained(
     assert main(["ablate", str(typo), "--base", str(base), "--track", str(track), "-o", str(tmp_path / "out")]) == 2
     assert "typo.yaml: " in (message := capsys.readouterr().err)
     assert "windw" in message
+    assert not trained
+
+
+def test_another_protocol_than_the_bases_is_refused_before_anything_is_trained(
+    track: Path, tmp_path: Path, trained: list[list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    other, base = write(tmp_path, other="data: {split: {fractions: [0.7, 0.1], protocol: insta-350}}", base=BASE)
+    assert main(["ablate", str(other), "--base", str(base), "--track", str(track), "-o", str(tmp_path / "out")]) == 2
+    assert "other.yaml splits the clip by insta-350, but" in (message := capsys.readouterr().err)
+    assert "results of different protocols cannot be compared" in message
     assert not trained
 
 

@@ -66,6 +66,10 @@ def varied(name: str, **choice: Any) -> dict[str, Any]:
         (varied("model.generator.levels", values=[4, 9]), "9 levels|levels"),
         (varied("model", parameters={"window": {"values": [3]}}), r"parameters.model is nested: write .* as in model\.NAME"),
         (varied("model.inputs.window", min=5, max=3), "min 5 is not less than max 3"),
+        (
+            varied("data.split.protocol", values=["last-fifth", "insta-350"]),
+            "trials of the splits last-fifth and insta-350: results of different protocols cannot be compared",
+        ),
         ({"parameters": None}, "parameters must name each setting"),
         ({"parametres": {}}, "'parametres' was unexpected"),
         ({"metric": None, "method": "bayes"}, "there is no metric, and bayes learns from it"),
@@ -92,6 +96,12 @@ def test_what_is_no_sweep_file_is_refused(tmp_path: Path, text: str | None, sent
         (tmp_path / "sweep.yaml").write_text(text)
     with pytest.raises(ReenactError, match=sentence):
         load_sweep(tmp_path / "sweep.yaml")
+
+
+def test_all_trials_may_have_another_protocol(tmp_path: Path) -> None:
+    assert load_sweep(write(tmp_path)).protocol == "last-fifth"
+    assert load_sweep(write(tmp_path), ["--data.split.protocol=insta-350"]).protocol == "insta-350"
+    assert load_sweep(write(tmp_path, **varied("data.split.protocol", value="insta-350"))).protocol == "insta-350"
 
 
 def test_a_setting_for_all_trials_may_not_be_one_that_varies(tmp_path: Path) -> None:

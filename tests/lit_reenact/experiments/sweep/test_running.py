@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import fcntl
+import json
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +70,12 @@ def test_a_grid_tries_everything_and_the_best_comes_first(tmp_path: Path) -> Non
     with (trials.folder / "trials.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["trial"] for row in rows] == [one.trial.name for one in results]
+    assert {row["protocol"] for row in rows} == {"last-fifth"}
     assert [float(row["val/face_l1"]) for row in rows] == [one.value for one in results]
     assert {path.name for path in trials.folder.glob("trial-*")} == {"trial-1", "trial-2", "trial-3"}
-    assert text_table(trials, results).splitlines()[0].split() == ["trial", "state", "val/face_l1", "batch_step", "rate", "note"]
+    assert text_table(trials, results).splitlines()[0].split() == [
+        *("trial", "state", "val/face_l1", "batch_step", "protocol", "rate", "note")
+    ]
 
 
 def test_more_can_be_better(tmp_path: Path) -> None:
@@ -144,6 +149,17 @@ def test_a_hopeless_trial_is_stopped_early(tmp_path: Path, monkeypatch: pytest.M
 def test_a_metric_that_is_never_logged_is_named(tmp_path: Path) -> None:
     with pytest.raises(ReenactError, match=r"the metric val/fase_l1 is not in the history of .*trial-1, which has val/face_l1"):
         run_sweep(sweep_of(metric={"name": "val/fase_l1"}), tmp_path / "rates")
+
+
+def test_a_folder_is_for_one_protocol(tmp_path: Path) -> None:
+    run_sweep(sweep_of(), tmp_path / "rates", 1)
+    ledger = tmp_path / "rates" / "trials.json"
+    older = json.loads(ledger.read_text())
+    del older["trained"]["protocol"]  # from before there were protocols
+    ledger.write_text(json.dumps(older))
+    run_sweep(sweep_of(), tmp_path / "rates", 1)
+    with pytest.raises(ReenactError, match=r"trials of the protocol last-fifth, this sweep has insta-350: results of different"):
+        run_sweep(replace(sweep_of(), protocol="insta-350"), tmp_path / "rates", 1)
 
 
 def test_a_folder_is_for_one_sweep(tmp_path: Path) -> None:
