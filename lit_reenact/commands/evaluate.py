@@ -100,6 +100,12 @@ def _add_measurements(parser: argparse.ArgumentParser) -> None:
         "--checkpoint",
     )
     parser.add_argument(
+        "--matted",
+        action="store_true",
+        help="put white in place of the background, in the real and in all other frames, before anything is measured; the mask "
+        "is found in the real frame. These numbers are not comparable with those of whole frames, and want an -o of their own",
+    )
+    parser.add_argument(
         "--identity-model",
         type=Path,
         metavar="FILE.onnx",
@@ -137,14 +143,17 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
     from lit_reenact.evaluation.report import write_report
     from lit_reenact.evaluation.report_pictures import write_grid
-    from lit_reenact.evaluation.result_files import write_numbers
+    from lit_reenact.evaluation.result_files import refuse_other_kind, write_numbers
     from lit_reenact.tracking.tracked_clip import TrackedClip
 
     if arguments.edits and arguments.checkpoint is None:
         raise ReenactError("--edits wants --checkpoint: pictures that are there already cannot be edited")
+    if arguments.edits and arguments.matted:
+        raise ReenactError("--edits measures whole frames, --matted the person on white: run them one after the other")
     if arguments.checkpoint is not None:
         arguments.checkpoint = checkpoint_file(arguments.checkpoint)
     refuse_overwriting((arguments.output / name for name in OUTPUT_NAMES), _inputs(arguments))
+    refuse_other_kind(arguments.output, arguments.matted)
     target = TrackedClip.load(arguments.target.parent if arguments.target.suffix == ".safetensors" else arguments.target)
     evaluation = _evaluate(arguments, target)
     arguments.output.mkdir(parents=True, exist_ok=True)
@@ -171,7 +180,8 @@ def _evaluate(arguments: argparse.Namespace, target: TrackedClip) -> Evaluation:
     else:
         candidate = synthesise_candidate(target, arguments.checkpoint, device_of(arguments.device), protocol=arguments.protocol)
     others = read_other_systems(target, candidate, dict(arguments.also))
-    evaluation = evaluate(target, candidate, track_again=arguments.retrack, others=others, networks=networks)
+    measured = {"track_again": arguments.retrack, "matted": arguments.matted}
+    evaluation = evaluate(target, candidate, others=others, networks=networks, **measured)
     if arguments.edits:
         evaluation = add_edits(evaluation, target, arguments.checkpoint, device_of(arguments.device))
     return evaluation
@@ -183,6 +193,7 @@ def _print_summary(evaluation: Evaluation, output: Path) -> None:
 
     print(text_table(evaluation.estimates))
     frames = f"{evaluation.counted_frames} held-out frames of {evaluation.target} ({evaluation.protocol})"
+    frames += ", matted: the person on white" if evaluation.matted else ""
     print(f"Means over {frames}, with 95 % confidence intervals.")
     if evaluation.edits:
         print("What edits moved in frames that the training did not use, tracked again from pixels:")

@@ -20,6 +20,7 @@ from lit_reenact.evaluation.fidelity import measure_motion
 from lit_reenact.evaluation.frame_metrics import Values
 from lit_reenact.evaluation.heldout import held_out_split
 from lit_reenact.evaluation.intervals import Estimate, block_length, estimate
+from lit_reenact.evaluation.matting import find_person, matte
 from lit_reenact.evaluation.recognition import measure_fid, measure_identity
 from lit_reenact.evaluation.statistics import summarise
 from lit_reenact.evaluation.table import COMPARED
@@ -49,6 +50,7 @@ class Evaluation:
         edits: what the edits changed in generated frames (``edit_fidelity``); empty if none were tried.
         warped_edits: what the edits changed in real frames that the face mesh warps, without a network; empty if none were tried.
         protocol: name of the split that the frames are the test part of.
+        matted: whether all frames, the real ones too, show the person on white.
     """
 
     target: str
@@ -66,6 +68,7 @@ class Evaluation:
     edits: EditFidelity = field(default_factory=dict)
     warped_edits: EditFidelity = field(default_factory=dict)
     protocol: str = LAST_FIFTH
+    matted: bool = False
 
     @property
     def generated(self) -> Tensor:
@@ -96,6 +99,7 @@ def evaluate(
     progress: bool = True,
     others: Mapping[str, Tensor] | None = None,
     networks: Mapping[str, OnnxBackbone] | None = None,
+    matted: bool = False,
 ) -> Evaluation:
     """Measure a candidate, and every baseline that learns nothing, against the real held-out frames.
 
@@ -106,9 +110,11 @@ def evaluate(
         progress: whether to show progress bars.
         others: other systems' frames to measure as well (``read_other_systems``).
         networks: networks of the metrics ``identity`` and ``fid``; a metric without a network is left out.
+        matted: put white in place of the background, in the real and in all other frames, where it is in the real frame.
 
     Raises:
-        ReenactError: no face is known in the held-out part; or, with ``track_again``, none is detected in the frames.
+        ReenactError: no face is known in the held-out part; or, with ``track_again``, none is detected in the frames; or, with
+            ``matted``, no person is found in a frame.
 
     Example:
         >>> clip = TrackedClip.load(Path("outputs/tracks/target"))
@@ -116,8 +122,7 @@ def evaluate(
         >>> evaluation.estimates["model"]["face_l1"]
     """
     test, size, networks = candidate.split.test, candidate.frames.shape[1], networks or {}
-    real = target.read(test, size)
-    outputs = {MODEL: candidate.frames, **(others or {}), **generate_baselines(target, candidate.split, size)}
+    real, outputs = _frames_to_compare(target, candidate, others or {}, matted)
     values = measure_frames(target, test, real, outputs)
     if "identity" in networks:
         for method, series in measure_identity(outputs, real, _landmarks(target, test, size), networks["identity"]).items():
@@ -142,7 +147,21 @@ def evaluate(
         other_motion=motion,
         networks={metric: network.path.name for metric, network in networks.items()},
         protocol=candidate.split.protocol,
+        matted=matted,
     )
+
+
+def _frames_to_compare(
+    target: TrackedClip, candidate: Candidate, others: Mapping[str, Tensor], matted: bool
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return the real frames, uint8 (N, S, S, 3), and those of every method, the model first."""
+    test, size = candidate.split.test, candidate.frames.shape[1]
+    real = target.read(test, size)
+    outputs = {MODEL: candidate.frames, **others, **generate_baselines(target, candidate.split, size)}
+    if not matted:
+        return real, outputs
+    masks = find_person(target, test, real)
+    return matte(real, masks), {method: matte(frames, masks) for method, frames in outputs.items()}
 
 
 def add_edits(

@@ -39,7 +39,8 @@ def write_report(evaluation: Evaluation, path: Path, reenactment: Reenactment | 
         path: HTML file to write.
         reenactment: results of driving the target with another person, shown first; None for an evaluation alone.
     """
-    title = f"{evaluation.target}: held-out frames" if reenactment is None else reenactment.title
+    shown = "held-out frames, matted: the person on white" if evaluation.matted else "held-out frames"
+    title = f"{evaluation.target}: {shown}" if reenactment is None else reenactment.title
     parts = [_header(title, evaluation, reenactment)]
     if reenactment is not None:
         parts += [tiles(evaluation, reenactment), reenactment_section(reenactment), self_reenactment_section(reenactment)]

@@ -31,7 +31,7 @@ def numbers_section(evaluation: Evaluation) -> str:
     result = f'<p class="verdict">{escape(verdict(evaluation.means, evaluation.counted_frames))}</p>'
     table = metrics_table(evaluation.estimates)
     parts = (result, table, note, *_missing_metrics(evaluation), ahead, differences_table(evaluation.differences))
-    return section("Against the real frames", *parts)
+    return section("Against the real frames" + (", matted" if evaluation.matted else ""), *parts)
 
 
 def _missing_metrics(evaluation: Evaluation) -> list[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import write_json, write_text
 from lit_reenact.evaluation.candidates import MODEL
 from lit_reenact.evaluation.evaluate import Evaluation
@@ -23,6 +25,7 @@ def write_numbers(evaluation: Evaluation, folder: Path) -> None:
         "target": evaluation.target,
         "origin": evaluation.origin,
         "protocol": evaluation.protocol,
+        "matted": evaluation.matted,
         "frames": [evaluation.frames.start, evaluation.frames.stop],
         "measured": evaluation.counted_frames,
         "size": evaluation.real.shape[1],
@@ -37,6 +40,29 @@ def write_numbers(evaluation: Evaluation, folder: Path) -> None:
     }
     write_json(folder / "metrics.json", results)
     write_text(folder / "frames.csv", _frame_table(evaluation))
+
+
+def refuse_other_kind(folder: Path, matted: bool) -> None:
+    """Refuse to write numbers of the person on white into a folder of numbers of whole frames, or the other way round.
+
+    Args:
+        folder: folder that the numbers are to be written to.
+        matted: whether they are of the person on white.
+
+    Raises:
+        ReenactError: the folder's ``metrics.json`` is of the other kind.
+    """
+    file = folder / "metrics.json"
+    try:
+        before = bool(json.loads(file.read_text(encoding="utf-8")).get("matted", False))
+    except (OSError, ValueError, AttributeError):
+        return
+    if before != matted:
+        kinds = ("whole frames", "the person on white (--matted)")
+        raise ReenactError(
+            f"{file} holds numbers of {kinds[before]}, these are of {kinds[matted]}, and the two are not comparable: choose "
+            "another folder with -o"
+        )
 
 
 def _frame_table(evaluation: Evaluation) -> str:

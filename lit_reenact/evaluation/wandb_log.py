@@ -39,13 +39,16 @@ def log_evaluation(evaluation: Evaluation, folder: Path, checkpoint: Path | None
     logger, *_ = make_loggers(place, name, project=project)
     assert isinstance(logger, WandbLogger)
     results = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    logger.log_hyperparams({"evaluation": {"protocol": results["protocol"]}})
+    group = "evaluation_matted" if results["matted"] else "evaluation"  # two kinds of numbers that no curve may mix
+    logger.log_hyperparams({group: {"protocol": results["protocol"]}})
     rows = list(_rows(results))
-    logged: dict[str, Any] = {_key(method, metric): value["mean"] for method, metric, value in rows if value["mean"] is not None}
+    logged: dict[str, Any] = {
+        _key(group, method, metric): value["mean"] for method, metric, value in rows if value["mean"] is not None
+    }
     table = [[method, metric, *(value[column] for column in COLUMNS[2:])] for method, metric, value in rows]
-    logged["evaluation/table"] = wandb.Table(columns=COLUMNS, data=table)
-    logged["evaluation/report"] = wandb.Html(str(folder / "report.html"), inject=False)
-    logged |= {f"evaluation/{kind}_frames": _pictures(evaluation, kind == "worst") for kind in ("worst", "best")}
+    logged[f"{group}/table"] = wandb.Table(columns=COLUMNS, data=table)
+    logged[f"{group}/report"] = wandb.Html(str(folder / "report.html"), inject=False)
+    logged |= {f"{group}/{kind}_frames": _pictures(evaluation, kind == "worst") for kind in ("worst", "best")}
     logger.log_metrics(logged, step=batch_step_of(checkpoint) if trained else 0)
     finish_wandb()
 
@@ -63,9 +66,9 @@ def _rows(results: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, float |
             yield method, metric, value
 
 
-def _key(method: str, metric: str) -> str:
+def _key(group: str, method: str, metric: str) -> str:
     others = re.sub(r"\W+", "_", method)
-    return f"evaluation/{metric}" if method == MODEL else f"evaluation/{others}/{metric}"
+    return f"{group}/{metric}" if method == MODEL else f"{group}/{others}/{metric}"
 
 
 def _pictures(evaluation: Evaluation, worst: bool) -> list[wandb.Image]:

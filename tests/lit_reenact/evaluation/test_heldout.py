@@ -14,7 +14,7 @@ from lit_reenact.evaluation.candidates import MODEL, Candidate, synthesise_candi
 from lit_reenact.evaluation.heldout import held_out_split
 from lit_reenact.experiments.ablation.measurements import measure_checkpoint
 from lit_reenact.tracking.tracked_clip import TrackedClip
-from lit_reenact.video import FrameReader
+from lit_reenact.video import FrameReader, VideoWriter
 from tests.factories import make_data, make_module
 
 
@@ -53,6 +53,26 @@ def test_self_reenactment_shows_exactly_the_frames_held_out_from_the_training(
     assert (shown - target.read(torch.tensor([split.test[0], split.test[-1]]), 32).float()).abs().mean() < 8
     alone = synthesise_candidate(target, checkpoint, progress=False)
     assert torch.equal(alone.frames, candidate.frames)
+
+
+def test_a_mark_in_the_video_is_in_no_measured_frame(
+    target: TrackedClip, track_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Metrics are taken before any watermark or label, even of one that is drawn into the very frame that it is given."""
+    checkpoint, _ = save_checkpoint(tmp_path, track_folder, {})
+    alone = synthesise_candidate(target, checkpoint, progress=False)
+    write, marked = VideoWriter.write, []
+
+    def write_marked(self: VideoWriter, frame: torch.Tensor) -> None:
+        frame[:] = 255
+        marked.append(frame)
+        write(self, frame)
+
+    monkeypatch.setattr(VideoWriter, "write", write_marked)
+    candidate = synthesise_candidate(target, checkpoint, progress=False, video=tmp_path / "self.mp4")
+    assert len(marked) == len(candidate.frames)
+    assert torch.equal(candidate.frames, alone.frames)
+    assert float(candidate.frames.float().mean()) < 250
 
 
 def test_evaluation_edits_and_ablations_use_the_same_frames(

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from lit_reenact.commands.main import main
+from lit_reenact.evaluation import evaluate as evaluator
 from lit_reenact.tracking.trackfile import load_track
 from tests.factories import make_module, make_track
 from tests.wandb_records import history
@@ -36,9 +37,9 @@ def checkpoint(track: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return path
 
 
-def evaluate(track: Path, checkpoint: Path, output: Path) -> None:
-    words = ["evaluate", "--target", str(track), "--checkpoint", str(checkpoint), "-o", str(output), "--device", "cpu", "--wandb"]
-    assert main(words) == 0
+def evaluate(track: Path, checkpoint: Path, output: Path, *words: str) -> None:
+    options = ["--target", str(track), "--checkpoint", str(checkpoint), "-o", str(output), "--device", "cpu", "--wandb"]
+    assert main(["evaluate", *options, *words]) == 0
 
 
 def test_a_trained_run_gets_the_numbers_of_the_report(track: Path, checkpoint: Path, tmp_path: Path) -> None:
@@ -61,6 +62,14 @@ def test_a_trained_run_gets_the_numbers_of_the_report(track: Path, checkpoint: P
     assert any("worst" in name for name in pictures)
     assert any("best" in name for name in pictures)
     assert not (tmp_path / "evaluation" / "wandb").exists()
+
+
+def test_matted_numbers_stand_apart(track: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluator, "find_person", lambda target, frames, real: real[..., 0] >= 0)
+    evaluate(track, checkpoint, tmp_path / "evaluation", "--matted")
+    (run_folder,) = (tmp_path / "evaluation" / "wandb").glob("offline-run-*")
+    (row,) = [row for row in history(run_folder) if "evaluation_matted/face_l1" in row]
+    assert not any(name.startswith("evaluation/") for name in row)
 
 
 def test_without_a_run_it_has_one_of_its_own(track: Path, checkpoint: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import torch
 from skimage.data import astronaut
 
 from lit_reenact.commands.main import main
+from lit_reenact.core.errors import ReenactError
 from lit_reenact.tracking.tracker import TrackerSettings, stored_settings
 from lit_reenact.tracking.trackfile import load_track
 from tests.lit_reenact.tracking.test_jobs import manifest
@@ -37,6 +39,30 @@ def test_a_face_model_is_identified_by_its_content_not_its_path(
         stored.append(stored_settings(TrackerSettings(face_model=spelling), size=128))
     assert stored[0] == stored[1] == stored[2]
     assert stored_settings(TrackerSettings(), size=128) != stored[0]
+
+
+def test_tracks_from_before_protocols_are_of_the_default_one() -> None:
+    """They are not made again, because the default protocol is not stored; every other one is."""
+    assert "protocol" not in stored_settings(TrackerSettings(), size=128)
+    assert stored_settings(TrackerSettings(protocol="insta-350"), size=128)["protocol"] == "insta-350"
+
+
+def test_the_protocol_says_what_the_person_is_learned_from() -> None:
+    assert TrackerSettings().actor_frames(2350, 30.0) == 1645
+    assert TrackerSettings(protocol="insta-350").actor_frames(2350, 30.0) == 1800
+    assert TrackerSettings(protocol="flashavatar-500").actor_frames(3000, 25.0) == 2250
+    assert TrackerSettings(protocol="first-1800-last-600").actor_frames(2400, 30.0) == 1620
+    with pytest.raises(ReenactError, match=r"actor_fraction is 0\.5, but the protocol insta-350 counts frames"):
+        TrackerSettings(protocol="insta-350", actor_fraction=0.5)
+
+
+def test_a_video_too_short_for_the_protocol_is_refused_and_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video = portrait_video(tmp_path / "short.mp4", 0)
+    assert main(["track", str(video), "-o", str(tmp_path / "tracks"), "--size", "64", "--protocol", "flashavatar-500"]) == 2
+    assert re.search(r"short\.mp4: protocol flashavatar-500 needs \d+ frames .* but the clip has \d+:", capsys.readouterr().err)
+    assert not list((tmp_path / "tracks").glob("**/*.safetensors"))
 
 
 def portrait_video(path: Path, shift: int) -> Path:
