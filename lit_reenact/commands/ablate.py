@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +19,10 @@ from lit_reenact.core.paths import find_shipped
 
 if TYPE_CHECKING:
     from lit_reenact.experiments.ablation.planning import StudyPlan
-    from lit_reenact.experiments.ablation.study import Study
+    from lit_reenact.experiments.ablation.study import PeopleStudy
+    from lit_reenact.experiments.ablation.table import Entry
 
+MANIFEST_HELP = "a text file with a track folder on each line, relative to the file, instead of --track"
 LAUNCH = "sweeps/launch/ablate_array.sbatch"
 
 DESCRIPTION = """Train the base configuration, and the base with the differences in each FILE, with several seeds. Measure all
@@ -28,6 +33,12 @@ of them and the baselines on the held-out part of the clip, and report the diffe
 Runs are written to DIR/ABLATION/seed-S. A run that was stopped is resumed; one that is finished is not trained again. A training
 that fails is reported in its row, and the others continue. An ablation of the tracker first tracks the clip again, into
 DIR/tracks/ABLATION.
+
+  lit-reenact ablate configs/ablations/*.yaml --track tracks/anna tracks/ben tracks/cleo --seeds 3
+
+compares on several people, named after their folders. Each run trains on one person's track, in DIR/PERSON/ABLATION/seed-S. A
+value is then the mean over people and seeds, with a confidence interval over people, seeds and frames and the person's own values
+beside it.
 
 DIR gets table.csv, table.json, table.md, report.html, and figures/QUESTION.svg. In Weights & Biases each ablation is a group, and
 its question is a tag."""
@@ -49,7 +60,15 @@ def add(commands: Commands) -> None:
         metavar="C",
         help="configuration file of the base (default: %(default)s)",
     )
-    parser.add_argument("--track", required=True, metavar="TRACK", help="a folder that `lit-reenact track` wrote")
+    tracks = parser.add_mutually_exclusive_group(required=True)
+    tracks.add_argument(
+        "--track",
+        action="append",
+        nargs="+",
+        metavar="TRACK",
+        help="a folder that `lit-reenact track` wrote; several folders compare on several people, each with trainings of its own",
+    )
+    tracks.add_argument("--manifest", type=Path, metavar="LIST", help=MANIFEST_HELP)
     parser.add_argument(
         "--seeds",
         type=int,
@@ -82,24 +101,25 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         ReenactError: an argument or a file is unusable, or a run is missing from the table.
     """
-    from lit_reenact.experiments.ablation.planning import plan_study
+    from lit_reenact.experiments.ablation.planning import plan_people
     from lit_reenact.experiments.ablation.training import train_member
 
-    study = _study(arguments)
-    plan = plan_study(study)
+    people = _study(arguments)
+    plans = plan_people(people)
     if arguments.slurm:
-        print(f"sbatch --array=0-{len(study.members) - 1} {find_shipped(LAUNCH)} {shlex.join(_words_without('--slurm'))}")
+        print(f"sbatch --array=0-{len(people.members) - 1} {find_shipped(LAUNCH)} {shlex.join(_words_without('--slurm'))}")
         print("When it is done, the same command without --slurm measures the runs and writes the tables.", file=sys.stderr)
     elif arguments.member is not None:
-        train_member(study, plan, arguments.member)
+        train_member(people, plans, arguments.member)
     else:
-        _train_and_compare(study, plan, arguments.table_only)
+        _train_and_compare(people, plans, arguments.table_only)
     return 0
 
 
-def _study(arguments: argparse.Namespace) -> Study:
+def _study(arguments: argparse.Namespace) -> PeopleStudy:
     from lit_reenact.experiments.ablation.definition import read_ablations
-    from lit_reenact.experiments.ablation.study import Study
+    from lit_reenact.experiments.ablation.study import PeopleStudy, Study
+    from lit_reenact.tracking.people import read_people
     from lit_reenact.tracking.trackfile import track_files
 
     if arguments.seeds < 1:
@@ -108,25 +128,33 @@ def _study(arguments: argparse.Namespace) -> Study:
     if not base.is_file():
         raise ReenactError(f"--base {base}: no such configuration; ablations are differences from one")
     ablations = read_ablations(files)
-    study = Study(base, arguments.track, arguments.output, arguments.seeds, arguments.steps, ablations)
-    if arguments.member is not None and not 0 <= arguments.member < len(study.members):
-        raise ReenactError(f"--member {arguments.member}: the runs are counted from 0 to {len(study.members) - 1}")
-    refuse_overwriting(study.written_files(), [*files, base, *track_files(Path(arguments.track))])
-    return study
+    tracks = read_people(list(chain.from_iterable(arguments.track or ())), arguments.manifest)
+    study = Study(base, next(iter(tracks.values())), arguments.output, arguments.seeds, arguments.steps, ablations)
+    people = PeopleStudy.of(study, tracks)
+    if arguments.member is not None and not 0 <= arguments.member < len(people.members):
+        raise ReenactError(f"--member {arguments.member}: the runs are counted from 0 to {len(people.members) - 1}")
+    read = [file for track in tracks.values() for file in track_files(Path(track))]
+    refuse_overwriting(people.written_files(), [*files, base, arguments.manifest, *read])
+    return people
 
 
-def _train_and_compare(study: Study, plan: StudyPlan, table_only: bool) -> None:
+def _train_and_compare(people: PeopleStudy, plans: Mapping[str, StudyPlan], table_only: bool) -> None:
     from lit_reenact.experiments.ablation.comparison import compare
     from lit_reenact.experiments.ablation.training import train_all
 
-    problems = train_all(study, plan, not table_only, report=partial(print, flush=True))
-    table = compare(study, plan, problems)
-    print((study.output / "table.md").read_text())
-    print(f"Wrote {study.output}/: table.csv, table.json, table.md, report.html, figures/.")
-    entries = [row.entry for row in table.rows if row.entry.name not in plan.left_out]
-    failures = [f"{entry.name} {problem}" for entry in entries for problem in entry.problem_list]
+    problems = train_all(people, plans, not table_only, report=partial(print, flush=True))
+    table = compare(people, plans, problems)
+    print((people.output / "table.md").read_text())
+    print(f"Wrote {people.output}/: table.csv, table.json, table.md, report.html, figures/.")
+    failures = [f"{row.entry.name} {problem}" for row in table.rows for problem in _failures(row.entry, plans)]
     if failures and not table_only:
         raise ReenactError(f"runs are missing from the table: {'; '.join(failures)}")
+
+
+def _failures(entry: Entry, plans: Mapping[str, StudyPlan]) -> list[str]:
+    """Return the reasons why runs are missing, but not those of people whose clip does not allow the ablation."""
+    wanted = {person: {} if entry.name in plans[person].left_out else reasons for person, reasons in entry.problems.items()}
+    return replace(entry, problems=wanted).problem_list
 
 
 def _words_without(option: str) -> list[str]:

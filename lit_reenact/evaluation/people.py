@@ -47,7 +47,8 @@ def summarise_people(name: str, runs: Runs, reference: Runs | None, fps: Mapping
         fps: person to the frames per second of that person's clip.
 
     Returns:
-        The summary over people; with one person, exactly that of ``summarise``.
+        The summary over people; with one person, exactly that of ``summarise``. Where only one of several people has runs on
+        both sides, the intervals are that person's.
 
     Raises:
         ValueError: the two sides have no run in common, or there is no run at all.
@@ -64,7 +65,8 @@ def summarise_people(name: str, runs: Runs, reference: Runs | None, fps: Mapping
         person: summarise(name, side[0], None if reference is None else side[1], fps[person]) for person, side in sides.items()
     }
     if len(each) == 1:
-        return next(iter(each.values()))
+        (alone,) = each.values()
+        return alone if len(runs) == 1 else Summary(alone.mean, (), math.nan, alone.difference, each)
     mean = _over_people([one.mean.value for one in each.values()], _draws(name, {p: s[:1] for p, s in sides.items()}, fps))
     values = torch.tensor([one.mean.value for one in each.values()], dtype=torch.float64)
     deviation = float(values[values.isfinite()].std()) if values.isfinite().sum() > 1 else math.nan

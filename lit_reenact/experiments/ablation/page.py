@@ -15,7 +15,7 @@ from lit_reenact.evaluation.page import page, section
 from lit_reenact.evaluation.table import METRICS
 from lit_reenact.evaluation.training_log import Curve, read_training_log
 from lit_reenact.experiments.ablation.table import Row, Table
-from lit_reenact.experiments.ablation.writing import MAIN_METRICS, difference_text, value_text
+from lit_reenact.experiments.ablation.writing import MAIN_METRICS, difference_text, people_lines, value_text
 from lit_reenact.provenance import code_version
 from lit_reenact.training.run_folder import RunFolder
 
@@ -74,19 +74,21 @@ def _figures(rows: Sequence[Row], question: str) -> list[IntervalChart]:
 
 
 def _figure(name: str, rows: Sequence[Row], reference: Row) -> IntervalChart:
-    """Draw the differences of ablations to the reference in one metric, with a ring for each seed."""
-    base = dict(zip(sorted(reference.entry.runs), reference.metrics[name].seeds, strict=True))
+    """Draw the differences of ablations to the reference in one metric, with a ring for each seed or person."""
     metric = METRICS[name]
     side = "left" if metric.less_is_better else "right"
     title = f"{metric.name}, difference to {reference.entry.name}"
-    return IntervalChart(title, {row.entry.name: _bar(row, name, base) for row in rows}, f"better on the {side}")
+    return IntervalChart(title, {row.entry.name: _bar(row, name, reference) for row in rows}, f"better on the {side}")
 
 
-def _bar(row: Row, name: str, base: Mapping[int, float]) -> Bar:
+def _bar(row: Row, name: str, reference: Row) -> Bar:
     summary = row.metrics[name]
     if summary.difference is None:
         return Bar(math.nan, math.nan, math.nan)
-    seeds = sorted(row.entry.runs.keys() & base.keys())
+    if summary.people:
+        return Bar(*summary.difference, [one.difference.value for one in summary.people.values() if one.difference])
+    base = dict(zip(reference.entry.seeds, reference.metrics[name].seeds, strict=True))
+    seeds = [seed for seed in row.entry.seeds if seed in base]
     marks = [value - base[seed] for seed, value in zip(seeds, summary.seeds, strict=True)]
     return Bar(*summary.difference, marks if row.entry.is_trained else ())
 
@@ -97,8 +99,9 @@ def _header(title: str, table: Table) -> str:
 
 def _tables(table: Table) -> str:
     names = [name for name in MAIN_METRICS if any(name in row.metrics for row in table.rows)]
-    values = [_line(row, [value_text(row, name) for name in names]) for row in table.rows]
-    differences = [_line(row, [difference_text(row, name) for name in names]) for row in table.rows[1:]]
+    values = [_row(row, [value_text(row, name) for name in names]) for row in table.rows]
+    differences = [_row(row, [difference_text(row, name) for name in names]) for row in table.rows[1:]]
+    people = [_line(*line) for line in people_lines(table, names)]
     missing = [f"<li>{escape(f'{row.entry.name}, {why}')}</li>" for row in table.rows for why in row.entry.problem_list]
     return section(
         "Results",
@@ -106,6 +109,7 @@ def _tables(table: Table) -> str:
         _table(names, values),
         f"<h3>Differences to {table.rows[0].entry.name}</h3>",
         _table(names, differences),
+        f"<h3>Each person</h3>{_table(names, people)}" if people else "",
         f"<h3>What is missing</h3><ul>{''.join(missing)}</ul>" if missing else "",
     )
 
@@ -115,14 +119,17 @@ def _table(names: Sequence[str], lines: Sequence[str]) -> str:
     return f'<div class="wide"><table><thead><tr><th></th>{heads}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
 
 
-def _line(row: Row, cells: Sequence[str]) -> str:
+def _row(row: Row, cells: Sequence[str]) -> str:
+    return _line(row.entry.name, ", ".join(f"{name}: {value}" for name, value in row.entry.changes.items()), cells)
+
+
+def _line(name: str, below: str, cells: Sequence[str]) -> str:
     """Return a table row whose cells show a value in large print and the rest of the cell's text in small print below."""
     columns = []
     for cell in cells:
         value, _, rest = cell.partition(" ")
         columns.append(f"<td>{escape(value)}<small>{escape(rest)}</small></td>")
-    changes = ", ".join(f"{name}: {value}" for name, value in row.entry.changes.items())
-    return f"<tr><td>{escape(row.entry.name)}<small>{escape(changes)}</small></td>{''.join(columns)}</tr>"
+    return f"<tr><td>{escape(name)}<small>{escape(below)}</small></td>{''.join(columns)}</tr>"
 
 
 def _question(rows: Sequence[Row], question: str, charts: Sequence[IntervalChart], curves: Curves) -> str:
@@ -145,7 +152,8 @@ def _mean_line(curves: Sequence[Curve], colour: str) -> Line:
 
 
 def _facts(table: Table) -> str:
-    facts = {name: str(value) for name, value in table.facts.items() if name != "note"}
+    facts = {name: str(value) for name, value in table.facts.items() if name not in ("note", "people")}
+    facts |= {person: f"{clip['target']}, frames {clip['frames']}" for person, clip in table.facts.get("people", {}).items()}
     facts["software"] = f"lit_reenact {code_version()}"
     items = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
     return section("This study", f'<dl class="facts">{items}</dl>')

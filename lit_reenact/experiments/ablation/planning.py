@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.split import SplitSettings
 from lit_reenact.experiments.ablation.definition import REFERENCE, Ablation
-from lit_reenact.experiments.ablation.study import Study
+from lit_reenact.experiments.ablation.study import PeopleStudy, Study
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.training.cli import ReenactCLI, parse_config
 from lit_reenact.training.run_folder import RunFolder
@@ -29,6 +30,16 @@ class StudyPlan:
     steps: int
     configs: dict[str, dict[str, Any]]
     left_out: dict[str, str]
+
+    def batch_steps(self, ablation: Ablation) -> int:
+        """Return the number of batch steps of an ablation's trainings."""
+        steps: int = self.configs[ablation.name]["budget"]["max_batch_steps"]
+        return steps
+
+
+def plan_people(people: PeopleStudy) -> Mapping[str, StudyPlan]:
+    """Plan the study of each person; see ``plan_study`` for what is refused."""
+    return {person: plan_study(study) for person, study in people.studies.items()}
 
 
 def plan_study(study: Study) -> StudyPlan:

@@ -1,10 +1,11 @@
-"""A study: ablations of one base on one clip, each trained with several seeds, and where everything of it is written."""
+"""A study: ablations of one base on one clip or on several people's, and where everything of it is written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from lit_reenact.experiments.ablation.definition import Ablation
 from lit_reenact.tracking.trackfile import track_files
@@ -12,6 +13,21 @@ from lit_reenact.training.run_folder import RunFolder
 
 RESULTS = ("table.csv", "table.json", "table.md", "report.html", "figures")
 """Files and folders of the comparison, in the folder of the study."""
+
+
+class Member(NamedTuple):
+    """One training of a study of several people.
+
+    Attributes:
+        person: name of the person.
+        ablation: the ablation to train.
+        seed: seed of the training.
+    """
+
+    person: str
+    ablation: Ablation
+    seed: int
+
 
 Problems = dict[tuple[str, int], str]
 """Name of an ablation and seed of a run to the reason why the run is missing from the comparison."""
@@ -28,6 +44,7 @@ class Study:
         seeds: number of trainings of each ablation.
         steps: batch steps of each training; None for those of the base.
         ablations: the ablations, the reference first.
+        person: name of the person in a study of several people; empty for a study of one clip.
     """
 
     base: Path
@@ -36,6 +53,7 @@ class Study:
     seeds: int
     steps: int | None
     ablations: Sequence[Ablation]
+    person: str = ""
 
     @property
     def members(self) -> list[tuple[Ablation, int]]:
@@ -79,9 +97,58 @@ class Study:
         return words if self.steps is None else [*words, "--budget.max_batch_steps", str(self.steps)]
 
     def written_files(self) -> Iterator[Path]:
-        """Yield everything that the study writes: files, and folders whose whole content is its own."""
-        yield from (self.output / name for name in RESULTS)
+        """Yield everything that the study writes but the results: files, and folders whose whole content is its own."""
         yield self.baselines
         yield from (file for one in self.ablations if one.tracker for file in track_files(self.own_track(one)))
         for member in self.members:
             yield from (*self.run_folder(*member).written, self.measurements(*member), self.log(*member))
+
+
+@dataclass(frozen=True)
+class PeopleStudy:
+    """The same ablations on several people, each trained on one person's track; or on one.
+
+    Attributes:
+        output: folder of the results, and of everything else.
+        studies: person to the study of that person's clip.
+
+    Example:
+        >>> people = PeopleStudy.of(study, {"anna": "tracks/anna", "ben": "tracks/ben"})
+        >>> people.studies["anna"].run_folder(ablation, seed=0).path  # OUTPUT/anna/ABLATION/seed-0
+    """
+
+    output: Path
+    studies: Mapping[str, Study]
+
+    @classmethod
+    def of(cls, study: Study, tracks: Mapping[str, str]) -> PeopleStudy:
+        """Return the study on several people's tracks.
+
+        Args:
+            study: the study on any of the tracks. With a single track its files stay where they are; with several, those of a
+                person are in ``OUTPUT/PERSON``.
+            tracks: person to the folder of that person's track.
+        """
+        if len(tracks) == 1:
+            return cls(study.output, {person: replace(study, track=track) for person, track in tracks.items()})
+        each = {
+            person: replace(study, track=track, output=study.output / person, person=person) for person, track in tracks.items()
+        }
+        return cls(study.output, each)
+
+    @property
+    def any(self) -> Study:
+        """The first person's study, for everything in which the studies are equal."""
+        return next(iter(self.studies.values()))
+
+    @property
+    def members(self) -> list[Member]:
+        """Every training. All people's ablations of one seed come before the next seed, so early results compare."""
+        people, one = self.studies, self.any
+        return [Member(person, ablation, seed) for seed in range(one.seeds) for person in people for ablation in one.ablations]
+
+    def written_files(self) -> Iterator[Path]:
+        """Yield everything that the study writes: files, and folders whose whole content is its own."""
+        yield from (self.output / name for name in RESULTS)
+        for study in self.studies.values():
+            yield from study.written_files()

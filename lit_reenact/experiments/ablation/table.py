@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from lit_reenact.evaluation.statistics import Summary, summarise
+from lit_reenact.evaluation.people import Runs, summarise_people
+from lit_reenact.evaluation.statistics import Summary
 from lit_reenact.evaluation.table import METRICS
 
 Series = Mapping[str, Tensor]
@@ -23,25 +24,31 @@ class Entry:
         name: name of the ablation or baseline.
         question: question that it belongs to.
         changes: settings of the ablation that differ from the base.
-        runs: seed to the measurements of that run. A baseline learns nothing and has one series for all seeds.
-        problems: seed to the reason why that run is missing.
+        runs: person to seed to the measurements of that run. A baseline learns nothing and has one series for all seeds.
+        problems: person to seed to the reason why that run is missing.
         is_trained: True for an ablation, False for a baseline.
     """
 
     name: str
     question: str
     changes: Mapping[str, Any]
-    runs: Mapping[int, Series]
-    problems: Mapping[int, str]
+    runs: Mapping[str, Mapping[int, Series]]
+    problems: Mapping[str, Mapping[int, str]]
     is_trained: bool = True
 
     @property
+    def seeds(self) -> list[int]:
+        """Seeds that were measured, of any person."""
+        return sorted({seed for runs in self.runs.values() for seed in runs})
+
+    @property
     def problem_list(self) -> list[str]:
-        """Every reason once, with the seeds that it applies to."""
-        by_reason: dict[str, list[int]] = {}
-        for seed, reason in sorted(self.problems.items()):
-            by_reason.setdefault(reason, []).append(seed)
-        return [f"seed {', '.join(map(str, seeds))}: {reason}" for reason, seeds in by_reason.items()]
+        """Every reason of a person once, with the seeds that it applies to; the person is named if there are several."""
+        by_reason: dict[tuple[str, str], list[int]] = {}
+        for person, problems in self.problems.items():
+            for seed, reason in sorted(problems.items()):
+                by_reason.setdefault((f"{person}, " if len(self.problems) > 1 else "", reason), []).append(seed)
+        return [f"{person}seed {', '.join(map(str, seeds))}: {reason}" for (person, reason), seeds in by_reason.items()]
 
 
 @dataclass(frozen=True)
@@ -70,25 +77,25 @@ class Table:
     rows: Sequence[Row]
 
 
-def make_row(entry: Entry, reference: Entry, fps: float) -> Row:
-    """Summarise an entry. Differences are taken over the seeds that the reference has, too.
+def make_row(entry: Entry, reference: Entry, fps: Mapping[str, float]) -> Row:
+    """Summarise an entry. Differences are taken over the people and seeds that the reference has, too.
 
     Args:
         entry: the entry to summarise.
         reference: the entry to compare with; may be ``entry`` itself.
-        fps: frames per second of the clip.
+        fps: person to the frames per second of that person's clip.
     """
-    if not entry.runs:
-        return Row(entry, {})
-    both = sorted(entry.runs.keys() & reference.runs.keys())
-    first = next(iter(entry.runs.values()))
+    names = dict.fromkeys(name for runs in entry.runs.values() for series in runs.values() for name in series if name in METRICS)
     summaries = {}
-    for name in first:
-        if name not in METRICS:
-            continue
-        against = [reference.runs[seed][name] for seed in both if name in reference.runs[seed]]
-        alone = entry is reference or len(against) < len(both) or not both
-        seeds = sorted(entry.runs) if alone else both
-        runs = [entry.runs[seed][name] for seed in seeds]
-        summaries[name] = summarise(name, runs, None if alone else against, fps)
+    for name in names:
+        runs = _runs(entry, name)
+        against = {} if entry is reference else _runs(reference, name)
+        is_paired = any(seeds.keys() & against.get(person, {}).keys() for person, seeds in runs.items())
+        summaries[name] = summarise_people(name, runs, against if is_paired else None, fps)
     return Row(entry, summaries)
+
+
+def _runs(entry: Entry, name: str) -> Runs:
+    return {
+        person: {seed: series[name] for seed, series in seeds.items() if name in series} for person, seeds in entry.runs.items()
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,38 +29,60 @@ def write_tables(table: Table, folder: Path) -> None:
 def _csv(table: Table) -> str:
     file = io.StringIO(newline="")
     writer = csv.writer(file, lineterminator="\n")
-    columns = ("mean", "low", "high", "deviation_over_seeds", "difference", "difference_low", "difference_high")
+    people = list(table.facts.get("people", ()))
+    spread = "deviation_over_people" if people else "deviation_over_seeds"
+    columns = ["mean", "low", "high", spread, "difference", "difference_low", "difference_high"]
+    columns += [f"{person}{what}" for person in people for what in ("", " difference")]
     writer.writerow(["ablation", "question", "seeds", "metric", *columns, "problems"])
     for row in table.rows:
         entry, problems = row.entry, "; ".join(row.entry.problem_list)
-        seeds = " ".join(map(str, sorted(entry.runs)))
+        seeds = " ".join(map(str, entry.seeds))
         if not row.metrics:
-            writer.writerow([entry.name, entry.question, seeds, *[""] * 8, problems])
+            writer.writerow([entry.name, entry.question, seeds, "", *[""] * len(columns), problems])
         for name, summary in row.metrics.items():
-            values = (*summary.mean, summary.deviation, *(summary.difference or (math.nan,) * 3))
+            values = [*summary.mean, summary.deviation, *(summary.difference or (math.nan,) * 3)]
+            values += [value for person in people for value in _person_values(summary, person)]
             cells = [f"{value:.6g}" if math.isfinite(value) else "" for value in values]
             writer.writerow([entry.name, entry.question, seeds, name, *cells, problems])
     return file.getvalue()
 
 
+def _person_values(summary: Summary, person: str) -> tuple[float, float]:
+    """Return a person's value and difference to the reference; NaN where there is none."""
+    one = summary.people.get(person)
+    if one is None:  # nobody else was measured, so the summary is this person's, or this person was not
+        return math.nan, math.nan
+    return one.mean.value, math.nan if one.difference is None else one.difference.value
+
+
 def _plain(row: Row) -> dict[str, Any]:
-    entry = row.entry
+    entry, several = row.entry, len(row.entry.problems) > 1
+    problems = {person: {str(seed): why for seed, why in one.items()} for person, one in entry.problems.items()}
     return {
         "ablation": entry.name,
         "question": entry.question,
         "changes": dict(entry.changes),
-        "seeds": sorted(entry.runs),
-        "problems": {str(seed): reason for seed, reason in entry.problems.items()},
+        "seeds": entry.seeds,
+        "problems": problems if several else next(iter(problems.values()), {}),
         "metrics": {name: _numbers(summary) for name, summary in row.metrics.items()},
     }
 
 
 def _numbers(summary: Summary) -> dict[str, Any]:
+    difference = None if summary.difference is None else _estimate(summary.difference)
+    if summary.people:
+        people = {person: _numbers(one) for person, one in summary.people.items()}
+        return {
+            **_estimate(summary.mean),
+            "deviation_over_people": _finite(summary.deviation),
+            "difference": difference,
+            "people": people,
+        }
     return {
         **_estimate(summary.mean),
         "seeds": [_finite(value) for value in summary.seeds],
         "deviation_over_seeds": _finite(summary.deviation),
-        "difference": None if summary.difference is None else _estimate(summary.difference),
+        "difference": difference,
     }
 
 
@@ -72,7 +95,7 @@ def _finite(value: float) -> float | None:
 
 
 def markdown(table: Table) -> str:
-    """Return both tables for people: values, and differences to the reference."""
+    """Return the tables to read: values, differences to the reference, and each person's values if there are several people."""
     metrics = [METRICS[name] for name in MAIN_METRICS]
     heads = [f"{metric.name} {'↓' if metric.less_is_better else '↑'}" for metric in metrics]
     lines = [f"# {table.facts['target']}: ablations", "", str(table.facts["note"]), ""]
@@ -80,27 +103,56 @@ def markdown(table: Table) -> str:
     lines += [_line(row.entry.name, _seeds(row), *(value_text(row, name) for name in MAIN_METRICS)) for row in table.rows]
     lines += ["", f"## Differences to {table.rows[0].entry.name}", "", *_heading("", *heads)]
     lines += [_line(row.entry.name, *(difference_text(row, name) for name in MAIN_METRICS)) for row in table.rows[1:]]
+    people = [_line(f"{name}, {person}", *cells) for name, person, cells in people_lines(table, MAIN_METRICS)]
+    if people:
+        lines += ["", f"## Each person (Δ: difference to {table.rows[0].entry.name})", "", *_heading("", *heads), *people]
     problems = [f"* {row.entry.name}, {problem}" for row in table.rows for problem in row.entry.problem_list]
     return "\n".join([*lines, *(["", "## What is missing", "", *problems] if problems else []), ""])
 
 
 def value_text(row: Row, name: str) -> str:
-    """Return a metric's mean, deviation over seeds, and confidence interval over frames; "-" if it was not measured."""
-    summary, metric = row.metrics.get(name), METRICS[name]
+    """Return a metric's mean, deviation over seeds or people, and confidence interval; "-" if it was not measured."""
+    summary = row.metrics.get(name)
     if summary is None:
         return "-"
+    return _value(summary, METRICS[name], bool(summary.people) or row.entry.is_trained)
+
+
+def _value(summary: Summary, metric: Metric, has_spread: bool) -> str:
     value, low, high = (number(one, metric.decimals) for one in summary.mean)
-    has_spread = row.entry.is_trained and math.isfinite(summary.deviation)
-    return f"{value}{f' ± {number(summary.deviation, metric.decimals)}' if has_spread else ''} [{low}, {high}]"
+    spread = f" ± {number(summary.deviation, metric.decimals)}" if has_spread and math.isfinite(summary.deviation) else ""
+    return f"{value}{spread} [{low}, {high}]"
 
 
 def difference_text(row: Row, name: str) -> str:
     """Return a metric's difference to the reference, its confidence interval, and the rating; "-" if there is none."""
-    summary, metric = row.metrics.get(name), METRICS[name]
-    if summary is None or summary.difference is None:
+    summary = row.metrics.get(name)
+    return "-" if summary is None or summary.difference is None else _difference(summary.difference, METRICS[name])
+
+
+def _difference(difference: Estimate, metric: Metric) -> str:
+    value, low, high = (_signed(one, metric) for one in difference)
+    return f"{value} [{low}, {high}] {rate_difference(difference, metric)}".strip()
+
+
+def people_lines(table: Table, names: Sequence[str]) -> list[tuple[str, str, list[str]]]:
+    """Return a line for each row and person: the row's name, the person, and a cell with value and difference for each metric."""
+    people = dict.fromkeys(person for row in table.rows for summary in row.metrics.values() for person in summary.people)
+    return [
+        (row.entry.name, person, [_person_text(row, name, person) for name in names])
+        for row in table.rows
+        for person in people
+        if row.entry.runs.get(person)
+    ]
+
+
+def _person_text(row: Row, name: str, person: str) -> str:
+    everybody = row.metrics.get(name)
+    summary = None if everybody is None else everybody.people.get(person)
+    if summary is None:
         return "-"
-    value, low, high = (_signed(one, metric) for one in summary.difference)
-    return f"{value} [{low}, {high}] {rate_difference(summary.difference, metric)}".strip()
+    value = _value(summary, METRICS[name], row.entry.is_trained)
+    return value if summary.difference is None else f"{value} Δ {_difference(summary.difference, METRICS[name])}"
 
 
 def rate_difference(difference: Estimate, metric: Metric) -> str:
@@ -115,7 +167,7 @@ def _signed(value: float, metric: Metric) -> str:
 
 
 def _seeds(row: Row) -> str:
-    return str(len(row.entry.runs)) if row.entry.is_trained else ""
+    return str(len(row.entry.seeds)) if row.entry.is_trained else ""
 
 
 def _heading(*heads: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 from pathlib import Path
@@ -234,6 +235,79 @@ def test_a_study_from_files_to_figures(
     trained.clear()
     assert ablate(track, tmp_path, "--base", str(write(tmp_path, other=BASE.replace("channels: 4", "channels: 8"))[0])) == 2
     assert "holds a run with model." in capsys.readouterr().err
+    assert not trained
+
+
+def test_several_people_have_runs_of_their_own_and_one_table(
+    track: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels: list[tuple[str, str]] = []
+
+    def in_process(run: str, words: list[str], log: Path, environment: dict[str, str]) -> Outcome:
+        labels.append((run, environment["WANDB_TAGS"]))
+        if run == "ben window_1 seed 0":
+            return Outcome("failed", "out of luck")
+        fit.run_fit(words)
+        return Outcome("finished")
+
+    monkeypatch.setattr(training, "run_training", in_process)
+    (tmp_path / "anna").symlink_to(track)
+    (tmp_path / "people").mkdir()
+    make_track(tmp_path / "people", frames=100, seed=1)
+    (tmp_path / "people").rename(tmp_path / "ben")
+    (tmp_path / "list.txt").write_text("# two people\nanna/\nben\n")
+    base, window, levels = write(
+        tmp_path, base=BASE, window_1="model: {inputs: {window: 1}}", levels="model: {generator: {levels: 2}}"
+    )
+    words = ["--base", str(base), "--seeds", "1", "-o", str(tmp_path / "out"), "--manifest", str(tmp_path / "list.txt")]
+    assert main(["ablate", str(window), str(levels), *words]) == 2
+    assert "window_1 ben, seed 0: failed: out of luck" in capsys.readouterr().err
+    names = [f"{name} {one} seed 0" for name in ("anna", "ben") for one in ("full", "window_1", "levels")]
+    assert [run for run, _ in labels] == names
+    assert labels[3][1] == "ablation,reference,synthetic.mp4,ben"
+    out = tmp_path / "out"
+    assert (out / "ben" / "levels" / "seed-0" / "checkpoints" / "best.ckpt").is_file()
+    assert not (out / "baselines.json").exists()
+
+    table = json.loads((out / "table.json").read_text())
+    rows: dict[str, Any] = {row["ablation"]: row for row in table["rows"]}
+    assert list(table["people"]) == ["anna", "ben"]
+    full, levels_row = (rows[name]["metrics"]["face_l1"] for name in ("full", "levels"))
+    values = {name: one["mean"] for name, one in full["people"].items()}
+    assert list(values) == ["anna", "ben"]
+    assert full["mean"] == pytest.approx(np.mean(list(values.values())), abs=1e-5)
+    differences = [levels_row["people"][name]["mean"] - values[name] for name in values]
+    assert levels_row["difference"]["mean"] == pytest.approx(np.mean(differences), abs=1e-5)
+    assert rows["window_1"]["problems"] == {"anna": {}, "ben": {"0": "failed: out of luck"}}
+    alone = rows["window_1"]["metrics"]["face_l1"]
+    assert list(alone["people"]) == ["anna"]
+    assert alone["difference"]["mean"] == pytest.approx(alone["people"]["anna"]["mean"] - values["anna"], abs=1e-5)
+    with (out / "table.csv").open(newline="") as file:
+        lines = {(line["ablation"], line["metric"]): line for line in csv.DictReader(file)}
+    assert float(lines["full", "face_l1"]["ben"]) == pytest.approx(values["ben"], abs=1e-4)
+    assert float(lines["levels", "face_l1"]["anna difference"]) == pytest.approx(differences[0], abs=1e-4)
+    assert lines["window_1", "face_l1"]["ben"] == ""
+    assert "| levels, ben | " in (out / "table.md").read_text()
+    assert "<h3>Each person</h3>" in (out / "report.html").read_text()
+
+
+def test_people_that_cannot_be_compared_are_refused_in_a_sentence(
+    track: Path, tmp_path: Path, trained: list[list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (one,) = write(tmp_path, window_1="model: {inputs: {window: 1}}")
+    (tmp_path / "other" / track.name).mkdir(parents=True)
+    (tmp_path / "list.txt").write_text(f"{track}\n\nnowhere\n")
+    (tmp_path / "empty.txt").write_text("# nobody\n")
+    words = ["ablate", str(one), "-o", str(tmp_path / "out")]
+    for people, sentence in (
+        (["--track", track, track], f"{track} is given twice: rename one of the folders"),
+        (["--track", track, "--track", tmp_path / "other" / track.name], f"{track.name} has the name of {track}: rename one"),
+        (["--manifest", tmp_path / "list.txt"], f"list.txt, line 3: {tmp_path / 'nowhere'} is no track"),
+        (["--manifest", tmp_path / "empty.txt"], "empty.txt names no track"),
+        (["--manifest", tmp_path / "gone.txt"], "gone.txt cannot be read"),
+    ):
+        assert main([*words, *map(str, people)]) == 2
+        assert sentence in capsys.readouterr().err
     assert not trained
 
 
