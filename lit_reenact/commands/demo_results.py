@@ -72,6 +72,7 @@ class Demo:
         return {
             "target": self.target.track.info.source,
             "source": self.source.track.info.source,
+            "protocol": self.evaluation.protocol,
             "held_out_frames": self.evaluation.counted_frames,
             "held_out": {method: {name: values[name] for name in SUMMARY} for method, values in means.items()},
             "motion": self.fidelity,

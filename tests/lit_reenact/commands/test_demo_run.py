@@ -64,6 +64,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 
 def test_the_demo_measures_all_that_its_training_held_out(demo: Demo) -> None:
     metrics = json.loads((demo.output / "metrics.json").read_text())
+    assert metrics["protocol"] == "fractions 0.5 and 0.1"
     assert metrics["held_out_frames"] == len(range(77, 120))  # 60 % of 120 frames, and a second (5 frames) later
     assert list(metrics["held_out"]) == [MODEL, *BASELINES]
     assert all(tuple(values) == SUMMARY for values in metrics["held_out"].values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from PIL import Image
 
 from lit_reenact.commands.main import main
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.core.split import Split, SplitSettings
+from lit_reenact.core.split import PROTOCOLS, Split, SplitSettings
 from lit_reenact.evaluation.candidates import read_candidate, synthesise_candidate
 from lit_reenact.evaluation.heldout import held_out_split
 from lit_reenact.experiments.ablation.measurements import measure_baselines, measure_checkpoint
@@ -20,6 +21,7 @@ from lit_reenact.tracking.track_split import split_track
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.tracking.trackfile import load_track, save_track
 from lit_reenact.training.cli import parse_config
+from lit_reenact.training.fit import run_fit
 from tests.factories import make_data, make_module, make_track
 
 INSTA = {"fractions": (0.7, 0.1), "protocol": "insta-350"}
@@ -72,6 +74,25 @@ def test_fit_reads_the_protocol(long_folder: Path) -> None:
         parse_config([*words, "--protocol=insta-350", "--data.split.fractions=[0.6,0.1]"])
     with pytest.raises(ReenactError, match="insta-350"):
         parse_config([*words, "--protocol=insta-35"])
+
+
+def test_from_a_training_to_the_report(track_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The training, its configuration, its log, its checkpoint and every result name the protocol, here a shorter one."""
+    monkeypatch.setitem(PROTOCOLS, "insta-350", replace(PROTOCOLS["insta-350"], test=10))
+    words = ["--config", "configs/debug.yaml", "--track", str(track_folder), "--name=named", "--loggers=[csv]"]
+    words += ["--protocol=insta-350", "--trainer.accelerator=cpu", "--model.inputs.image_size=32", "--model.inputs.window=1"]
+    run = run_fit([*words, "--artifacts.kinds=[]", f"--output={tmp_path}"])
+    assert "protocol: insta-350" in run.config.read_text()
+    (log,) = run.path.rglob("hparams.yaml")
+    assert "protocol: insta-350" in log.read_text()
+    out = tmp_path / "evaluation"
+    options = ["--target", str(track_folder), "--checkpoint", str(run.path), "-o", str(out), "--device", "cpu"]
+    assert main(["evaluate", *options, "--protocol", "insta-350"]) == 0
+    results = json.loads((out / "metrics.json").read_text())
+    assert (results["protocol"], results["matted"], results["frames"]) == ("insta-350", False, [110, 120])
+    report = (out / "report.html").read_text()
+    assert "was held out from training (protocol insta-350)" in report
+    assert "<dt>protocol</dt><dd>insta-350</dd>" in report
 
 
 def test_a_checkpoint_is_measured_by_its_own_protocol(target: TrackedClip, checkpoint: Path) -> None:
