@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lit_reenact.commands.common import Commands, checkpoint_file, device_of
+from lit_reenact.commands.evaluate_targets import add_inputs, arguments_of_people, load_target, measure_people
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import refuse_overwriting
-from lit_reenact.core.split import PROTOCOLS
 
 if TYPE_CHECKING:
     from lit_reenact.evaluation.evaluate import Evaluation
@@ -23,10 +23,16 @@ training frame.
 
   lit-reenact evaluate --target tracks/target --checkpoint CKPT            measure a training
   lit-reenact evaluate --target tracks/target --frames folder/of/pictures  measure another system
+  lit-reenact evaluate --target tracks/* --checkpoint outputs/{clip}/seed-0    measure on several people
 
 DIR gets metrics.json (mean and 95 % confidence interval of each metric), frames.csv (the values of each frame), report.html
 (tables, curves, error maps, the worst and the best frames, real and generated over each other) and comparison.png (all methods
-side by side). The same command writes the same numbers."""
+side by side). The same command writes the same numbers.
+
+With several targets each person's files go to DIR/NAME, the name of the target's folder, which also takes the place of {clip} in
+paths; a checkpoint that was trained on all of them needs no {clip}. DIR then gets people.json, people.csv and report.html: means
+over people with confidence intervals over people and frames, each person's values, and the differences to each baseline."""
+
 
 OUTPUT_NAMES = ("metrics.json", "frames.csv", "report.html", "comparison.png")
 
@@ -39,7 +45,7 @@ def add(commands: Commands) -> None:
         description=DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    _add_inputs(parser)
+    add_inputs(parser)
     _add_measurements(parser)
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("outputs/evaluation"), metavar="DIR", help="default: %(default)s"
@@ -54,35 +60,6 @@ def add(commands: Commands) -> None:
     )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: %(default)s)")
     parser.set_defaults(run=run)
-
-
-def _add_inputs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--target", type=Path, required=True, metavar="TRACK", help="a folder that `lit-reenact track` wrote")
-    candidate = parser.add_mutually_exclusive_group(required=True)
-    candidate.add_argument(
-        "--checkpoint", type=Path, metavar="C", help="file that `lit-reenact fit` wrote on this target, or the folder of its run"
-    )
-    candidate.add_argument(
-        "--frames",
-        type=Path,
-        metavar="FOLDER",
-        help="PNG or JPEG pictures, one for each held-out frame in the order of their names, square, of the clip's size or "
-        "smaller; the real frames are then compared at that size",
-    )
-    parser.add_argument(
-        "--protocol",
-        choices=tuple(PROTOCOLS),
-        help="name of the split, which says which frames are held out: the last fifth, the last 350, 500 or 600 frames (default: "
-        "the checkpoint's own, or last-fifth for --frames; a checkpoint that was trained with another one is refused)",
-    )
-    parser.add_argument(
-        "--also",
-        action="append",
-        default=[],
-        type=named_folder,
-        metavar="NAME=FOLDER",
-        help="another system's frames to measure as well, in the form of --frames; can be given several times",
-    )
 
 
 def _add_measurements(parser: argparse.ArgumentParser) -> None:
@@ -121,30 +98,31 @@ def _add_measurements(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def named_folder(word: str) -> tuple[str, Path]:
-    """Split ``NAME=FOLDER`` into its two parts."""
-    name, _, folder = word.partition("=")
-    if not name or not folder:
-        raise argparse.ArgumentTypeError(f"{word!r} is not NAME=FOLDER: give these frames a name for the table")
-    return name, Path(folder)
-
-
 def _inputs(arguments: argparse.Namespace) -> list[Path | None]:
     from lit_reenact.evaluation.frame_folder import pictures_in
     from lit_reenact.tracking.trackfile import track_files
 
     folders = [folder for folder in (arguments.frames, *dict(arguments.also).values()) if folder is not None and folder.is_dir()]
     pictures = [picture for folder in folders for picture in pictures_in(folder)]
-    networks = (arguments.checkpoint, arguments.identity_model, arguments.fid_model)
-    return [*track_files(arguments.target), *networks, *pictures]
+    files = (arguments.manifest, arguments.checkpoint, arguments.identity_model, arguments.fid_model)
+    return [*track_files(arguments.target), *files, *pictures]
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command and return its exit code."""
-    from lit_reenact.evaluation.report import write_report
-    from lit_reenact.evaluation.report_pictures import write_grid
-    from lit_reenact.evaluation.result_files import refuse_other_kind, write_numbers
-    from lit_reenact.tracking.tracked_clip import TrackedClip
+    people = arguments_of_people(arguments)
+    for own in people.values():
+        _check(own)
+    if len(people) == 1:
+        _measure(*people.values())
+    else:
+        measure_people(people, arguments.output, [file for own in people.values() for file in _inputs(own)], _measure)
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Refuse what cannot be measured, or what would write over an input, before anything is measured."""
+    from lit_reenact.evaluation.result_files import refuse_other_kind
 
     if arguments.edits and arguments.checkpoint is None:
         raise ReenactError("--edits wants --checkpoint: pictures that are there already cannot be edited")
@@ -154,7 +132,15 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.checkpoint = checkpoint_file(arguments.checkpoint)
     refuse_overwriting((arguments.output / name for name in OUTPUT_NAMES), _inputs(arguments))
     refuse_other_kind(arguments.output, arguments.matted)
-    target = TrackedClip.load(arguments.target.parent if arguments.target.suffix == ".safetensors" else arguments.target)
+
+
+def _measure(arguments: argparse.Namespace) -> Evaluation:
+    """Measure one person and write that person's files."""
+    from lit_reenact.evaluation.report import write_report
+    from lit_reenact.evaluation.report_pictures import write_grid
+    from lit_reenact.evaluation.result_files import write_numbers
+
+    target = load_target(arguments.target)
     evaluation = _evaluate(arguments, target)
     arguments.output.mkdir(parents=True, exist_ok=True)
     write_numbers(evaluation, arguments.output)
@@ -165,7 +151,7 @@ def run(arguments: argparse.Namespace) -> int:
         from lit_reenact.evaluation.wandb_log import log_evaluation
 
         log_evaluation(evaluation, arguments.output, arguments.checkpoint, arguments.wandb)
-    return 0
+    return evaluation
 
 
 def _evaluate(arguments: argparse.Namespace, target: TrackedClip) -> Evaluation:

@@ -69,6 +69,11 @@ CASES = {
     "track, manifest": Case("track --manifest INPUT -o tracks", "tracks/clip/report.html", "../../other.mp4\tclip\n"),
     "evaluate, checkpoint": Case("evaluate --target target --checkpoint INPUT -o v", "v/metrics.json"),
     "evaluate, network": Case("evaluate --target target --checkpoint net.ckpt --fid-model INPUT -o v", "v/frames.csv"),
+    "evaluate, manifest": Case("evaluate --manifest INPUT --checkpoint net.ckpt -o v", "v/metrics.json", "../target\n"),
+    "evaluate, manifest of several": Case(
+        "evaluate --manifest INPUT --checkpoint net.ckpt -o v", "v/people.json", "../target\n../another\n"
+    ),
+    "ablate, manifest": Case("ablate ablation.yaml --base other.yaml --manifest INPUT -o v", "v/table.csv", "../target\n"),
     "ablate, base": Case("ablate ablation.yaml --base INPUT --track target -o v", "v/table.md"),
     "ablate, file": Case("ablate INPUT --base other.yaml --track target -o v", "v/report.html", "{}"),
     "ablate, checkpoint": Case(
@@ -125,7 +130,7 @@ SPELLINGS = [same, dotted, absolute, output_links_to_input, input_links_to_outpu
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder, with the files that commands check before they know what they would write."""
     monkeypatch.chdir(tmp_path)
-    for name in ("target/track.safetensors", "target/clip.mp4", "net.ckpt", "other.mp4"):
+    for name in ("target/track.safetensors", "target/clip.mp4", "another/track.safetensors", "net.ckpt", "other.mp4"):
         put(Path(name), "dummy")
     put(Path("other.yaml"), config_path("debug").read_text())
     put(Path("ablation.yaml"), "model: {window: 1}\n")
