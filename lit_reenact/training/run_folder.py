@@ -15,6 +15,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import write_text
+from lit_reenact.core.split import LAST_FIFTH
 from lit_reenact.training.settings import RENAMED, first_difference, flatten
 
 FREE_KEYS = (
@@ -32,6 +33,9 @@ FREE_KEYS = (
     "video.driver",
 )
 """Settings that may change when a run goes on: how long and on what it trains and what it reports, not what it learns."""
+
+ADDED = {"data.split.protocol": LAST_FIFTH}
+"""Settings that runs from before them do not name, with the value that they were trained with."""
 
 
 class AnotherRunError(ReenactError):
@@ -128,7 +132,7 @@ class RunFolder:
         old_name = next((name for name, _ in flatten(before) if name in RENAMED), None)
         if old_name is not None:
             return f"of an earlier version of lit_reenact, in which {RENAMED[old_name]} was called {old_name}"
-        difference = first_difference(before, config, FREE_KEYS)
+        difference = first_difference({**ADDED, **dict(flatten(before))}, {**ADDED, **dict(flatten(dict(config)))}, FREE_KEYS)
         if difference is None:
             return None
         return f"with {difference.name} = {difference.before}, this command has {difference.now}"

@@ -72,6 +72,13 @@ def test_another_configuration_is_refused_whichever_checkpoint_there_is(run: Run
     run.claim(settings(8, workers=2))
 
 
+def test_a_run_from_before_protocols_goes_on_with_the_default_one(run: RunFolder) -> None:
+    run.claim({"data": {"split": {"training_frames": None}}})
+    with pytest.raises(ReenactError, match=r"data\.split\.protocol = last-fifth, this command has insta-350"):
+        run.claim({"data": {"split": {"training_frames": None, "protocol": "insta-350"}}})
+    run.claim({"data": {"split": {"training_frames": None, "protocol": "last-fifth"}}})
+
+
 def test_a_run_of_an_earlier_version_is_refused_in_words(run: RunFolder) -> None:
     run.config.write_text("model:\n  channels: 8\n  lambda_l1: 100.0\n")
     with pytest.raises(
