@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal
 
 from torch import Tensor
-from torchmetrics import MeanMetric
+from torchmetrics import MetricCollection
 
 from lit_reenact.callbacks.base import Callback, Trainer
 from lit_reenact.core.schema import EMPTY, Window
-from lit_reenact.losses.perceptual import Lpips, LpipsBackbone
-from lit_reenact.metrics import FaceL1, psnr, ssim
+from lit_reenact.losses.perceptual import LpipsBackbone
+from lit_reenact.metrics.collection import FaceLpipsMean, validation_metrics
 from lit_reenact.training.module import ReenactModule
+
+Part = Literal["val", "test"]
 
 
 class FrameMetrics(Callback):
-    """Callback that logs frame metrics under ``val/`` and ``test/``, as means over all frames of all processes.
+    """Callback that logs frame metrics under ``val/`` and ``test/``, over all frames of all processes.
 
     * ``psnr``: peak signal-to-noise ratio, dB;
     * ``ssim``: structural similarity, in [-1, 1];
     * ``lpips``: learned perceptual distance (Zhang et al. 2018);
-    * ``face_l1``: mean absolute difference on the rendered face, in levels of 255.
+    * ``high_frequency``: energy of the finest detail over that of the real frames; 1 is as sharp;
+    * ``face_l1``: mean absolute difference on the rendered face, in levels of 255;
+    * ``face_lpips``: LPIPS of the face crop at 256 pixels; only under ``test/``, because it takes longer than all others.
 
     Example:
         >>> trainer = Trainer(callbacks=[FrameMetrics(lpips_backbone="squeeze")])
@@ -33,49 +37,48 @@ class FrameMetrics(Callback):
                 ``losses.perceptual.Lpips``).
         """
         super().__init__()
-        self.lpips = Lpips(lpips_backbone)
-        self.means = {name: MeanMetric() for name in ("psnr", "ssim", "lpips")}
-        self.face_l1 = FaceL1()
+        test = MetricCollection({"face_lpips": FaceLpipsMean(lpips_backbone)}, compute_groups=False)
+        self.metrics = {"val": validation_metrics(lpips_backbone), "test": test}
 
     def on_validation_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
-        self._start(pl_module)
+        self._start(pl_module, "val")
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: ReenactModule, outputs: Tensor, batch: Window, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        self._update(outputs, batch)
+        self._update(outputs, batch, "val")
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         self._log(pl_module, "val")
 
     def on_test_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
-        self._start(pl_module)
+        self._start(pl_module, "test")
 
     def on_test_batch_end(
         self, trainer: Trainer, pl_module: ReenactModule, outputs: Tensor, batch: Window, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        self._update(outputs, batch)
+        self._update(outputs, batch, "test")
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         self._log(pl_module, "test")
 
-    def _start(self, module: ReenactModule) -> None:
-        self.lpips.to(module.device)
-        for metric in (*self.means.values(), self.face_l1):
-            metric.to(module.device)
-            metric.reset()
+    def _start(self, module: ReenactModule, part: Part) -> None:
+        for collection in self._collections(part):
+            collection.to(module.device)
+            collection.reset()
 
-    def _update(self, output: Tensor, batch: Window) -> None:
+    def _update(self, output: Tensor, batch: Window, part: Part) -> None:
         prediction, target = (output + 1) / 2, (batch.frame + 1) / 2
-        self.means["psnr"].update(psnr(prediction, target))
-        self.means["ssim"].update(ssim(prediction, target))
-        self.means["lpips"].update(self.lpips(prediction=output, target=batch.frame))
-        self.face_l1.update(prediction, target, batch.region != EMPTY)
+        for collection in self._collections(part):
+            collection.update(prediction=prediction, target=target, region=batch.region != EMPTY)
 
-    def _log(self, module: ReenactModule, part: str) -> None:
-        values: dict[str, Any] = {name: mean.compute() for name, mean in self.means.items()} | {"face_l1": self.face_l1.compute()}
+    def _log(self, module: ReenactModule, part: Part) -> None:
         # The metrics are synchronised already; sync_dist only keeps Lightning from warning.
-        for name, value in values.items():
-            module.log(f"{part}/{name}", value, sync_dist=True, prog_bar=name == "face_l1")
+        for collection in self._collections(part):
+            for name, value in collection.compute().items():
+                module.log(f"{part}/{name}", value, sync_dist=True, prog_bar=name == "face_l1")
         if part == "val":
             module.log("batch_step", float(module.batch_step), sync_dist=True)
+
+    def _collections(self, part: Part) -> list[MetricCollection]:
+        return [self.metrics["val"]] if part == "val" else [self.metrics["val"], self.metrics["test"]]

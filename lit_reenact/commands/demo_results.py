@@ -25,7 +25,7 @@ from lit_reenact.synthesis import ReenactmentFiles
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.training.run_folder import RunFolder
 
-SUMMARY = ("face_l1", "l1", "psnr", "ssim")
+SUMMARY = ("face_l1", "l1", "psnr", "ssim", "lpips", "face_lpips", "high_frequency", "csim_dlib")
 """Metrics in the demo's ``metrics.json``; ``lit-reenact evaluate`` writes all of them, with intervals."""
 
 

@@ -9,15 +9,17 @@ from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.evaluation.frame_metrics import Values, compare_frames
+from lit_reenact.evaluation.network_metrics import measure_with_networks
 from lit_reenact.evaluation.steadiness import measure_steadiness
 from lit_reenact.face import load_face_model
-from lit_reenact.losses.perceptual import Lpips
 from lit_reenact.rendering.renderer import make_renderer
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.video.cuts import cuts_in
 
 
-def measure_frames(target: TrackedClip, test: range, real: Tensor, outputs: Mapping[str, Tensor]) -> Values:
+def measure_frames(
+    target: TrackedClip, test: range, real: Tensor, outputs: Mapping[str, Tensor], with_networks: bool = True
+) -> Values:
     """Return the metrics of each frame: method to metric to (N,) or (N, K), NaN where no face is known.
 
     Args:
@@ -25,6 +27,7 @@ def measure_frames(target: TrackedClip, test: range, real: Tensor, outputs: Mapp
         test: numbers of the N frames in the clip.
         real: real frames, uint8 (N, S, S, 3).
         outputs: method to its frames, uint8 (N, S, S, 3).
+        with_networks: whether to measure by networks too, which takes about as long as all else.
 
     Raises:
         ReenactError: no face is known in any of the frames.
@@ -35,11 +38,19 @@ def measure_frames(target: TrackedClip, test: range, real: Tensor, outputs: Mapp
         raise ReenactError(f"{target.clip} shows no face in its held-out part, so nothing can be measured: use another video")
     renderer = make_renderer(load_face_model(track.info.face_model), track.actor, track.camera, real.shape[1])
     regions = renderer.regions(track.parameters[test.start : test.stop])
-    values = compare_frames(outputs, real, regions, Lpips())
+    values = compare_frames(outputs, real, regions)
     follows = torch.ones(len(test), dtype=torch.bool)
     follows[[0, *cuts_in(test, target.track.info.cuts)]] = False
     steadiness = measure_steadiness(outputs, real, follows)
-    return {method: _mask(known, metrics | steadiness[method]) for method, metrics in values.items()}
+    seen = measure_with_networks(outputs, real, regions, real_landmarks(target, test, real.shape[1])) if with_networks else {}
+    return {method: _mask(known, metrics | seen.get(method, {}) | steadiness[method]) for method, metrics in values.items()}
+
+
+def real_landmarks(target: TrackedClip, frames: range, size: int) -> Tensor:
+    """Return the landmarks of frames of a clip, (N, 478, 3) in pixels of frames of this size; NaN where no face was detected."""
+    landmarks = target.track.landmarks
+    points, detected = landmarks.points[frames.start : frames.stop], landmarks.found[frames.start : frames.stop]
+    return torch.where(detected[:, None, None], points * (size / target.track.camera.width), torch.nan).float()
 
 
 def _mask(known: Tensor, metrics: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from lit_reenact.core.parallel import single_threaded
 from lit_reenact.core.split import LAST_FIFTH
 from lit_reenact.evaluation.baseline_frames import MEAN, generate_baselines
 from lit_reenact.evaluation.candidates import MODEL, Candidate
-from lit_reenact.evaluation.clip_metrics import measure_frames
+from lit_reenact.evaluation.clip_metrics import measure_frames, real_landmarks
 from lit_reenact.evaluation.edit_fidelity import EditFidelity, measure_network_edits, measure_warped_edits
 from lit_reenact.evaluation.fidelity import measure_motion
 from lit_reenact.evaluation.frame_metrics import Values
@@ -100,6 +99,7 @@ def evaluate(
     others: Mapping[str, Tensor] | None = None,
     networks: Mapping[str, OnnxBackbone] | None = None,
     matted: bool = False,
+    with_networks: bool = True,
 ) -> Evaluation:
     """Measure a candidate, and every baseline that learns nothing, against the real held-out frames.
 
@@ -109,8 +109,9 @@ def evaluate(
         track_again: track the frames again from their pixels and compare their motion too.
         progress: whether to show progress bars.
         others: other systems' frames to measure as well (``read_other_systems``).
-        networks: networks of the metrics ``identity`` and ``fid``; a metric without a network is left out.
+        networks: the user's networks of the metrics ``csim`` and ``fid``; a metric without a network is left out.
         matted: put white in place of the background, in the real and in all other frames, where it is in the real frame.
+        with_networks: whether to measure by the networks that come with the package, too.
 
     Raises:
         ReenactError: no face is known in the held-out part; or, with ``track_again``, none is detected in the frames; or, with
@@ -123,10 +124,10 @@ def evaluate(
     """
     test, size, networks = candidate.split.test, candidate.frames.shape[1], networks or {}
     real, outputs = _frames_to_compare(target, candidate, others or {}, matted)
-    values = measure_frames(target, test, real, outputs)
-    if "identity" in networks:
-        for method, series in measure_identity(outputs, real, _landmarks(target, test, size), networks["identity"]).items():
-            values[method]["identity"] = series.to(values[method]["l1"])
+    values = measure_frames(target, test, real, outputs, with_networks)
+    if "csim" in networks:
+        for method, series in measure_identity(outputs, real, real_landmarks(target, test, size), networks["csim"]).items():
+            values[method]["csim"] = series.to(values[method]["l1"])
     fps = float(target.fps)
     estimates = {method: _estimates(metrics, fps) for method, metrics in values.items()}
     if "fid" in networks:
@@ -193,17 +194,10 @@ def _motion(
     }
 
 
-def _landmarks(target: TrackedClip, frames: range, size: int) -> Tensor:
-    """Return the landmarks of frames of a clip, (N, 478, 3) in pixels of frames of this size; NaN where no face was detected."""
-    landmarks = target.track.landmarks
-    points, detected = landmarks.points[frames.start : frames.stop], landmarks.found[frames.start : frames.stop]
-    return torch.where(detected[:, None, None], points * (size / target.track.camera.width), torch.nan)
-
-
 def _estimates(metrics: Mapping[str, Tensor], fps: float) -> dict[str, Estimate]:
     return {name: estimate(name, series, fps) for name, series in metrics.items()}
 
 
 def _differences(model: Mapping[str, Tensor], other: Mapping[str, Tensor], fps: float) -> dict[str, Estimate]:
-    differences = {name: summarise(name, [model[name]], [other[name]], fps).difference for name in COMPARED}
+    differences = {name: summarise(name, [model[name]], [other[name]], fps).difference for name in COMPARED if name in model}
     return {name: difference for name, difference in differences.items() if difference is not None}

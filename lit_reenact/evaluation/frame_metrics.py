@@ -11,9 +11,9 @@ from torch import Tensor
 
 from lit_reenact.core.parallel import map_in_threads
 from lit_reenact.core.schema import EMPTY, EYES, MOUTH
-from lit_reenact.losses.perceptual import Lpips
 from lit_reenact.metrics.frames import MS_SSIM_SIDE, error_map, l1, ms_ssim, psnr, ssim_map
 from lit_reenact.metrics.regions import region_l1, region_mean, region_psnr
+from lit_reenact.metrics.sharpness import high_frequency_energy
 
 _BATCH = 2
 """Frames of each method compared at once; small, so that the intermediate images stay small."""
@@ -22,16 +22,13 @@ Values = dict[str, dict[str, Tensor]]
 """Method to metric to the value of each frame, (T,); NaN where a frame has none."""
 
 
-def compare_frames(
-    outputs: Mapping[str, Iterable[Tensor]], target: Iterable[Tensor], regions: Iterable[Tensor], lpips: Lpips | None = None
-) -> Values:
+def compare_frames(outputs: Mapping[str, Iterable[Tensor]], target: Iterable[Tensor], regions: Iterable[Tensor]) -> Values:
     """Compare several methods' frames with the real ones; all are read in step and never held at once.
 
     Args:
         outputs: method to its frames, uint8 (H, W, 3) each.
         target: real frames, uint8 (H, W, 3) each.
         regions: region image of each real frame, uint8 (H, W) of ``EMPTY``, ``FACE``, ``EYES``, ``MOUTH``.
-        lpips: network of LPIPS; None leaves the metric out.
 
     Returns:
         The metrics of ``frame_metrics`` for every method.
@@ -44,7 +41,7 @@ def compare_frames(
     def compare_batch(batch: list[tuple[Tensor, ...]]) -> Values:
         real, region, *generated = (torch.stack(frames) for frames in zip(*batch, strict=True))
         frames_of = dict(zip(outputs, generated, strict=True))
-        return {method: frame_metrics(unit(frames), unit(real), region, lpips) for method, frames in frames_of.items()}
+        return {method: frame_metrics(unit(frames), unit(real), region) for method, frames in frames_of.items()}
 
     values: dict[str, dict[str, list[Tensor]]] = {method: defaultdict(list) for method in outputs}
     for batch_values in map_in_threads(compare_batch, _batches(zip(target, regions, *outputs.values(), strict=True))):
@@ -54,8 +51,8 @@ def compare_frames(
     return {method: {name: torch.cat(parts) for name, parts in metrics.items()} for method, metrics in values.items()}
 
 
-def frame_metrics(output: Tensor, target: Tensor, region: Tensor, lpips: Lpips | None = None) -> dict[str, Tensor]:
-    """Return the metrics of N frames by name, (N,) each.
+def frame_metrics(output: Tensor, target: Tensor, region: Tensor) -> dict[str, Tensor]:
+    """Return the metrics of N frames by name, (N,) each, and ``high_frequency`` (N, 2).
 
     The face is everything in a region image that is not empty. ``ms_ssim`` is missing for images that are too small for it.
 
@@ -63,7 +60,6 @@ def frame_metrics(output: Tensor, target: Tensor, region: Tensor, lpips: Lpips |
         output: generated frames, float32 (N, 3, H, W) in [0, 1].
         target: real frames, float32 (N, 3, H, W) in [0, 1].
         region: region images, uint8 (N, H, W).
-        lpips: network of LPIPS; None leaves the metric out.
     """
     similarity = ssim_map(output, target)
     values = {
@@ -78,8 +74,7 @@ def frame_metrics(output: Tensor, target: Tensor, region: Tensor, lpips: Lpips |
         values[f"{name}_l1"] = region_l1(output, target, mask)
         values[f"{name}_psnr"] = region_psnr(output, target, mask)
         values[f"{name}_ssim"] = region_mean(similarity, mask)
-    if lpips is not None:
-        values["lpips"] = lpips(prediction=output * 2 - 1, target=target * 2 - 1)
+    values["high_frequency"] = high_frequency_energy(output, target)
     return values
 
 

@@ -67,6 +67,7 @@ STATISTICS: dict[str, Statistic] = {
     "blink_f1": blink_f1,
     "jaw_r": correlation,
     "strength": ratio,
+    "high_frequency": ratio,
 }
 """Metric to its statistic, for metrics that are not the mean of one series."""
 

@@ -59,10 +59,10 @@ class Reenactment:
 
 
 def tiles(evaluation: Evaluation, reenactment: Reenactment) -> str:
-    """Return the four numbers at the top of the report as HTML."""
+    """Return the five numbers at the top of the report as HTML."""
     model, *baselines = evaluation.means.values()
     numbers = []
-    for key in ("face_l1", "psnr"):
+    for key in ("face_l1", "psnr", "lpips"):
         metric = METRICS[key]
         opponent = number(best(key, [values[key] for values in baselines]), metric.decimals)
         numbers.append((number(model[key], metric.decimals), f"{metric.name} ({metric.unit}), best baseline {opponent}"))

@@ -40,7 +40,7 @@ def _missing_metrics(evaluation: Evaluation) -> list[str]:
     if "ms_ssim" not in metrics:
         reasons.append(f"MS-SSIM is left out: it needs images of {MS_SSIM_SIDE} pixels or more.")
     if "lpips" not in metrics:
-        reasons.append("LPIPS is left out: the weights of its network are not on this machine.")
+        reasons.append("LPIPS, identity and the second detector are left out (--without-networks).")
     if "fid" in metrics:
         reasons.append("FID has no interval, and few frames make it too large: it compares methods on these very frames alone.")
     return [f'<p class="quiet">{reason}</p>' for reason in reasons]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
@@ -18,12 +18,23 @@ class Metric(NamedTuple):
         unit: unit, or the value of a perfect result.
         decimals: digits after the point.
         less_is_better: whether smaller values are better.
+        ideal: value of a perfect result where neither smaller nor larger ones are better, but nearer ones; otherwise None.
     """
 
     name: str
     unit: str
     decimals: int
     less_is_better: bool
+    ideal: float | None = None
+
+    @property
+    def arrow(self) -> str:
+        """Sign of the direction in which values are better."""
+        return f"→ {self.ideal:g}" if self.ideal is not None else "↓" if self.less_is_better else "↑"
+
+    def cost(self, value: float) -> float:
+        """Return a number that is smaller for a better value."""
+        return abs(value - self.ideal) if self.ideal is not None else value if self.less_is_better else -value
 
 
 METRICS = {
@@ -41,8 +52,13 @@ METRICS = {
     "ssim": Metric("SSIM", "1 is equal", 3, False),
     "ms_ssim": Metric("MS-SSIM", "1 is equal", 3, False),
     "photometric": Metric("Photometric error", "distance in RGB, levels of 255", 2, True),
-    "lpips": Metric("LPIPS", "", 3, True),
-    "identity": Metric("Identity similarity", "cosine, 1 is the same face", 3, False),
+    "lpips": Metric("LPIPS", "AlexNet, 0 is equal", 4, True),
+    "face_lpips": Metric("Face LPIPS", "face crop at 256 pixels", 4, True),
+    "high_frequency": Metric("High frequencies", "of the real frames'; wanted .8 to 1.2", 2, True, ideal=1.0),
+    "csim_dlib": Metric("CSIM (dlib)", "cosine; not comparable with ArcFace's", 4, False),
+    "face_distance": Metric("Face distance (dlib)", "one person below .52", 3, True),
+    "csim": Metric("CSIM", "cosine of your network's embeddings", 3, False),
+    "landmarks_68": Metric("Landmarks (second detector)", "% of the outer-eye distance", 2, True),
     "fid": Metric("FID", "0 is equal", 2, True),
     "warped_error": Metric("Flow-warped error", "levels of 255", 2, True),
     "flicker": Metric("Flicker", "0 is as in the real clip", 3, True),
@@ -50,9 +66,9 @@ METRICS = {
 """Metrics of single frames by their keys in metrics.json."""
 
 MOTION_METRICS = {
-    "pose_distance": Metric("Average pose distance", "degrees", 2, True),
-    "expression_distance": Metric("Average expression distance", "0 is equal", 3, True),
-    "landmark_distance": Metric("Landmark distance", "% of the outer-eye distance", 2, True),
+    "pose_distance": Metric("APD, average pose distance", "degrees", 2, True),
+    "expression_distance": Metric("AED, average expression distance", "0 is equal", 3, True),
+    "landmark_distance": Metric("Landmarks (FaceMesh)", "% of the outer-eye distance", 2, True),
     "gaze_error": Metric("Gaze error", "degrees", 2, True),
     "blink_f1": Metric("Blink F1", "1 is every blink", 2, False),
     "jaw_r": Metric("Correlation of the jaw's opening", "1 is perfect", 3, False),
@@ -60,11 +76,23 @@ MOTION_METRICS = {
 }
 """Metrics of the motion tracked again from pixels, by their keys in metrics.json."""
 
-CLAIMS = ("face_l1", "psnr", "ssim")
-"""The metrics that the verdict speaks about."""
+CLAIMS = ("face_l1", "psnr", "ssim", "lpips")
+"""The metrics that the verdict speaks about, if they were measured."""
 
-COMPARED = ("face_l1", "face_ssim", "mouth_l1", "eyes_l1", "l1", "psnr", "ssim", "warped_error")
-"""The metrics in which the model is compared with each other method frame by frame."""
+COMPARED = (
+    "face_l1",
+    "face_ssim",
+    "mouth_l1",
+    "eyes_l1",
+    "l1",
+    "psnr",
+    "ssim",
+    "lpips",
+    "face_lpips",
+    "face_distance",
+    "warped_error",
+)
+"""The metrics in which the model is compared with each other method frame by frame, if all methods have them."""
 
 Methods = Mapping[str, Mapping[str, float]]
 """Method to metric to value; the model comes first, the baselines after it."""
@@ -80,8 +108,7 @@ def number(value: float | None, decimals: int, sign: str = "") -> str:
 
 def best(key: str, values: Sequence[float]) -> float:
     """Return the best of some values of a metric, at the precision shown, so that values that look equal count as equal."""
-    rounded = [round(value, METRICS[key].decimals) for value in values]
-    return min(rounded) if METRICS[key].less_is_better else max(rounded)
+    return min((round(value, METRICS[key].decimals) for value in values), key=METRICS[key].cost)
 
 
 def verdict(methods: Methods, frames: int) -> str:
@@ -89,7 +116,7 @@ def verdict(methods: Methods, frames: int) -> str:
     model, *baselines = methods
     won: list[str] = []
     lost: list[str] = []
-    for key in CLAIMS:
+    for key in _claims(methods[model]):
         opponent = best(key, [methods[name][key] for name in baselines])
         own = best(key, [methods[model][key]])
         (won if own != opponent and best(key, [own, opponent]) == own else lost).append(METRICS[key].name)
@@ -99,6 +126,10 @@ def verdict(methods: Methods, frames: int) -> str:
     if not won:
         return f"{where} does not beat the best baseline in {enumerate_names(lost)}: it needs more training or more footage."
     return f"{where} beats every baseline in {enumerate_names(won)}, but not in {enumerate_names(lost)}."
+
+
+def _claims(metrics: Collection[str]) -> list[str]:
+    return [key for key in CLAIMS if key in metrics]
 
 
 def enumerate_names(names: Sequence[str]) -> str:
@@ -120,6 +151,7 @@ def differences_table(differences: Estimates) -> str:
     rows = [
         f"<tr>{_head(METRICS[key])}{''.join(_difference(METRICS[key], row[key]) for row in differences.values())}</tr>"
         for key in COMPARED
+        if all(key in row for row in differences.values())
     ]
     return _table(list(differences), rows)
 
@@ -142,11 +174,11 @@ def motion_table(methods: Mapping[str, Mapping[str, Estimate]]) -> str:
 
 def text_table(estimates: Estimates) -> str:
     """Return the ``CLAIMS`` as text for a terminal: a line for each method, each value with its interval."""
-    width = 2 + max(map(len, estimates))
-    lines = [f"{'':<{width}}" + "".join(f"{METRICS[key].name:<22}" for key in CLAIMS)]
+    width, keys = 2 + max(map(len, estimates)), _claims(next(iter(estimates.values())))
+    lines = [f"{'':<{width}}" + "".join(f"{METRICS[key].name:<22}" for key in keys)]
     for method, values in estimates.items():
         cells = [
-            " ".join([number(values[key].value, METRICS[key].decimals), _brackets(METRICS[key], values[key])]) for key in CLAIMS
+            " ".join([number(values[key].value, METRICS[key].decimals), _brackets(METRICS[key], values[key])]) for key in keys
         ]
         lines.append(f"{method:<{width}}" + "".join(f"{cell:<22}" for cell in cells))
     return "\n".join(line.rstrip() for line in lines)
@@ -182,8 +214,7 @@ def _table(columns: Sequence[str], rows: Sequence[str]) -> str:
 
 
 def _head(metric: Metric) -> str:
-    arrow = "↓" if metric.less_is_better else "↑"
-    return f"<td>{escape(metric.name)} {arrow}<small>{escape(metric.unit)}</small></td>"
+    return f"<td>{escape(metric.name)} {metric.arrow}<small>{escape(metric.unit)}</small></td>"
 
 
 def _row(key: str, estimates: Sequence[Estimate]) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
-from typing import Literal, Self, get_args
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, Self, get_args
 
 import torch
 from torch import Tensor, nn
@@ -43,12 +43,29 @@ class Lpips(nn.Module):
         if backbone not in get_args(LpipsBackbone):
             raise ValueError(f"lpips backbone is {backbone!r}, but must be one of {get_args(LpipsBackbone)}")
         self.backbone = backbone
+        from lpips import normalize_tensor
+
+        self._normalize: Callable[[Tensor], Tensor] = normalize_tensor
         self._hidden = [_build_network(backbone)]  # a list keeps a module out of parameters() and state_dict()
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Return the distance (B,) of each pair of images (B, 3, H, W) in [-1, 1]; 0 for equal images, with no upper bound."""
-        distance: Tensor = self._hidden[0](prediction, target)
-        return distance.flatten()
+        return self.compare(self.features(prediction), self.features(target))
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        """Return the features of images (B, 3, H, W) in [-1, 1], layer by layer, of unit length at every place.
+
+        Frames that are compared with several others are sent through the backbone once.
+        """
+        network: Any = self._hidden[0]
+        layers = network.net(network.scaling_layer(images))
+        return [self._normalize(layer) for layer in layers]
+
+    def compare(self, features: Sequence[Tensor], others: Sequence[Tensor]) -> Tensor:
+        """Return the distance (B,) of each pair of images from their ``features``."""
+        heads: Any = self._hidden[0].lins
+        layers = zip(heads, features, others, strict=True)
+        return torch.stack([head((one - other) ** 2).mean((1, 2, 3)) for head, one, other in layers]).sum(0)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         self._hidden[0]._apply(fn)  # type: ignore[no-untyped-call]

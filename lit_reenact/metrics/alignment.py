@@ -44,13 +44,16 @@ def warp_faces(images: Tensor, transform: Tensor, size: int, padding: str = "zer
 
     Args:
         images: (T, 3, H, W).
-        transform: (T, 2, 3) from the image to the picture, pixel centres at integers.
+        transform: (T, 2, 3) from the image to the picture, pixel centres at integers. One that is not finite, of a face that was
+            not detected, gives a picture of something else.
         size: side of the pictures in pixels.
         padding: value outside an image, ``zeros`` or ``border``.
     """
-    scale = torch.linalg.det(transform[:, :, :2].double()).abs().sqrt().min()
-    finer = max(1, math.ceil(1 / float(scale) - 1e-6))
-    wider = transform * finer
+    scale = torch.linalg.det(transform[:, :, :2].double()).abs().sqrt()
+    usable = transform.isfinite().flatten(1).all(1) & (scale > 0)
+    smallest = float(scale[usable].min()) if usable.any() else 1.0
+    finer = max(1, math.ceil(1 / smallest - 1e-6))
+    wider = torch.where(usable[:, None, None], transform, torch.eye(2, 3).to(transform)) * finer
     wider[..., 2] += (finer - 1) / 2
     shape = (size * finer, size * finer)
     pictures: Tensor = warp_affine(images, wider, shape, padding_mode=padding, align_corners=True)

@@ -37,6 +37,38 @@ def region_ssim(prediction: Tensor, target: Tensor, region: Tensor) -> Tensor:
     return region_mean(ssim_map(prediction, target), region)
 
 
+class FrameMean(Metric):
+    """Mean of a metric of whole images over all images of all batches and processes.
+
+    Args:
+        measure: function from (prediction, target), images (B, 3, H, W) in [0, 1], to (B,).
+
+    Example:
+        >>> mean = FrameMean(psnr)
+        >>> mean.update(generated, real)
+        >>> mean.compute()
+    """
+
+    full_state_update = False
+    total: Tensor
+    count: Tensor
+
+    def __init__(self, measure: Callable[[Tensor, Tensor], Tensor]) -> None:
+        super().__init__()
+        self.measure = measure
+        self.add_state("total", default=torch.zeros(()), dist_reduce_fx="sum")
+        self.add_state("count", default=torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, prediction: Tensor, target: Tensor) -> None:
+        """Add images (B, 3, H, W) in [0, 1]."""
+        self.total += self.measure(prediction, target).sum()
+        self.count += len(target)
+
+    def compute(self) -> Tensor:
+        """Return the mean of all images so far."""
+        return self.total / self.count
+
+
 class RegionMean(Metric):
     """Mean of a region metric over all images that show the region, of all batches and processes; NaN without any.
 

@@ -41,4 +41,4 @@ def test_validation_and_test_are_means_over_frames(track_folder: Path, tmp_path:
     assert logged["test/lpips"] > 0
 
     (again,) = trainer.validate(module, datamodule=data, verbose=False)
-    assert {name.removeprefix("val/") for name in again if "/" in name} == {"psnr", "ssim", "lpips", "face_l1"}
+    assert {name.removeprefix("val/") for name in again if "/" in name} == {"psnr", "ssim", "lpips", "high_frequency", "face_l1"}

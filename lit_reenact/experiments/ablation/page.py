@@ -12,7 +12,7 @@ from lit_reenact.core.files import write_text
 from lit_reenact.evaluation.charts import Line, line_chart
 from lit_reenact.evaluation.interval_charts import Bar, IntervalChart, picture_file
 from lit_reenact.evaluation.page import page, section
-from lit_reenact.evaluation.table import METRICS
+from lit_reenact.evaluation.table import METRICS, Metric
 from lit_reenact.evaluation.training_log import Curve, read_training_log
 from lit_reenact.experiments.ablation.table import Row, Table
 from lit_reenact.experiments.ablation.writing import MAIN_METRICS, difference_text, people_lines, value_text
@@ -76,9 +76,14 @@ def _figures(rows: Sequence[Row], question: str) -> list[IntervalChart]:
 def _figure(name: str, rows: Sequence[Row], reference: Row) -> IntervalChart:
     """Draw the differences of ablations to the reference in one metric, with a ring for each seed or person."""
     metric = METRICS[name]
-    side = "left" if metric.less_is_better else "right"
     title = f"{metric.name}, difference to {reference.entry.name}"
-    return IntervalChart(title, {row.entry.name: _bar(row, name, reference) for row in rows}, f"better on the {side}")
+    return IntervalChart(title, {row.entry.name: _bar(row, name, reference) for row in rows}, _side(metric))
+
+
+def _side(metric: Metric) -> str:
+    if metric.ideal is not None:
+        return f"wanted is a value of {metric.ideal:g}"
+    return f"better on the {'left' if metric.less_is_better else 'right'}"
 
 
 def _bar(row: Row, name: str, reference: Row) -> Bar:
@@ -115,7 +120,7 @@ def _tables(table: Table) -> str:
 
 
 def _table(names: Sequence[str], lines: Sequence[str]) -> str:
-    heads = "".join(f"<th>{METRICS[name].name} {'↓' if METRICS[name].less_is_better else '↑'}</th>" for name in names)
+    heads = "".join(f"<th>{METRICS[name].name} {METRICS[name].arrow}</th>" for name in names)
     return f'<div class="wide"><table><thead><tr><th></th>{heads}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
 
 

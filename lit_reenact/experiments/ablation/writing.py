@@ -15,7 +15,17 @@ from lit_reenact.evaluation.statistics import Summary
 from lit_reenact.evaluation.table import METRICS, Metric, number
 from lit_reenact.experiments.ablation.table import Row, Table
 
-MAIN_METRICS = ("face_l1", "face_ssim", "mouth_l1", "eyes_l1", "warped_error")
+MAIN_METRICS = (
+    "face_l1",
+    "face_ssim",
+    "mouth_l1",
+    "eyes_l1",
+    "lpips",
+    "face_lpips",
+    "face_distance",
+    "high_frequency",
+    "warped_error",
+)
 """Metrics in the tables that people read; the CSV and JSON files hold all."""
 
 
@@ -97,7 +107,7 @@ def _finite(value: float) -> float | None:
 def markdown(table: Table) -> str:
     """Return the tables to read: values, differences to the reference, and each person's values if there are several people."""
     metrics = [METRICS[name] for name in MAIN_METRICS]
-    heads = [f"{metric.name} {'↓' if metric.less_is_better else '↑'}" for metric in metrics]
+    heads = [f"{metric.name} {metric.arrow}" for metric in metrics]
     lines = [f"# {table.facts['target']}: ablations", "", str(table.facts["note"]), ""]
     lines += ["## Values", "", *_heading("", "seeds", *heads)]
     lines += [_line(row.entry.name, _seeds(row), *(value_text(row, name) for name in MAIN_METRICS)) for row in table.rows]
@@ -156,8 +166,8 @@ def _person_text(row: Row, name: str, person: str) -> str:
 
 
 def rate_difference(difference: Estimate, metric: Metric) -> str:
-    """Return ``better`` or ``worse``, or nothing if the confidence interval contains 0."""
-    if not difference.low * difference.high > 0:
+    """Return ``better`` or ``worse``, or nothing if the confidence interval contains 0 or neither direction is better."""
+    if not difference.low * difference.high > 0 or metric.ideal is not None:
         return ""
     return "better" if (difference.value < 0) == metric.less_is_better else "worse"
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from lit_reenact.commands.main import main
 from lit_reenact.core.schema import Landmarks
 from lit_reenact.evaluation.frame_folder import read_frame_folder
+from lit_reenact.evaluation.network_metrics import NETWORK_METRICS
 from lit_reenact.evaluation.report_pictures import mean_error, pick_extremes
 from lit_reenact.synthesis.pictures import heat_map
 from lit_reenact.tracking.tracked_clip import TrackedClip
@@ -120,10 +121,19 @@ def test_the_real_frames_themselves_are_perfect(track: Path, pictures: Path, tmp
     assert all(model[name] == {"mean": 0, "low": 0, "high": 0} for name in ("l1", "face_l1", "photometric", "flicker"))
     assert model["ssim"]["mean"] == pytest.approx(1, abs=1e-5)
     assert model["psnr"]["mean"] is None  # infinite
-    assert {"identity", "fid"}.isdisjoint(model)  # no network was given
+    assert {"csim", "fid"}.isdisjoint(model)  # no network was given
     page = (tmp_path / "report.html").read_text()
-    assert not any(name in page for name in ("Identity similarity", "<td>FID"))
-    assert "the model beats every baseline in Face L1, PSNR and SSIM" in page
+    assert not any(name in page for name in ("<td>CSIM ↑", "<td>FID"))
+    assert model["lpips"]["mean"] == 0
+    assert model["high_frequency"]["mean"] == pytest.approx(1, abs=1e-5)
+    assert "the model beats every baseline in Face L1, PSNR, SSIM and LPIPS" in page
+
+
+def test_without_networks_what_needs_one_is_left_out(track: Path, pictures: Path, tmp_path: Path) -> None:
+    model = run(track, tmp_path, "--frames", pictures, "--without-networks")["methods"]["model"]
+    assert set(NETWORK_METRICS).isdisjoint(model)
+    assert {"face_l1", "high_frequency", "warped_error"} <= set(model)
+    assert "(--without-networks)" in (tmp_path / "report.html").read_text()
 
 
 def test_other_systems_get_a_row_each(track: Path, checkpoint: Path, pictures: Path, tmp_path: Path) -> None:
@@ -150,21 +160,21 @@ def test_networks_of_ones_own_add_their_rows(
     (seen / CLIP_NAME).hardlink_to(track / CLIP_NAME)
     save_track(replace(known, landmarks=Landmarks(project_face(known), known.landmarks.found)), seen)
     results = run(seen, tmp_path / "out", *words, "--wandb")
-    assert results["networks"] == {"identity": "faces.onnx", "fid": "looks.onnx"}
+    assert results["networks"] == {"csim": "faces.onnx", "fid": "looks.onnx"}
     same, mean = results["methods"]["model"], results["methods"]["mean frame"]
-    assert same["identity"]["mean"] == pytest.approx(1)
+    assert same["csim"]["mean"] == pytest.approx(1)
     assert same["fid"]["mean"] == pytest.approx(0, abs=1e-6)
-    assert mean["identity"]["low"] <= mean["identity"]["mean"] < 1
+    assert mean["csim"]["low"] <= mean["csim"]["mean"] < 1
     assert mean["fid"]["mean"] > 0
     assert mean["fid"]["low"] is None
     (run_folder,) = (tmp_path / "out" / "wandb").glob("offline-run-*")
-    (logged,) = [row for row in history(run_folder) if "evaluation/identity" in row]
+    (logged,) = [row for row in history(run_folder) if "evaluation/csim" in row]
     for prefix, method in (("", same), ("mean_frame/", mean)):
-        assert [logged[f"evaluation/{prefix}{name}"] for name in ("identity", "fid")] == [
-            method[name]["mean"] for name in ("identity", "fid")
+        assert [logged[f"evaluation/{prefix}{name}"] for name in ("csim", "fid")] == [
+            method[name]["mean"] for name in ("csim", "fid")
         ]
     page = (tmp_path / "out" / "report.html").read_text()
-    assert all(name in page for name in ("Identity similarity", "<td>FID", "faces.onnx", "looks.onnx"))
+    assert all(name in page for name in ("<td>CSIM ↑", "<td>FID", "faces.onnx", "looks.onnx"))
 
 
 @pytest.mark.parametrize("option", ["--identity-model", "--fid-model"])

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from lit_reenact.core.schema import EYES, FACE, MOUTH
 from lit_reenact.evaluation.frame_metrics import compare_frames
-from lit_reenact.losses.perceptual import Lpips
 
 FRAMES = 19  # more than one batch, and not a multiple of it
 
@@ -83,11 +82,3 @@ def test_methods_are_read_in_step_and_kept_separate(real: Tensor, noisy: Tensor,
 def test_a_missing_frame_is_an_error(real: Tensor, noisy: Tensor, regions: Tensor) -> None:
     with pytest.raises(ValueError, match="shorter"):
         compare_frames({"model": noisy[:-1]}, real, regions)
-
-
-def test_lpips_is_measured_where_its_network_is_given(real: Tensor, noisy: Tensor, regions: Tensor) -> None:
-    assert "lpips" not in compare_frames({"model": noisy[:2]}, real[:2], regions[:2])["model"]
-    lpips = Lpips()
-    noisy_values, same = (compare_frames({"model": clip[:2]}, real[:2], regions[:2], lpips)["model"] for clip in (noisy, real))
-    assert (noisy_values["lpips"] > 0).all()
-    assert same["lpips"].tolist() == pytest.approx([0, 0], abs=1e-6)

@@ -22,6 +22,19 @@ def test_best_is_by_value_not_by_text_and_downward_where_less_is_better() -> Non
     assert "<td>10.50</td>" in table
 
 
+def test_nearest_to_its_ideal_is_best_where_neither_direction_is() -> None:
+    soft, sharp, noisy = (without_intervals({"high_frequency": value}) for value in (0.4, 0.9, 1.3))
+    table = metrics_table({"soft": soft, "sharp": sharp, "noisy": noisy})
+    assert '<td class="best">0.90</td>' in table
+    assert table.count('class="best"') == 1
+    assert "→ 1" in table
+
+
+def test_a_verdict_without_networks_speaks_of_the_rest() -> None:
+    pixels = [{key: value for key, value in row.items() if key != "lpips"} for row in (MODEL, WORSE)]
+    assert "in Face L1, PSNR and SSIM." in verdict({"model": pixels[0], "mean frame": pixels[1]}, 60)
+
+
 def test_methods_are_escaped_and_metrics_that_one_lacks_are_left_out() -> None:
     table = metrics_table({"<b>": without_intervals(MODEL), "mean frame": without_intervals({"psnr": 20.0})})
     assert "&lt;b&gt;" in table
@@ -31,9 +44,12 @@ def test_methods_are_escaped_and_metrics_that_one_lacks_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("other", "words"),
     [
-        (WORSE, "beats every baseline in Face L1, PSNR and SSIM."),
-        ({**WORSE, "ssim": 0.9}, "beats every baseline in Face L1 and PSNR, but not in SSIM."),  # a tie is no win
-        ({"face_l1": 1.0, "psnr": 40.0, "ssim": 0.99}, "does not beat the best baseline in Face L1, PSNR and SSIM"),
+        (WORSE, "beats every baseline in Face L1, PSNR, SSIM and LPIPS."),
+        ({**WORSE, "ssim": 0.9}, "beats every baseline in Face L1, PSNR and LPIPS, but not in SSIM."),  # a tie is no win
+        (
+            {"face_l1": 1.0, "psnr": 40.0, "ssim": 0.99, "lpips": 0.0},
+            "does not beat the best baseline in Face L1, PSNR, SSIM and LPIPS",
+        ),
     ],
 )
 def test_the_verdict_is_honest(other: dict[str, float], words: str) -> None:
