@@ -45,6 +45,7 @@ class Evaluation:
         differences: method to metric to the model's value less the method's, paired frame by frame, with its interval.
         motion: motion metric to the model's value and interval; empty if the output was not tracked again.
         other_motion: method to motion metric to value and interval, of every other method that moves.
+        motion_values: method to motion metric to the value of each frame; empty if the output was not tracked again.
         networks: metric to the name of the network file that it uses, for metrics that need one.
         edits: what the edits changed in generated frames (``edit_fidelity``); empty if none were tried.
         warped_edits: what the edits changed in real frames that the face mesh warps, without a network; empty if none were tried.
@@ -63,6 +64,7 @@ class Evaluation:
     differences: dict[str, dict[str, Estimate]]
     motion: dict[str, Estimate] = field(default_factory=dict)
     other_motion: dict[str, dict[str, Estimate]] = field(default_factory=dict)
+    motion_values: Values = field(default_factory=dict)
     networks: dict[str, str] = field(default_factory=dict)
     edits: EditFidelity = field(default_factory=dict)
     warped_edits: EditFidelity = field(default_factory=dict)
@@ -133,7 +135,8 @@ def evaluate(
     if "fid" in networks:
         for method, distance in measure_fid(outputs, real, networks["fid"]).items():
             estimates[method]["fid"] = Estimate(distance, math.nan, math.nan)  # one distance for all frames: no bootstrap
-    motion = _motion(target, test, real, outputs, progress) if track_again else {}
+    motion_values = _motion(target, test, real, outputs, progress) if track_again else {}
+    motion = {method: _estimates(metrics, fps) for method, metrics in motion_values.items()}
     return Evaluation(
         target=target.track.info.source,
         origin=candidate.origin,
@@ -146,6 +149,7 @@ def evaluate(
         differences={method: _differences(values[MODEL], values[method], fps) for method in outputs if method != MODEL},
         motion=motion.pop(MODEL, {}),
         other_motion=motion,
+        motion_values=motion_values,
         networks={metric: network.path.name for metric, network in networks.items()},
         protocol=candidate.split.protocol,
         matted=matted,
@@ -183,15 +187,11 @@ def add_edits(
     )
 
 
-def _motion(
-    target: TrackedClip, test: range, real: Tensor, outputs: Mapping[str, Tensor], progress: bool
-) -> dict[str, dict[str, Estimate]]:
-    """Return the motion metrics of every method in which something moves."""
-    cuts, fps = cuts_in(test, target.track.info.cuts), float(target.fps)
+def _motion(target: TrackedClip, test: range, real: Tensor, outputs: Mapping[str, Tensor], progress: bool) -> Values:
+    """Return the motion metrics of every method in which something moves, for each frame."""
+    cuts = cuts_in(test, target.track.info.cuts)
     moving = {method: frames for method, frames in outputs.items() if method != MEAN}
-    return {
-        method: _estimates(measure_motion(frames, real, target.fps, cuts, progress), fps) for method, frames in moving.items()
-    }
+    return {method: measure_motion(frames, real, target.fps, cuts, progress) for method, frames in moving.items()}
 
 
 def _estimates(metrics: Mapping[str, Tensor], fps: float) -> dict[str, Estimate]:

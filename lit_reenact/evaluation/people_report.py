@@ -15,7 +15,16 @@ from lit_reenact.evaluation.intervals import LEVEL, SAMPLES, Estimate
 from lit_reenact.evaluation.page import page, section
 from lit_reenact.evaluation.people_results import PeopleResults
 from lit_reenact.evaluation.statistics import Summary
-from lit_reenact.evaluation.table import CLAIMS, METRICS, differences_table, metrics_table, number, text_table, word_table
+from lit_reenact.evaluation.table import (
+    CLAIMS,
+    METRICS,
+    differences_table,
+    metrics_table,
+    motion_table,
+    number,
+    text_table,
+    word_table,
+)
 
 PEOPLE_FILES = ("people.json", "people.csv", "report.html")
 
@@ -33,6 +42,7 @@ def write_people(results: PeopleResults, folder: Path) -> None:
         "size": any_person.size,
         "interval": {"level": LEVEL, "samples": SAMPLES},
         "methods": _plain_rows(results.methods),
+        "motion": _plain_rows(results.motion),
         "differences": {method: _plain_differences(row) for method, row in results.differences.items()},
     }
     write_json(folder / "people.json", facts)
@@ -107,8 +117,8 @@ def _csv(results: PeopleResults) -> str:
     people = list(results.people)
     columns = ["mean", "low", "high", "deviation_over_people", "difference", "difference_low", "difference_high"]
     writer.writerow(["method", "metric", *columns, *people, *(f"{person} difference" for person in people)])
-    for method, row in results.methods.items():
-        for name, summary in row.items():
+    for method, metrics in results.methods.items():
+        for name, summary in {**metrics, **results.motion.get(method, {})}.items():
             against = results.differences.get(method, {}).get(name)
             difference = None if against is None else against.difference
             values = [*summary.mean, summary.deviation, *(difference or (math.nan,) * 3)]
@@ -130,6 +140,7 @@ def _page(results: PeopleResults) -> str:
     parts = [
         section("Means over people", metrics_table(_means(results.methods))),
         section("How far the model is ahead", differences_table(_differences(results))),
+        *([section("Motion, tracked again", motion_table(_means(results.motion)))] if results.motion else []),
         section("Each person", *(_each(results, name) for name in CLAIMS), f"<ul>{links}</ul>"),
     ]
     return page(title, [header, *parts])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from lit_reenact.evaluation.frame_metrics import Values
 from lit_reenact.evaluation.heldout import held_out_split
 from lit_reenact.evaluation.people import Runs, summarise_people
 from lit_reenact.evaluation.statistics import Summary
-from lit_reenact.evaluation.table import COMPARED, METRICS
+from lit_reenact.evaluation.table import COMPARED, METRICS, MOTION_METRICS
+from lit_reenact.networks.settings import InputSettings
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.training.checkpoint import read_checkpoint
 from lit_reenact.training.settings import module_settings
@@ -36,6 +37,7 @@ class PersonResult:
         protocol: name of the split.
         matted: whether all frames show the person on white.
         values: method to metric to the value of each frame, (N,) or (N, K).
+        motion: method to motion metric to the value of each frame; empty if the frames were not tracked again.
     """
 
     target: str
@@ -46,13 +48,14 @@ class PersonResult:
     protocol: str
     matted: bool
     values: Values
+    motion: Values
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> PersonResult:
         """Return the numbers of an evaluation."""
         one = evaluation
         size = one.real.shape[1]
-        return cls(one.target, one.origin, one.frames, one.fps, size, one.protocol, one.matted, one.values)
+        return cls(one.target, one.origin, one.frames, one.fps, size, one.protocol, one.matted, one.values, one.motion_values)
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,13 @@ class PeopleResults:
         people: person to that person's numbers.
         methods: method to metric to the mean over people, with its interval and each person's value.
         differences: method to metric to the model's value less the method's, paired person by person and frame by frame.
+        motion: method to motion metric to the mean over people; empty if the frames were not tracked again.
     """
 
     people: Mapping[str, PersonResult]
     methods: Mapping[str, Mapping[str, Summary]]
     differences: Mapping[str, Mapping[str, Summary]]
+    motion: Mapping[str, Mapping[str, Summary]]
 
 
 def compare_people(people: Mapping[str, PersonResult]) -> PeopleResults:
@@ -78,25 +83,38 @@ def compare_people(people: Mapping[str, PersonResult]) -> PeopleResults:
         >>> results.methods["model"]["face_l1"].mean
     """
     fps = {person: one.fps for person, one in people.items()}
-    first = next(iter(people.values())).values
-    names = [name for name in METRICS if name in first[MODEL]]
-    methods = {
-        method: {name: summarise_people(name, _runs(people, method, name), None, fps) for name in names} for method in first
-    }
+    values = {person: one.values for person, one in people.items()}
+    motion = {person: one.motion for person, one in people.items()}
+    first, *_ = values.values()
     differences = {
         method: {
-            name: summarise_people(name, _runs(people, MODEL, name), _runs(people, method, name), fps)
+            name: summarise_people(name, _runs(values, MODEL, name), _runs(values, method, name), fps)
             for name in COMPARED
-            if name in names
+            if name in first[MODEL]
         }
         for method in first
         if method != MODEL
     }
-    return PeopleResults(people, methods, differences)
+    return PeopleResults(people, _means(values, METRICS, fps), differences, _means(motion, MOTION_METRICS, fps))
 
 
-def _runs(people: Mapping[str, PersonResult], method: str, name: str) -> Runs:
-    return {person: {0: one.values[method][name]} for person, one in people.items()}
+def _means(values: Mapping[str, Values], known: Collection[str], fps: Mapping[str, float]) -> dict[str, dict[str, Summary]]:
+    """Return the summary over people of each method in each known metric that was measured.
+
+    Args:
+        values: person to method to metric to the value of each frame.
+        known: names of metrics.
+        fps: person to the frames per second of that person's clip.
+    """
+    first, *_ = values.values()
+    return {
+        method: {name: summarise_people(name, _runs(values, method, name), None, fps) for name in known if name in first[method]}
+        for method in first
+    }
+
+
+def _runs(values: Mapping[str, Values], method: str, name: str) -> Runs:
+    return {person: {0: methods[method][name]} for person, methods in values.items()}
 
 
 def comparison_of(
@@ -116,7 +134,7 @@ def comparison_of(
     split = held_out_split(target, checkpoint, protocol=protocol)
     if checkpoint is not None:
         settings = module_settings(read_checkpoint(checkpoint).get("hyper_parameters", {}))
-        return split.protocol, int(settings["inputs"].image_size)
+        return split.protocol, settings.get("inputs", InputSettings()).image_size
     found = pictures_in(pictures) if pictures is not None and pictures.is_dir() else []
     if not found:
         raise ReenactError(f"{pictures} holds no PNG or JPEG picture: put there one for each held-out frame of {target.clip}")

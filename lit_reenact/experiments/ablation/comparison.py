@@ -52,7 +52,7 @@ def compare(people: PeopleStudy, plans: Mapping[str, StudyPlan], problems: Mappi
     if not results:
         reasons = "; ".join(reason for one in problems.values() for (name, _), reason in one.items() if name == REFERENCE)
         raise ReenactError(f"there is no run of {REFERENCE} to compare with ({reasons})")
-    _refuse_differences(results)
+    refuse_differences(results)
     entries = [_entry(ablation, results, problems) for ablation in people.any.ablations]
     entries += _baseline_entries(people.any.seeds, results)
     fps = {name: float(plans[name].target.fps) for name in results}
@@ -89,7 +89,12 @@ def _measure(study: Study, plan: StudyPlan, ablation: Ablation, problems: Proble
     return runs
 
 
-def _refuse_differences(results: Mapping[str, PersonResults]) -> None:
+def refuse_differences(results: Mapping[str, PersonResults]) -> None:
+    """Refuse to average people whose runs were measured by different protocols or at different sizes.
+
+    Raises:
+        ReenactError: two people differ; the message names both.
+    """
     first, *others = results.items()
     for name, one in others:
         own, like = ((result.like.protocol, result.like.size) for result in (one, first[1]))

@@ -13,11 +13,15 @@ import torch
 from PIL import Image
 
 from lit_reenact.commands.main import main
+from lit_reenact.evaluation.people_results import PersonResult, compare_people
+from lit_reenact.evaluation.table import MOTION_METRICS
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from tests.factories import make_module, make_track
 
 TEST = range(61, 70)
 """Held-out frames of a clip of 70: after 0.8 of the frames and one second (5 frames)."""
+
+METRIC = next(iter(MOTION_METRICS))
 
 BRIGHTER = {"anna": 4, "ben": 10}
 """Person to the levels that the frames to evaluate are brighter than the real ones."""
@@ -122,3 +126,15 @@ def test_checkpoints_of_different_protocols_are_refused(shared: Path, tmp_path: 
     assert "ben would be measured by protocol" in (message := capsys.readouterr().err)
     assert "at 32 pixels, but anna by last-fifth at 32" in message
     assert not (tmp_path / "out").exists()
+
+
+def test_motion_is_averaged_over_people() -> None:
+    def result(angle: float) -> PersonResult:
+        values = {method: {"l1": torch.full((20,), level)} for method, level in (("model", 1.0), ("mean frame", 2.0))}
+        motion = {"model": {METRIC: torch.full((20,), angle)}}
+        return PersonResult("a.mp4", "frames", TEST, 5.0, 64, "last-fifth", False, values, motion)
+
+    results = compare_people({"anna": result(2.0), "ben": result(4.0)})
+    assert list(results.motion) == ["model"]
+    assert results.motion["model"][METRIC].mean.value == 3.0
+    assert results.differences["mean frame"]["l1"].difference == (-1.0, -1.0, -1.0)

@@ -20,7 +20,9 @@ from lit_reenact.evaluation.intervals import Estimate
 from lit_reenact.evaluation.statistics import summarise
 from lit_reenact.evaluation.table import METRICS
 from lit_reenact.experiments.ablation import training
+from lit_reenact.experiments.ablation.comparison import PersonResults, refuse_differences
 from lit_reenact.experiments.ablation.definition import MIXED, REFERENCE, read_ablations
+from lit_reenact.experiments.ablation.measurements import Measurements
 from lit_reenact.experiments.ablation.study import Study
 from lit_reenact.experiments.ablation.writing import rate_difference
 from lit_reenact.experiments.processes import Outcome
@@ -289,6 +291,44 @@ def test_several_people_have_runs_of_their_own_and_one_table(
     assert lines["window_1", "face_l1"]["ben"] == ""
     assert "| levels, ben | " in (out / "table.md").read_text()
     assert "<h3>Each person</h3>" in (out / "report.html").read_text()
+
+
+def test_a_cluster_gets_a_task_for_each_run_of_each_person(
+    track: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("anna", "ben"):
+        (tmp_path / name).symlink_to(track)
+    calls: list[tuple[list[str], dict[str, str]]] = []
+    monkeypatch.setattr(training, "become_training", lambda words, labels: calls.append((words, labels)))
+    monkeypatch.setattr("sys.argv", ["lit-reenact", "ablate", "files", "--slurm"])
+    both = ("--track", str(tmp_path / "anna"), str(tmp_path / "ben"))
+    (base, one) = write(tmp_path, base=BASE, window_1="model: {inputs: {window: 1}}")
+    words = ["ablate", str(one), "--base", str(base), *both, "--seeds", "2", "-o", str(tmp_path / "out")]
+    assert main([*words, "--slurm"]) == 0
+    assert "--array=0-7 " in capsys.readouterr().out
+    assert main([*words, "--member", "7"]) == 0
+    ((arguments, labels),) = calls
+    assert [arguments[arguments.index(option) + 1] for option in ("--track", "--output", "--name", "--seed_everything")] == [
+        *(str(tmp_path / folder) for folder in ("ben", "out/ben")),
+        "window_1",
+        "1",
+    ]
+    assert labels == {"WANDB_RUN_GROUP": "window_1", "WANDB_TAGS": "ablation,window,synthetic.mp4,ben"}
+    assert main([*words, "--member", "8"]) == 2
+    assert "the runs are counted from 0 to 7" in capsys.readouterr().err
+
+
+def test_results_of_different_sizes_or_protocols_are_not_averaged() -> None:
+    def result(size: int, protocol: str) -> PersonResults:
+        one = Measurements(range(8), range(8, 10), size, protocol, {})
+        return PersonResults(one, {}, one)
+
+    refuse_differences({"anna": result(64, "last-fifth"), "ben": result(64, "last-fifth")})
+    for other in (result(32, "last-fifth"), result(64, "insta-350")):
+        with pytest.raises(
+            ReenactError, match=r"the runs of ben were measured by protocol .*, those of anna by last-fifth at 64"
+        ):
+            refuse_differences({"anna": result(64, "last-fifth"), "ben": other})
 
 
 def test_people_that_cannot_be_compared_are_refused_in_a_sentence(
