@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from lit_reenact.commands import ablate, app, demo, doctor, edit, evaluate, export, live, reenact, sweep, track, verify
+from lit_reenact.commands import ablate, app, benchmark, demo, doctor, edit, evaluate, export, live, reenact, sweep, track, verify
 from lit_reenact.core.errors import ReenactError
 
 BAD_INPUT = 2
@@ -30,6 +30,7 @@ give the target the source's head pose, expression and gaze.
   lit-reenact reenact --source tracks/source --target tracks/target --checkpoint CKPT -o out.mp4
   lit-reenact evaluate --target tracks/target --checkpoint CKPT -o outputs/evaluation
   lit-reenact ablate configs/ablations/*.yaml --track tracks/target --seeds 3
+  lit-reenact benchmark configs/benchmarks/clips.yaml      methods on several clips, in one table
 
 Every video that it writes says in its metadata, and under a signature, that it is AI-generated. Use it only on people
 who agreed to it. `lit-reenact COMMAND --help` explains every option."""
@@ -50,7 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
         commands.add_parser(
             name, help=f"{purpose} (LightningCLI: `lit-reenact {name} --help` lists all settings)", add_help=False
         )
-    for command in (reenact, edit, live, app, evaluate, ablate, sweep, verify, export, demo):
+    for command in (reenact, edit, live, app, evaluate, ablate, benchmark, sweep, verify, export, demo):
         command.add(commands)
     return parser
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from lit_reenact.core.files import sha256_of, write_text
 from lit_reenact.core.split import Split
@@ -19,6 +21,7 @@ from lit_reenact.evaluation.clip_metrics import measure_frames
 from lit_reenact.evaluation.frame_metrics import Values
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.tracking.trackfile import TRACK_NAME
+from lit_reenact.video import resize_frames
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,9 @@ class Measurements:
     methods: Values
 
 
-def measure_checkpoint(checkpoint: Path, driver: TrackedClip, target: TrackedClip, cache: Path) -> Measurements:
+def measure_checkpoint(
+    checkpoint: Path, driver: TrackedClip, target: TrackedClip, cache: Path, size: int | None = None
+) -> Measurements:
     """Measure a checkpoint on the held-out part, unless the cache holds the measurements of it and of both tracks.
 
     Args:
@@ -48,15 +53,18 @@ def measure_checkpoint(checkpoint: Path, driver: TrackedClip, target: TrackedCli
         driver: track that the checkpoint was trained on and is driven by.
         target: track of the same clip that says where the face is; one for all checkpoints that are compared.
         cache: JSON file of the measurements.
+        size: side of the frames that are compared, pixels; None for the checkpoint's own.
 
     Raises:
         ReenactError: the checkpoint or a clip cannot be read, or they do not belong together.
     """
     facts = {"checkpoint": sha256_of(checkpoint), "driven by": _hash(driver), "target": _hash(target)}
+    facts |= {} if size is None else {"size": str(size)}
 
     def measure() -> Measurements:
         candidate = synthesise_candidate(driver, checkpoint, progress=False)
-        return _measure(target, candidate.split, {MODEL: candidate.frames})
+        frames = candidate.frames if size is None else scale_frames(candidate.frames, size)
+        return _measure(target, candidate.split, {MODEL: frames})
 
     return _load_or_measure(cache, facts, measure)
 
@@ -66,6 +74,22 @@ def measure_baselines(target: TrackedClip, like: Measurements, cache: Path) -> M
     facts = {"target": _hash(target), "split": f"{like.protocol} {like.training} {like.test}", "size": str(like.size)}
     split = Split(like.training, range(0), like.test, like.protocol)
     return _load_or_measure(cache, facts, lambda: _measure(target, split, generate_baselines(target, split, like.size)))
+
+
+def measure_pictures(frames: Tensor, target: TrackedClip, split: Split, size: int, cache: Path) -> Measurements:
+    """Measure another system's frames of the held-out part, uint8 (N, S, S, 3), at a size in pixels; or read the cache."""
+    digest = hashlib.sha256(frames.numpy().tobytes()).hexdigest()
+    facts = {"frames": digest, "target": _hash(target), "split": f"{split.protocol} {split.test}", "size": str(size)}
+    return _load_or_measure(cache, facts, lambda: _measure(target, split, {MODEL: scale_frames(frames, size)}))
+
+
+def scale_frames(frames: Tensor, size: int) -> Tensor:
+    """Resize frames uint8 (N, S, S, 3) to a size in pixels: smaller by averaging over areas, larger by bicubic interpolation."""
+    if frames.shape[1] >= size:
+        return resize_frames(frames, size)
+    images = frames.permute(0, 3, 1, 2).float()
+    larger = interpolate(images, size=(size, size), mode="bicubic", align_corners=False)
+    return larger.round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
 
 def _measure(target: TrackedClip, split: Split, outputs: dict[str, Tensor]) -> Measurements:

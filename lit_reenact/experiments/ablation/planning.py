@@ -8,7 +8,7 @@ from typing import Any
 
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.split import SplitSettings
-from lit_reenact.experiments.ablation.definition import REFERENCE, Ablation
+from lit_reenact.experiments.ablation.definition import Ablation
 from lit_reenact.experiments.ablation.study import PeopleStudy, Study
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.training.cli import ReenactCLI, parse_config
@@ -51,6 +51,7 @@ def plan_study(study: Study) -> StudyPlan:
     """
     configs: dict[str, dict[str, Any]] = {}
     left_out: dict[str, str] = {}
+    reference = study.ablations[0].name
     for ablation in study.ablations:
         cli = _parse(study, ablation)
         config = cli.plain_config
@@ -62,10 +63,10 @@ def plan_study(study: Study) -> StudyPlan:
         try:
             cli.datamodule.check()
         except ReenactError as error:
-            if ablation.name == REFERENCE:
+            if ablation.name == reference:
                 raise
             left_out[ablation.name] = str(error)
-        if ablation.name == REFERENCE:
+        if ablation.name == reference:
             target, steps = TrackedClip.load(cli.datamodule.folder), config["budget"]["max_batch_steps"]
     plan = StudyPlan(target, steps, configs, left_out)
     for ablation, seed in study.members:
@@ -75,7 +76,7 @@ def plan_study(study: Study) -> StudyPlan:
 
 def _refuse_other_protocol(study: Study, ablation: Ablation, config: dict[str, Any], configs: dict[str, dict[str, Any]]) -> None:
     """Refuse an ablation whose held-out frames are others than the reference's, with which it would be compared."""
-    own, base = (SplitSettings(**one["data"]["split"]).name for one in (config, configs.get(REFERENCE, config)))
+    own, base = (SplitSettings(**one["data"]["split"]).name for one in (config, configs.get(study.ablations[0].name, config)))
     if own != base:
         raise ReenactError(
             f"{ablation.file} splits the clip by {own}, but {study.base} by {base}: results of different protocols cannot be "

@@ -45,6 +45,8 @@ class Study:
         steps: batch steps of each training; None for those of the base.
         ablations: the ablations, the reference first.
         person: name of the person in a study of several people; empty for a study of one clip.
+        extra: further arguments of every training.
+        kind: tag of the runs in Weights & Biases.
     """
 
     base: Path
@@ -54,6 +56,8 @@ class Study:
     steps: int | None
     ablations: Sequence[Ablation]
     person: str = ""
+    extra: Sequence[str] = ()
+    kind: str = "ablation"
 
     @property
     def members(self) -> list[tuple[Ablation, int]]:
@@ -93,7 +97,7 @@ class Study:
         if ablation.file is not None and not ablation.tracker:
             words += ["--config", str(ablation.file)]
         words += ["--track", track or self.track, "--name", ablation.name, "--output", str(self.output)]
-        words += ["--seed_everything", str(seed), "--trainer.enable_progress_bar", "false"]
+        words += ["--seed_everything", str(seed), "--trainer.enable_progress_bar", "false", *self.extra]
         return words if self.steps is None else [*words, "--budget.max_batch_steps", str(self.steps)]
 
     def written_files(self) -> Iterator[Path]:

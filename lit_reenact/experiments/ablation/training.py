@@ -88,6 +88,6 @@ def _arguments(study: Study, plan: StudyPlan, ablation: Ablation, seed: int) -> 
 
 def _labels(study: Study, plan: StudyPlan, ablation: Ablation) -> dict[str, str]:
     """Return the environment that groups and tags the run in Weights & Biases."""
-    tags = ["ablation", ablation.question or "reference", plan.target.track.info.source]
+    tags = [study.kind, ablation.question or "reference", plan.target.track.info.source]
     tags += [study.person] if study.person else []
     return {"WANDB_RUN_GROUP": ablation.name, "WANDB_TAGS": ",".join(tags)}

@@ -74,14 +74,15 @@ def _plain(row: Row) -> dict[str, Any]:
         "changes": dict(entry.changes),
         "seeds": entry.seeds,
         "problems": problems if several else next(iter(problems.values()), {}),
-        "metrics": {name: _numbers(summary) for name, summary in row.metrics.items()},
+        "metrics": {name: plain_summary(summary) for name, summary in row.metrics.items()},
     }
 
 
-def _numbers(summary: Summary) -> dict[str, Any]:
+def plain_summary(summary: Summary) -> dict[str, Any]:
+    """Return a summary as plain values for JSON, those of each person inside."""
     difference = None if summary.difference is None else _estimate(summary.difference)
     if summary.people:
-        people = {person: _numbers(one) for person, one in summary.people.items()}
+        people = {person: plain_summary(one) for person, one in summary.people.items()}
         return {
             **_estimate(summary.mean),
             "deviation_over_people": _finite(summary.deviation),

@@ -79,6 +79,10 @@ CASES = {
     "ablate, checkpoint": Case(
         "ablate ablation.yaml --base INPUT --track target -o v", "v/ablation/seed-1/checkpoints/best.ckpt"
     ),
+    "benchmark, file": Case("benchmark INPUT -o v", "v/table.tex", "clips: [target]\nmethods: {a: {baseline: mean frame}}\n"),
+    "benchmark, configuration": Case(
+        "benchmark INPUT -o v", "v/a/seed-0/config.yaml", "clips: [target]\nmethods: {a: {config: other.yaml}}\n"
+    ),
     "sweep, file": Case("sweep INPUT -o v", "v/trials/trials.csv"),
     "sweep, setting": Case("sweep sweep.yaml --set init_from=INPUT -o v", "v/sweep/trial-1/seed-0/checkpoints/best.ckpt"),
     "fit, checkpoint": Case(

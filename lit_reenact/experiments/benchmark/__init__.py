@@ -1,0 +1,1 @@
+"""Benchmarks: methods on clips by one protocol, from a single file to one table and one page."""
