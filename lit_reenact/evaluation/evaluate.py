@@ -126,11 +126,10 @@ def evaluate(
     """
     test, size, networks = candidate.split.test, candidate.frames.shape[1], networks or {}
     real, outputs = _frames_to_compare(target, candidate, others or {}, matted)
-    values = measure_frames(target, test, real, outputs, with_networks)
+    values, fps = measure_frames(target, test, real, outputs, with_networks), float(target.fps)
     if "csim" in networks:
         for method, series in measure_identity(outputs, real, real_landmarks(target, test, size), networks["csim"]).items():
             values[method]["csim"] = series.to(values[method]["l1"])
-    fps = float(target.fps)
     estimates = {method: _estimates(metrics, fps) for method, metrics in values.items()}
     if "fid" in networks:
         for method, distance in measure_fid(outputs, real, networks["fid"]).items():

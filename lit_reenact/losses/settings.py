@@ -34,7 +34,7 @@ class LossSettings:
     face_l1: float = 0.0
     eyes_l1: float = 0.0
     mouth_l1: float = 0.0
-    lpips: float = 10.0
+    lpips: float = 100.0
     lpips_backbone: LpipsBackbone = "alex"
     temporal: float = 0.0
 

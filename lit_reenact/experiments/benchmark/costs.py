@@ -1,4 +1,4 @@
-"""What the trained methods of a benchmark cost: training time, speed of synthesis, size of the generator."""
+"""Costs of the trained methods of a benchmark: training time, speed of synthesis, size of the generator."""
 
 from __future__ import annotations
 
