@@ -15,6 +15,7 @@ import yaml
 from lit_reenact.commands.main import build_parser, main
 from lit_reenact.demo_clips import clips
 from lit_reenact.edit.file import parse_edit
+from lit_reenact.evaluation.table import METRICS, MOTION_METRICS
 from lit_reenact.face import load_face_model
 from lit_reenact.provenance import is_ai_generated
 from lit_reenact.training.cli import parse_config
@@ -47,6 +48,12 @@ def block_commands(document: Path) -> Iterator[list[str]]:
 
 
 COMMANDS = sorted({" ".join(words) for document in DOCUMENTS for words in block_commands(document)})
+
+
+def test_metrics_are_explained() -> None:
+    text = (REPOSITORY / "docs" / "metrics.md").read_text(encoding="utf-8")
+    keys = {key for row in text.splitlines() if row.startswith("| `") for key in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert keys == METRICS.keys() | MOTION_METRICS.keys()
 
 
 def subparsers() -> dict[str, argparse.ArgumentParser]:

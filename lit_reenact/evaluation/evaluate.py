@@ -21,6 +21,7 @@ from lit_reenact.evaluation.heldout import held_out_split
 from lit_reenact.evaluation.intervals import Estimate, block_length, estimate
 from lit_reenact.evaluation.matting import find_person, matte
 from lit_reenact.evaluation.recognition import measure_fid, measure_identity
+from lit_reenact.evaluation.references import References, measure_references
 from lit_reenact.evaluation.statistics import summarise
 from lit_reenact.evaluation.table import COMPARED
 from lit_reenact.metrics.backbones import OnnxBackbone
@@ -47,6 +48,7 @@ class Evaluation:
         other_motion: method to motion metric to value and interval, of every other method that moves.
         motion_values: method to motion metric to the value of each frame; empty if the output was not tracked again.
         networks: metric to the name of the network file that it uses, for metrics that need one.
+        references: what metrics measure between real frames of the clip; None if nothing was measured by networks.
         edits: what the edits changed in generated frames (``edit_fidelity``); empty if none were tried.
         warped_edits: what the edits changed in real frames that the face mesh warps, without a network; empty if none were tried.
         protocol: name of the split that the frames are the test part of.
@@ -66,6 +68,7 @@ class Evaluation:
     other_motion: dict[str, dict[str, Estimate]] = field(default_factory=dict)
     motion_values: Values = field(default_factory=dict)
     networks: dict[str, str] = field(default_factory=dict)
+    references: References | None = None
     edits: EditFidelity = field(default_factory=dict)
     warped_edits: EditFidelity = field(default_factory=dict)
     protocol: str = LAST_FIFTH
@@ -150,6 +153,7 @@ def evaluate(
         other_motion=motion,
         motion_values=motion_values,
         networks={metric: network.path.name for metric, network in networks.items()},
+        references=measure_references(target, candidate.split, size, track_again) if with_networks else None,
         protocol=candidate.split.protocol,
         matted=matted,
     )

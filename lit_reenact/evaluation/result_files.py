@@ -8,12 +8,14 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import write_json, write_text
 from lit_reenact.evaluation.candidates import MODEL
 from lit_reenact.evaluation.evaluate import Evaluation
 from lit_reenact.evaluation.intervals import LEVEL, SAMPLES, Estimate
+from lit_reenact.evaluation.references import References
 
 
 def write_numbers(evaluation: Evaluation, folder: Path) -> None:
@@ -31,6 +33,7 @@ def write_numbers(evaluation: Evaluation, folder: Path) -> None:
         "size": evaluation.real.shape[1],
         "interval": {"level": LEVEL, "samples": SAMPLES, "block_frames": evaluation.block},
         **({"networks": evaluation.networks} if evaluation.networks else {}),
+        **_plain_references(evaluation.references),
         "methods": _plain_rows(evaluation.estimates),
         "differences": _plain_rows(evaluation.differences),
         "motion": _plain_row(evaluation.motion),
@@ -63,6 +66,13 @@ def refuse_other_kind(folder: Path, matted: bool) -> None:
             f"{file} holds numbers of {kinds[before]}, these are of {kinds[matted]}, and the two are not comparable: choose "
             "another folder with -o"
         )
+
+
+def _plain_references(references: References | None) -> dict[str, Any]:
+    if references is None:
+        return {}
+    scale = {name: [round(value, 6) for value in values] for name, values in references.identity.items()}
+    return {"noise_floor": {name: round(value, 6) for name, value in references.noise_floor.items()}, "identity_scale": scale}
 
 
 def _frame_table(evaluation: Evaluation) -> str:

@@ -69,6 +69,7 @@ MOTION_METRICS = {
     "pose_distance": Metric("APD, average pose distance", "degrees", 2, True),
     "expression_distance": Metric("AED, average expression distance", "0 is equal", 3, True),
     "landmark_distance": Metric("Landmarks (FaceMesh)", "% of the outer-eye distance", 2, True),
+    "landmarks_68": METRICS["landmarks_68"],
     "gaze_error": Metric("Gaze error", "degrees", 2, True),
     "blink_f1": Metric("Blink F1", "1 is every blink", 2, False),
     "jaw_r": Metric("Correlation of the jaw's opening", "1 is perfect", 3, False),

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 import torch
 
-from lit_reenact.callbacks import BatchBudget, BatchStepCheckpoint, ExponentialMovingAverage, GracefulStop
+from lit_reenact.callbacks import BatchBudget, BatchStepCheckpoint, ExponentialMovingAverage, FrameMetrics, GracefulStop
 from lit_reenact.callbacks.base import Callback, Trainer
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.paths import config_path
 from lit_reenact.core.schema import Window
+from lit_reenact.training.cli import parse_config
 from lit_reenact.training.module import ReenactModule
 from tests.factories import TINY, groups_of, make_data, make_module, make_trainer
 
@@ -88,6 +90,27 @@ def test_best_is_the_validation_with_the_smallest_error(track_folder: Path, tmp_
     callbacks = Scores(9.0, 5.0, 7.0), BatchBudget(9), BatchStepCheckpoint()
     make_trainer(tmp_path, *callbacks, val_check_interval=3).fit(make_module(), datamodule=make_data(track_folder))
     assert load(tmp_path, "best")["batch_step"] == 6
+
+
+def test_lpips_can_choose_the_best(track_folder: Path, tmp_path: Path) -> None:
+    seen: dict[int, float] = {}
+
+    class Spy(Callback):
+        def on_validation_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:
+            seen[pl_module.batch_step] = float(trainer.callback_metrics["val/lpips"])
+
+    callbacks = FrameMetrics(), Spy(), BatchBudget(9), BatchStepCheckpoint(monitor="val/lpips")
+    data = make_data(track_folder, inputs={"image_size": 64})
+    module = make_module(inputs={"image_size": 64})
+    make_trainer(tmp_path, *callbacks, val_check_interval=3, num_sanity_val_steps=0).fit(module, datamodule=data)
+    assert list(seen) == [3, 6, 9]
+    assert load(tmp_path, "best")["batch_step"] == min(seen, key=lambda step: seen[step])
+
+
+def test_an_unknown_monitor_is_refused_in_a_sentence(track_folder: Path) -> None:
+    words = [f"--config={config_path('debug')}", f"--track={track_folder}", "--checkpoint.monitor=val/beauty"]
+    with pytest.raises(ReenactError, match=r"(?s)checkpoint.*val/beauty"):
+        parse_config(words)
 
 
 def test_a_resumed_run_only_takes_a_better_best(track_folder: Path, tmp_path: Path) -> None:

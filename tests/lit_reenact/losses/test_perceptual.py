@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import lpips as lpips_package
 import pytest
 import torch
-from torch import nn
+from skimage.data import astronaut
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, conv2d, max_pool2d
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.weights import load_weights
 from lit_reenact.losses.perceptual import Lpips
 
 
@@ -72,3 +76,52 @@ def test_a_download_without_a_network_is_reported_in_words(tmp_path: Path, monke
 def test_an_unknown_backbone_is_refused() -> None:
     with pytest.raises(ValueError, match="untrained"):
         Lpips("untrained")  # type: ignore[arg-type]
+
+
+def formula(image: Tensor, other: Tensor, weights: dict[str, Tensor]) -> Tensor:
+    """LPIPS of two images (1, 3, H, W) as Zhang et al. 2018 write it, equation 1, from AlexNet's tensors and the linear heads."""
+    heads = torch.load(Path(lpips_package.__file__).parent / "weights" / "v0.1" / "alex.pth", weights_only=True)
+    shift, scale = torch.tensor([-0.030, -0.088, -0.188]).view(3, 1, 1), torch.tensor([0.458, 0.448, 0.450]).view(3, 1, 1)
+    layers = {0: {"stride": 4, "padding": 2}, 3: {"padding": 2}, 6: {"padding": 1}, 8: {"padding": 1}, 10: {"padding": 1}}
+    features, distance = torch.cat([(one - shift) / scale for one in (image, other)]), torch.zeros(())
+    for number, (name, shape) in enumerate(layers.items()):
+        if name in (3, 6):
+            features = max_pool2d(features, 3, 2)
+        features = conv2d(features, weights[f"features.{name}.weight"], weights[f"features.{name}.bias"], **shape).relu()
+        one, two = features / features.square().sum(1, keepdim=True).sqrt().clamp_min(1e-10)
+        head = heads[f"lin{number}.model.1.weight"].view(-1, 1, 1)
+        distance = distance + (head * (one - two).square()).sum(0).mean()
+    return distance
+
+
+@pytest.fixture
+def pair() -> tuple[Tensor, Tensor]:
+    """A photograph (1, 3, 96, 96) in [-1, 1], and the same blurred."""
+    photograph = torch.from_numpy(astronaut()[:96, 180:276].copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
+    return photograph, avg_pool2d(photograph, 5, 1, 2, count_include_pad=False)
+
+
+def test_it_equals_the_formula(lpips: Lpips, pair: tuple[Tensor, Tensor]) -> None:
+    expected = formula(*pair, load_weights("alexnet_features"))
+    assert lpips(*pair).item() == pytest.approx(expected.item(), rel=1e-4)
+    assert lpips(*pair).item() == pytest.approx(lpips(*pair[::-1]).item(), rel=1e-5)  # symmetric
+    assert lpips(pair[0], pair[0]).item() == 0
+
+
+def test_features_are_compared_as_the_package_compares_images(lpips: Lpips, pair: tuple[Tensor, Tensor]) -> None:
+    features = [lpips.features(image) for image in pair]
+    package = lpips._hidden[0](*pair)
+    assert lpips.compare(*features).item() == pytest.approx(package.item(), rel=1e-5)
+
+
+def test_storage_in_float16_moves_no_value_by_a_thousandth(pair: tuple[Tensor, Tensor]) -> None:
+    """Each weight may have been anywhere within half a step of float16 around the stored one."""
+    stored = load_weights("alexnet_features")
+    generator = torch.Generator().manual_seed(0)
+    value = formula(*pair, stored)
+    for _ in range(3):
+        moved = {
+            name: weight + weight.abs() * 2**-11 * (torch.randint(0, 2, weight.shape, generator=generator) * 2 - 1)
+            for name, weight in stored.items()
+        }
+        assert (formula(*pair, moved) - value).abs() < 1e-3
