@@ -134,9 +134,8 @@ def evaluate(
         for method, series in measure_identity(outputs, real, real_landmarks(target, test, size), networks["csim"]).items():
             values[method]["csim"] = series.to(values[method]["l1"])
     estimates = {method: _estimates(metrics, fps) for method, metrics in values.items()}
-    if "fid" in networks:
-        for method, distance in measure_fid(outputs, real, networks["fid"]).items():
-            estimates[method]["fid"] = Estimate(distance, math.nan, math.nan)  # one distance for all frames: no bootstrap
+    for method, distance in (measure_fid(outputs, real, networks["fid"]) if "fid" in networks else {}).items():
+        estimates[method]["fid"] = Estimate(distance, math.nan, math.nan)  # one distance for all frames: no bootstrap
     motion_values = _motion(target, test, real, outputs, progress) if track_again else {}
     motion = {method: _estimates(metrics, fps) for method, metrics in motion_values.items()}
     return Evaluation(

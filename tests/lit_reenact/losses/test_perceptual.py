@@ -80,7 +80,9 @@ def test_an_unknown_backbone_is_refused() -> None:
 
 def formula(image: Tensor, other: Tensor, weights: dict[str, Tensor]) -> Tensor:
     """LPIPS of two images (1, 3, H, W) as Zhang et al. 2018 write it, equation 1, from AlexNet's tensors and the linear heads."""
-    heads = torch.load(Path(lpips_package.__file__).parent / "weights" / "v0.1" / "alex.pth", weights_only=True)
+    heads = torch.load(
+        Path(lpips_package.__file__).parent / "weights" / "v0.1" / "alex.pth", map_location="cpu", weights_only=True
+    )
     shift, scale = torch.tensor([-0.030, -0.088, -0.188]).view(3, 1, 1), torch.tensor([0.458, 0.448, 0.450]).view(3, 1, 1)
     layers = {0: {"stride": 4, "padding": 2}, 3: {"padding": 2}, 6: {"padding": 1}, 8: {"padding": 1}, 10: {"padding": 1}}
     features, distance = torch.cat([(one - shift) / scale for one in (image, other)]), torch.zeros(())
