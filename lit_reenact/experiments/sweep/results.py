@@ -13,6 +13,9 @@ from lit_reenact.experiments.sweep.definition import shorten
 from lit_reenact.experiments.sweep.picture import draw
 from lit_reenact.experiments.sweep.trials import PICTURE, TABLE, Result, Trials
 
+BESIDE = ("val/face_l1", "val/lpips")
+"""Logged values that the table shows at the best batch step, whichever of all is the metric."""
+
 
 def rank_trials(trials: Trials) -> list[Result]:
     """Return the best value of each trial, the best trial first, those without a value last."""
@@ -49,10 +52,13 @@ def text_table(trials: Trials, results: Sequence[Result]) -> str:
 
 def _rows(trials: Trials, results: Sequence[Result]) -> list[list[Any]]:
     names = list(trials.sweep.parameters)
-    head: list[Any] = ["trial", "state", trials.sweep.metric, "batch_step", "protocol", *names, "note"]
+    beside = [name for name in BESIDE if name != trials.sweep.metric]
+    head: list[Any] = ["trial", "state", trials.sweep.metric, *beside, "batch_step", "protocol", *names, "note"]
     rows = [head]
     for result in results:
         trial = result.trial
-        measured = [trial.name, trial.state, result.value, result.batch_step, trials.sweep.protocol]
+        curves = trials.curves(trial)
+        others = [curves.get(name, {}).get(-1 if result.batch_step is None else result.batch_step) for name in beside]
+        measured = [trial.name, trial.state, result.value, *others, result.batch_step, trials.sweep.protocol]
         rows.append([*measured, *map(trial.parameters.get, names), trial.note])
     return rows

@@ -74,7 +74,7 @@ def test_a_grid_tries_everything_and_the_best_comes_first(tmp_path: Path) -> Non
     assert [float(row["val/face_l1"]) for row in rows] == [one.value for one in results]
     assert {path.name for path in trials.folder.glob("trial-*")} == {"trial-1", "trial-2", "trial-3"}
     assert text_table(trials, results).splitlines()[0].split() == [
-        *("trial", "state", "val/face_l1", "batch_step", "protocol", "rate", "note")
+        *("trial", "state", "val/face_l1", "val/lpips", "batch_step", "protocol", "rate", "note")
     ]
 
 
