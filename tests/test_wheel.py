@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-SHIPPED = (".py", ".yaml", ".csv", ".css", ".js", ".html", ".sh", ".sbatch")
+SHIPPED = (".py", ".yaml", ".csv", ".css", ".js", ".html", ".sh", ".sbatch", ".safetensors", ".txt")
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +24,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("setuptools, which builds wheels, is not here and cannot be fetched")
     assert result.returncode == 0, result.stderr
     (wheel,) = folder.glob("*.whl")
+    assert wheel.stat().st_size < 20 * 2**20
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder / "installed")
     return folder / "installed"

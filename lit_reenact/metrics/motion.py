@@ -45,7 +45,7 @@ def pose_distance(driving: Tensor, output: Tensor) -> Tensor:
     """Return the angle (T,) between two head rotations, axis-angle (T, 3); degrees in [0, 180].
 
     It is 2 asin(|A - B| / sqrt(8)) of the two matrices, the geodesic distance of rotations (Huynh 2009). Its mean over a clip is
-    the average pose distance.
+    APD, the average pose distance, after Ren et al. 2021, who compare coefficients instead.
     """
     a, b = axis_angle_to_matrix(driving), axis_angle_to_matrix(output)
     chord: Tensor = (a - b).norm(dim=(-2, -1)) / 8**0.5
@@ -55,7 +55,7 @@ def pose_distance(driving: Tensor, output: Tensor) -> Tensor:
 def expression_distance(driving: Tensor, output: Tensor) -> Tensor:
     """Return the Euclidean distance (T,) of blendshape coefficients (T, K), which lie in [0, 1] or [-1, 1].
 
-    Its mean over a clip is the average expression distance.
+    Its mean over a clip is AED, the average expression distance, after Ren et al. 2021.
     """
     distance: Tensor = (driving - output).norm(dim=-1)
     return distance
