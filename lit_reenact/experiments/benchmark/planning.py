@@ -14,7 +14,7 @@ from lit_reenact.evaluation.frame_folder import read_frame_folder
 from lit_reenact.evaluation.heldout import held_out_split
 from lit_reenact.experiments.ablation.definition import Ablation
 from lit_reenact.experiments.ablation.planning import StudyPlan, plan_people
-from lit_reenact.experiments.ablation.study import Member, PeopleStudy, Study
+from lit_reenact.experiments.ablation.study import PeopleStudy, Study
 from lit_reenact.experiments.benchmark.definition import Benchmark, Method
 from lit_reenact.tracking.tracked_clip import TrackedClip
 
@@ -61,11 +61,6 @@ class BenchmarkPlan:
         ]
         order = {name: place for place, name in enumerate(self.trainings)}
         return [(name, number) for _, name, number in sorted(counted, key=lambda one: (one[0], order[one[1]], one[2]))]
-
-    def member(self, number: int) -> Member:
-        """Return a training by its number among all."""
-        name, own = self.members[number]
-        return self.trainings[name].study.members[own]
 
 
 def plan_benchmark(benchmark: Benchmark, output: Path) -> BenchmarkPlan:
