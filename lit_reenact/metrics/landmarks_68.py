@@ -125,7 +125,12 @@ def landmark_distance_68(driving: Tensor, output: Tensor) -> Tensor:
 
     It is the normalised mean error of face alignment (Sagonas et al. 2013, "300 Faces in-the-Wild"), with the real frame's points
     in place of the ground truth.
+
+    Raises:
+        ValueError: the landmarks have another shape.
     """
+    if driving.shape != output.shape or driving.shape[1:] != (COUNT, 2):
+        raise ValueError(f"landmarks are (T, {COUNT}, 2), not {tuple(driving.shape)} and {tuple(output.shape)}")
     distance: Tensor = (driving - output).norm(dim=-1).mean(-1)
     eyes: Tensor = (driving[:, RIGHT_OUTER_EYE] - driving[:, LEFT_OUTER_EYE]).norm(dim=-1)
     return 100 * distance / eyes

@@ -102,6 +102,12 @@ def test_distance_is_in_percent_of_the_outer_eye_distance() -> None:
     assert landmark_distance_68(points, points + torch.tensor([3.0, 4.0])).item() == pytest.approx(10)
 
 
+def test_other_shapes_are_refused() -> None:
+    for driving, output in (((3, 67, 2), (3, 67, 2)), ((3, 68, 2), (1, 68, 2))):
+        with pytest.raises(ValueError, match="landmarks are"):
+            landmark_distance_68(torch.zeros(driving), torch.zeros(output))
+
+
 @pytest.mark.parametrize("room", ["tracking", "landmarks", "training", "datamodules", "losses", "networks", "rendering"])
 def test_no_tracker_and_no_training_uses_it(room: str) -> None:
     for file in (PACKAGE / room).rglob("*.py"):

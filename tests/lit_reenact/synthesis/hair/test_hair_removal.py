@@ -19,7 +19,7 @@ from lit_reenact.synthesis.hair import HairRemover, remover
 from lit_reenact.synthesis.hair.anatomy import AnatomyRenderer, fit_skull
 from lit_reenact.synthesis.hair.background import recover_background
 from lit_reenact.synthesis.hair.bald_head import bald_reflectance, bare_skull
-from lit_reenact.synthesis.hair.person import PersonSegmenter, grow, shrink
+from lit_reenact.synthesis.person import PersonSegmenter, grow, shrink
 from lit_reenact.video import FrameReader, VideoWriter
 from tests.factories import make_actor, make_parameters, make_track
 
