@@ -56,7 +56,7 @@ METRICS = {
     "face_lpips": Metric("Face LPIPS", "face crop at 256 pixels", 4, True),
     "high_frequency": Metric("High frequencies", "of the real frames'; wanted .8 to 1.2", 2, True, ideal=1.0),
     "csim_dlib": Metric("CSIM (dlib)", "cosine; not comparable with ArcFace's", 4, False),
-    "face_distance": Metric("Face distance (dlib)", "one person below .52", 3, True),
+    "face_distance": Metric("Face distance (dlib)", "0 is equal; one person mostly below .45", 3, True),
     "csim": Metric("CSIM", "cosine of your network's embeddings", 3, False),
     "landmarks_68": Metric("Landmarks (second detector)", "% of the outer-eye distance", 2, True),
     "fid": Metric("FID", "0 is equal", 2, True),

@@ -460,6 +460,6 @@ def test_two_processes_share_what_one_would_see(own_folder: Path, tmp_path: Path
     assert seen[1]["tested"] == [list(range(95, 120))]
     assert seen[2]["tested"] == [list(range(95, 107)), list(range(107, 120))]
     measured = [name for name in seen[1]["metrics"] if "/" in name]
-    assert len(measured) == 4
+    assert len(measured) == 6  # LPIPS of frames and faces, sharpness and face L1 among them
     for name in measured:
         assert seen[2]["metrics"][name] == pytest.approx(seen[1]["metrics"][name], rel=1e-4)

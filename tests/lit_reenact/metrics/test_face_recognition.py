@@ -98,9 +98,9 @@ def embeddings(network: FaceRecognition, video: Path) -> Tensor:
 
 @pytest.mark.slow
 def test_four_people_are_told_apart(shared_dir: Path, network: FaceRecognition) -> None:
-    """d6, d9, d10 and d14 show four people; d6 grimaces, which moves her own face by up to .55."""
+    """d6, d9, d10 and d14 show four people; d6 grimaces, which moves her own face by up to .60."""
     people = {name: embeddings(network, shared_dir / "videos" / f"{name}.mp4") for name in ("d6", "d9", "d10", "d14")}
     for one in people.values():
-        assert float(torch.cdist(one, one).flatten().quantile(0.5)) < 0.42
+        assert float(torch.cdist(one, one).flatten().quantile(0.5)) < 0.45
     for (_, one), (_, other) in combinations(people.items(), 2):
         assert float(torch.cdist(one, other).min()) > DIFFERENT_PEOPLE[0]
