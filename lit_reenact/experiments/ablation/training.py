@@ -35,7 +35,7 @@ def train_all(
         study, plan = people.studies[person], plans[person]
         where = f"[{number}/{len(people.members)}] {_title(study, ablation, seed)}"
         problem = plan.left_out.get(ablation.name)
-        if problem is None and _is_finished(study.run_folder(ablation, seed), plan.batch_steps(ablation)):
+        if problem is None and is_finished(study.run_folder(ablation, seed), plan.batch_steps(ablation)):
             report(f"{where}: is trained")
         elif problem is None and not train_missing:
             problem = "not trained yet"
@@ -74,7 +74,8 @@ def _train(study: Study, plan: StudyPlan, ablation: Ablation, seed: int) -> str 
     return None if outcome.state == "finished" else f"failed: {outcome.reason}"
 
 
-def _is_finished(run: RunFolder, steps: int) -> bool:
+def is_finished(run: RunFolder, steps: int) -> bool:
+    """Return whether a run has a best checkpoint and was trained for this many batch steps."""
     return run.best.is_file() and batch_step_of(run.newest()) >= steps
 
 

@@ -11,7 +11,7 @@ from lit_reenact.experiments.ablation.table import Row, make_row
 from lit_reenact.experiments.ablation.writing import MAIN_METRICS
 from lit_reenact.experiments.benchmark.costs import Costs, training_seconds
 from lit_reenact.experiments.benchmark.definition import Method
-from lit_reenact.experiments.benchmark.measuring import best_checkpoint, measure_all
+from lit_reenact.experiments.benchmark.measuring import finished_run, measure_all
 from lit_reenact.experiments.benchmark.planning import BenchmarkPlan
 from lit_reenact.experiments.benchmark.ranks import mean_ranks
 from lit_reenact.experiments.benchmark.videos import ClipVideo, count_parameters, write_videos
@@ -87,5 +87,5 @@ def _costs(plan: BenchmarkPlan, method: Method, videos: Mapping[str, ClipVideo])
 def _any_checkpoint(plan: BenchmarkPlan, method: Method) -> Path | None:
     if method.config is None:
         return None
-    paths = [best_checkpoint(plan, method, clip, seed) for clip in plan.targets for seed in range(plan.benchmark.seeds)]
-    return next((path for path in paths if path.is_file()), None)
+    runs = (finished_run(plan, method, clip, seed) for clip in plan.targets for seed in range(plan.benchmark.seeds))
+    return next((run.best for run in runs if run is not None), None)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import yaml
 
 from lit_reenact.experiments.benchmark.definition import Method
+from lit_reenact.experiments.benchmark.measuring import finished_run
 from lit_reenact.experiments.benchmark.planning import BenchmarkPlan
 from lit_reenact.training.run_folder import RunFolder, joined_curves
 
@@ -35,10 +36,10 @@ def training_seconds(plan: BenchmarkPlan, method: Method) -> float | None:
 
 
 def _runs(plan: BenchmarkPlan, method: Method) -> Iterator[RunFolder]:
-    for study in plan.trainings[method.name].study.studies.values():
-        for ablation, seed in study.members:
-            run = study.run_folder(ablation, seed)
-            if run.best.is_file():
+    for clip in plan.targets:
+        for seed in range(plan.benchmark.seeds):
+            run = finished_run(plan, method, clip, seed)
+            if run is not None:
                 yield run
 
 

@@ -121,7 +121,7 @@ class _UniqueKeys(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen = set()
-        for key, _ in node.value:
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"{key.value} is given twice", key.start_mark)
             seen.add(key.value)
@@ -165,7 +165,7 @@ def _config_file(where: str, value: object) -> Path:
 def _refuse_other_protocol(path: Path, method: Method, protocol: str) -> None:
     """Refuse a configuration that names a split of its own."""
     for file in (method.config, method.changes):
-        content = yaml.safe_load(file.read_text(encoding="utf-8")) if file is not None else None
+        content = None if file is None else _settings(file, path, method)
         data = content.get("data") if isinstance(content, dict) else None
         split = data.get("split") if isinstance(data, dict) else None
         own = split.get("protocol", protocol) if isinstance(split, dict) else protocol
@@ -173,3 +173,10 @@ def _refuse_other_protocol(path: Path, method: Method, protocol: str) -> None:
             raise ReenactError(
                 f"{path} compares by protocol {protocol}, but {file} of method {method.name} sets data.split: leave it out there"
             )
+
+
+def _settings(file: Path, path: Path, method: Method) -> object:
+    try:
+        return yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ReenactError(f"{path}, method {method.name}: {file} is no YAML: {' '.join(str(error).split())}") from error

@@ -15,8 +15,10 @@ from lit_reenact.experiments.ablation.measurements import (
 )
 from lit_reenact.experiments.ablation.study import Problems
 from lit_reenact.experiments.ablation.table import Entry, Series
+from lit_reenact.experiments.ablation.training import is_finished
 from lit_reenact.experiments.benchmark.definition import Method
 from lit_reenact.experiments.benchmark.planning import BenchmarkPlan, read_pictures
+from lit_reenact.training.run_folder import RunFolder
 
 Runs = dict[str, dict[int, Series]]
 """Clip to seed to the values of all held-out frames; a method that is not trained has the seed 0 alone."""
@@ -70,8 +72,19 @@ def _measure(plan: BenchmarkPlan, method: Method, clip: str, missing: Mapping[in
 
 def best_checkpoint(plan: BenchmarkPlan, method: Method, clip: str, seed: int) -> Path:
     """Return the best checkpoint of a training."""
+    return _run(plan, method, clip, seed).best
+
+
+def finished_run(plan: BenchmarkPlan, method: Method, clip: str, seed: int) -> RunFolder | None:
+    """Return the folder of a training that is complete, as the table needs it; None for another one."""
+    one = plan.trainings[method.name]
+    run, ablation = _run(plan, method, clip, seed), one.study.studies[clip].ablations[0]
+    return run if is_finished(run, one.plans[clip].batch_steps(ablation)) else None
+
+
+def _run(plan: BenchmarkPlan, method: Method, clip: str, seed: int) -> RunFolder:
     study = plan.trainings[method.name].study.studies[clip]
-    return study.run_folder(study.ablations[0], seed).best
+    return study.run_folder(study.ablations[0], seed)
 
 
 def _seeds(plan: BenchmarkPlan) -> range:

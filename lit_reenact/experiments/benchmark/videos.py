@@ -16,7 +16,7 @@ from lit_reenact.evaluation.baseline_frames import generate_baselines
 from lit_reenact.evaluation.candidates import synthesise_candidate
 from lit_reenact.experiments.ablation.measurements import scale_frames
 from lit_reenact.experiments.benchmark.definition import Method
-from lit_reenact.experiments.benchmark.measuring import best_checkpoint
+from lit_reenact.experiments.benchmark.measuring import best_checkpoint, finished_run
 from lit_reenact.experiments.benchmark.planning import BenchmarkPlan, read_pictures
 from lit_reenact.provenance import open_generated_video
 from lit_reenact.provenance.record import Ingredient, Record
@@ -68,7 +68,7 @@ def _write(plan: BenchmarkPlan, clip: str) -> ClipVideo:
 
 
 def _is_there(plan: BenchmarkPlan, method: Method, clip: str) -> bool:
-    return method.config is None or best_checkpoint(plan, method, clip, 0).is_file()
+    return method.config is None or finished_run(plan, method, clip, 0) is not None
 
 
 def _digest(plan: BenchmarkPlan, method: Method, clip: str) -> str:

@@ -211,6 +211,34 @@ def test_a_method_given_twice_is_refused(capsys: pytest.CaptureFixture[str], tmp
     assert "a is given twice" in refused(capsys, path)
 
 
+@pytest.mark.slow
+def test_a_run_that_is_not_finished_has_no_values_costs_and_video(place: Path, output: Path, tmp_path: Path) -> None:
+    kept = shutil.copytree(output, tmp_path / "kept")
+    methods = content(place)["methods"]
+    try:
+        path = write(place, steps=STEPS + 20, methods={"warped": methods["warped"], "small": methods["small"]})
+        assert run(path, "-o", output, "--table-only") == 0
+        small = json.loads((output / "table.json").read_text())["methods"]["small"]
+        assert small["problems"] == [f"{clip}, seed 0: not trained yet" for clip in CLIPS]
+        assert (small["metrics"], set(small["costs"].values())) == ({}, {None})
+        assert "real | warped</p>" in (output / "report.html").read_text()
+    finally:
+        shutil.rmtree(output)
+        shutil.copytree(kept, output)
+
+
+@pytest.mark.parametrize("broken", ["configuration", "key"])
+def test_broken_yaml_is_refused_in_a_sentence(
+    broken: str, place: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "broken.yaml").write_text("data: [\n")
+    path = tmp_path / "file.yaml"
+    path.write_text(f"clips: [{place / 'anna'}]\nmethods: {{? [x] : {{baseline: mean frame}}}}\n")
+    if broken == "configuration":
+        path = write(place, methods={"own": {"config": str(tmp_path / "broken.yaml")}})
+    assert "is no YAML" in refused(capsys, path)
+
+
 def test_a_configuration_with_a_split_of_its_own_is_refused(
     place: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
