@@ -45,7 +45,11 @@ class Results:
         """Explanation of the numbers, for people."""
         benchmark, clips = self.plan.benchmark, self.plan.targets
         several = len(clips) > 1
-        over = "clips, seeds and blocks of frames (hierarchical bootstrap)" if several else "blocks of frames (bootstrap)"
+        over = (
+            "clips, seeds and blocks of frames (hierarchical bootstrap, at least Student's t over the clips)"
+            if several
+            else "blocks of frames (bootstrap)"
+        )
         steps = "as many batch steps as its configuration says" if benchmark.steps is None else f"{benchmark.steps} batch steps"
         return (
             f"Held-out frames of {', '.join(clips)} by protocol {benchmark.protocol}, which no training saw, all at "

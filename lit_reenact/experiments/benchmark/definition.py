@@ -18,6 +18,9 @@ from lit_reenact.tracking.people import read_people
 KINDS = ("config", "baseline", "frames")
 """Keys of a method, of which it has one."""
 
+OWN_FOLDERS = ("videos", "measurements")
+"""Folders of a benchmark beside those of its runs."""
+
 
 @dataclass(frozen=True)
 class Method:
@@ -99,7 +102,13 @@ def read_benchmark(path: Path) -> Benchmark:
     read = [_method(path, str(name), settings) for name, settings in methods.items()]
     for method in read:
         _refuse_other_protocol(path, method, protocol)
-    return Benchmark(path, read_people(clips), read, protocol, **numbers)
+    people = read_people(clips)
+    taken = sorted(people.keys() & {*OWN_FOLDERS})
+    if taken:
+        raise ReenactError(
+            f"{path}: a clip cannot be named {taken[0]}, as a folder of the benchmark is: rename {people[taken[0]]}"
+        )
+    return Benchmark(path, people, read, protocol, **numbers)
 
 
 def _parse(path: Path) -> dict[str, Any]:
@@ -136,8 +145,11 @@ def _whole_number(path: Path, name: str, value: object) -> int:
 
 def _method(path: Path, name: str, settings: object) -> Method:
     where = f"{path}, method {name}"
-    if not name or "/" in name or name.startswith("."):
-        raise ReenactError(f"{where}: its runs are written under its name, so it cannot hold a slash or begin with a dot")
+    if not name or "/" in name or name.startswith(".") or name in OWN_FOLDERS:
+        folders = " or ".join(OWN_FOLDERS)
+        raise ReenactError(
+            f"{where}: its runs are written under its name, so it cannot hold a slash, begin with a dot or be {folders}"
+        )
     kinds = [kind for kind in KINDS if isinstance(settings, dict) and kind in settings]
     if not isinstance(settings, dict) or len(kinds) != 1:
         raise ReenactError(f"{where}: give it one of {', '.join(KINDS)}")

@@ -20,9 +20,6 @@ from lit_reenact.experiments.benchmark.definition import Method
 from lit_reenact.experiments.benchmark.planning import BenchmarkPlan, read_pictures
 from lit_reenact.training.run_folder import RunFolder
 
-Runs = dict[str, dict[int, Series]]
-"""Clip to seed to the values of all held-out frames; a method that is not trained has the seed 0 alone."""
-
 
 def measure_all(plan: BenchmarkPlan, problems: Mapping[str, Mapping[str, Problems]]) -> list[Entry]:
     """Measure every method on every clip.

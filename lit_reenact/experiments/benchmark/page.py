@@ -20,7 +20,8 @@ def render_page(results: Results) -> str:
     """Return the page as HTML, which needs no other file."""
     name = results.plan.benchmark.file.stem
     header = f'<header><h1>{escape(name)}</h1><p class="quiet">{escape(results.note)}</p></header>'
-    table = word_table([["", *heads(results)], *([row.entry.name, *cells(results, row)] for row in results.rows)])
+    columns = [["", *heads(results)], *([row.entry.name, *cells(results, row)] for row in results.rows)]
+    table = word_table(list(zip(*columns, strict=True)))  # methods beside each other: there are fewer of them than metrics
     parts = [header, section("Methods", table, _problems(results))]
     if len(results.plan.targets) > 1:
         tables = [

@@ -15,7 +15,7 @@ from lit_reenact.evaluation.heldout import held_out_split
 from lit_reenact.experiments.ablation.definition import Ablation
 from lit_reenact.experiments.ablation.planning import StudyPlan, plan_people
 from lit_reenact.experiments.ablation.study import PeopleStudy, Study
-from lit_reenact.experiments.benchmark.definition import Benchmark, Method
+from lit_reenact.experiments.benchmark.definition import OWN_FOLDERS, Benchmark, Method
 from lit_reenact.tracking.tracked_clip import TrackedClip
 
 RESULTS = ("table.csv", "table.json", "table.md", "table.tex", "report.html")
@@ -114,8 +114,7 @@ def read_pictures(method: Method, name: str, target: TrackedClip, split: Split) 
 def written_files(benchmark: Benchmark, output: Path) -> Iterator[Path]:
     """Yield everything that the benchmark writes: files, and folders whose whole content is its own."""
     yield from (output / name for name in RESULTS)
-    yield output / "videos"
-    yield output / "measurements"
+    yield from (output / name for name in OWN_FOLDERS)
     for people in _studies(benchmark, output).values():
         for study in people.studies.values():
             for ablation, seed in study.members:

@@ -183,6 +183,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "unknown setting": ({"methods": {"a": {"baseline": "mean frame", "size": 3}}}, "no setting size beside baseline"),
     "no configuration": ({"methods": {"a": {"config": "none.yaml"}}}, "no configuration none.yaml"),
     "a slash": ({"methods": {"a/b": {"baseline": "mean frame"}}}, "cannot hold a slash"),
+    "a folder of its own": ({"methods": {"videos": {"baseline": "mean frame"}}}, "or be videos or measurements"),
     "a clip too short": ({"protocol": "insta-350"}, "insta-350 needs"),
     "a clip too small": ({"size": 256}, "fewer than size 256"),
 }
