@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from kornia.geometry.transform import warp_affine
 from torch import Tensor
@@ -51,10 +49,13 @@ def warp_faces(images: Tensor, transform: Tensor, size: int, padding: str = "zer
     """
     scale = torch.linalg.det(transform[:, :, :2].double()).abs().sqrt()
     usable = transform.isfinite().flatten(1).all(1) & (scale > 0)
-    smallest = float(scale[usable].min()) if usable.any() else 1.0
-    finer = max(1, math.ceil(1 / smallest - 1e-6))
-    wider = torch.where(usable[:, None, None], transform, torch.eye(2, 3).to(transform)) * finer
-    wider[..., 2] += (finer - 1) / 2
-    shape = (size * finer, size * finer)
-    pictures: Tensor = warp_affine(images, wider, shape, padding_mode=padding, align_corners=True)
-    return avg_pool2d(pictures, finer) if finer > 1 else pictures
+    finer = (1 / scale - 1e-6).ceil().clamp_min(1).where(usable, 1).long()
+    pictures = images.new_empty(*images.shape[:2], size, size)
+    for factor in finer.unique().tolist():  # each image has its own, so that no picture depends on the rest of its batch
+        chosen = finer == factor
+        wider = torch.where(usable[chosen, None, None], transform[chosen], torch.eye(2, 3).to(transform)) * factor
+        wider[..., 2] += (factor - 1) / 2
+        shape = (size * factor, size * factor)
+        sampled = warp_affine(images[chosen], wider, shape, padding_mode=padding, align_corners=True)
+        pictures[chosen] = avg_pool2d(sampled, factor)
+    return pictures

@@ -68,6 +68,16 @@ def test_a_crop_shows_the_region_and_a_margin() -> None:
     assert crop[0, 0, 5, 5] == 0
 
 
+def test_a_crop_does_not_depend_on_the_rest_of_its_batch() -> None:
+    """A face larger than its crop is sampled finer, a smaller one beside it or an empty region is not."""
+    images = torch.rand(3, 3, 512, 512, generator=torch.Generator().manual_seed(2))
+    region = torch.zeros(3, 512, 512, dtype=torch.bool)
+    region[0, 200:300, 200:300] = True
+    region[1, 50:450, 50:450] = True
+    alone = torch.cat([crop_faces(images[[one]], region[[one]]) for one in range(3)])
+    torch.testing.assert_close(crop_faces(images, region), alone)
+
+
 def test_csim_is_a_mean_over_detected_faces() -> None:
     generator = torch.Generator().manual_seed(1)
     real = torch.rand(3, 3, 150, 150, generator=generator)
