@@ -37,8 +37,9 @@ class FrameMetrics(Callback):
                 ``losses.perceptual.Lpips``).
         """
         super().__init__()
-        test = MetricCollection({"face_lpips": FaceLpipsMean(lpips_backbone)}, compute_groups=False)
-        self.metrics = {"val": validation_metrics(lpips_backbone), "test": test}
+        both = validation_metrics(lpips_backbone)
+        test_only = MetricCollection({"face_lpips": FaceLpipsMean(lpips_backbone)}, compute_groups=False)
+        self.metrics: dict[Part, list[MetricCollection]] = {"val": [both], "test": [both, test_only]}
 
     def on_validation_start(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         self._start(pl_module, "val")
@@ -63,22 +64,19 @@ class FrameMetrics(Callback):
         self._log(pl_module, "test")
 
     def _start(self, module: ReenactModule, part: Part) -> None:
-        for collection in self._collections(part):
+        for collection in self.metrics[part]:
             collection.to(module.device)
             collection.reset()
 
     def _update(self, output: Tensor, batch: Window, part: Part) -> None:
         prediction, target = (output + 1) / 2, (batch.frame + 1) / 2
-        for collection in self._collections(part):
+        for collection in self.metrics[part]:
             collection.update(prediction=prediction, target=target, region=batch.region != EMPTY)
 
     def _log(self, module: ReenactModule, part: Part) -> None:
         # The metrics are synchronised already; sync_dist only keeps Lightning from warning.
-        for collection in self._collections(part):
+        for collection in self.metrics[part]:
             for name, value in collection.compute().items():
                 module.log(f"{part}/{name}", value, sync_dist=True, prog_bar=name == "face_l1")
         if part == "val":
             module.log("batch_step", float(module.batch_step), sync_dist=True)
-
-    def _collections(self, part: Part) -> list[MetricCollection]:
-        return [self.metrics["val"]] if part == "val" else [self.metrics["val"], self.metrics["test"]]

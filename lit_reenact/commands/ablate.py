@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lit_reenact.commands.common import Commands
+from lit_reenact.commands.job_array import add_job_array, print_submission, refuse_other_member
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import refuse_overwriting
 from lit_reenact.core.paths import find_shipped
@@ -85,13 +84,7 @@ def add(commands: Commands) -> None:
         metavar="DIR",
         help="folder of the study (default: %(default)s)",
     )
-    parser.add_argument("--table-only", action="store_true", help="train nothing: compare the runs that are finished")
-    parser.add_argument(
-        "--slurm", action="store_true", help="train nothing: print the command that submits the study to a SLURM cluster"
-    )
-    parser.add_argument(
-        "--member", type=int, metavar="K", help="train only the K-th run, counted from 0: for a task of a job array"
-    )
+    add_job_array(parser)
     parser.set_defaults(run=run)
 
 
@@ -107,8 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
     people = _study(arguments)
     plans = plan_people(people)
     if arguments.slurm:
-        print(f"sbatch --array=0-{len(people.members) - 1} {find_shipped(LAUNCH)} {shlex.join(_words_without('--slurm'))}")
-        print("When it is done, the same command without --slurm measures the runs and writes the tables.", file=sys.stderr)
+        print_submission("ablate", LAUNCH, len(people.members))
     elif arguments.member is not None:
         train_member(people, plans, arguments.member)
     else:
@@ -131,8 +123,7 @@ def _study(arguments: argparse.Namespace) -> PeopleStudy:
     tracks = read_people(list(chain.from_iterable(arguments.track or ())), arguments.manifest)
     study = Study(base, next(iter(tracks.values())), arguments.output, arguments.seeds, arguments.steps, ablations)
     people = PeopleStudy.of(study, tracks)
-    if arguments.member is not None and not 0 <= arguments.member < len(people.members):
-        raise ReenactError(f"--member {arguments.member}: the runs are counted from 0 to {len(people.members) - 1}")
+    refuse_other_member(arguments.member, len(people.members))
     read = [file for track in tracks.values() for file in track_files(Path(track))]
     refuse_overwriting(people.written_files(), [*files, base, arguments.manifest, *read])
     return people
@@ -155,8 +146,3 @@ def _failures(entry: Entry, plans: Mapping[str, StudyPlan]) -> list[str]:
     """Return the reasons why runs are missing, but not those of people whose clip does not allow the ablation."""
     wanted = {person: {} if entry.name in plans[person].left_out else reasons for person, reasons in entry.problems.items()}
     return replace(entry, problems=wanted).problem_list
-
-
-def _words_without(option: str) -> list[str]:
-    """Return the words of this command line after ``ablate``, without one option."""
-    return [word for word in sys.argv[sys.argv.index("ablate") + 1 :] if word != option]

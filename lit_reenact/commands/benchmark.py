@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lit_reenact.commands.common import Commands
+from lit_reenact.commands.job_array import add_job_array, print_submission, refuse_other_member
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import refuse_overwriting, write_text
 from lit_reenact.core.paths import find_shipped
@@ -59,13 +58,7 @@ def add(commands: Commands) -> None:
         metavar="DIR",
         help="folder of the runs and results (default: outputs/benchmarks/ and FILE's name)",
     )
-    parser.add_argument("--table-only", action="store_true", help="train nothing: compare the runs that are finished")
-    parser.add_argument(
-        "--slurm", action="store_true", help="train nothing: print the command that submits the trainings to a SLURM cluster"
-    )
-    parser.add_argument(
-        "--member", type=int, metavar="K", help="train only the K-th run, counted from 0: for a task of a job array"
-    )
+    add_job_array(parser)
     parser.add_argument(
         "--wandb",
         nargs="?",
@@ -92,8 +85,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.slurm:
         if not plan.members:
             raise ReenactError(f"{arguments.file} has no configuration to train: run it without --slurm")
-        print(f"sbatch --array=0-{len(plan.members) - 1} {find_shipped(LAUNCH)} {shlex.join(_words_without('--slurm'))}")
-        print("When it is done, the same command without --slurm measures the runs and writes the tables.", file=sys.stderr)
+        print_submission("benchmark", LAUNCH, len(plan.members))
     elif arguments.member is not None:
         _train_member(plan, arguments.member)
     else:
@@ -114,8 +106,7 @@ def _refuse_overwriting(benchmark: Benchmark, output: Path) -> None:
 def _train_member(plan: BenchmarkPlan, number: int) -> None:
     from lit_reenact.experiments.ablation.training import train_member
 
-    if not 0 <= number < len(plan.members):
-        raise ReenactError(f"--member {number}: the runs are counted from 0 to {len(plan.members) - 1}")
+    refuse_other_member(number, len(plan.members))
     method, own = plan.members[number]
     train_member(plan.trainings[method].study, plan.trainings[method].plans, own)
 
@@ -145,8 +136,3 @@ def _report_failures(results: Results, table_only: bool) -> None:
     failures = [f"{row.entry.name} {problem}" for row in results.rows for problem in row.entry.problem_list]
     if failures and not table_only:
         raise ReenactError(f"runs are missing from the table: {'; '.join(failures)}")
-
-
-def _words_without(option: str) -> list[str]:
-    """Return the words of this command line after ``benchmark``, without one option."""
-    return [word for word in sys.argv[sys.argv.index("benchmark") + 1 :] if word != option]

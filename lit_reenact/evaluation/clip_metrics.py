@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -46,10 +46,10 @@ def measure_frames(
     return {method: _mask(known, metrics | seen.get(method, {}) | steadiness[method]) for method, metrics in values.items()}
 
 
-def real_landmarks(target: TrackedClip, frames: range, size: int) -> Tensor:
+def real_landmarks(target: TrackedClip, frames: Sequence[int], size: int) -> Tensor:
     """Return the landmarks of frames of a clip, (N, 478, 3) in pixels of frames of this size; NaN where no face was detected."""
-    landmarks = target.track.landmarks
-    points, detected = landmarks.points[frames.start : frames.stop], landmarks.found[frames.start : frames.stop]
+    landmarks, numbers = target.track.landmarks, list(frames)
+    points, detected = landmarks.points[numbers], landmarks.found[numbers]
     return torch.where(detected[:, None, None], points * (size / target.track.camera.width), torch.nan).float()
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cosine_similarity
 
 from lit_reenact.core.parallel import map_in_threads
 from lit_reenact.core.schema import EMPTY
@@ -15,6 +14,7 @@ from lit_reenact.evaluation.frame_metrics import Values, unit
 from lit_reenact.losses.perceptual import Lpips
 from lit_reenact.metrics.face_crops import crop_faces
 from lit_reenact.metrics.face_recognition import FaceRecognition, align_for_recognition, face_distance
+from lit_reenact.metrics.identity import identity_similarity
 from lit_reenact.metrics.landmarks_68 import Landmarks68, detect_68, face_boxes, landmark_distance_68
 
 NETWORK_METRICS = ("lpips", "face_lpips", "csim_dlib", "face_distance", "landmarks_68")
@@ -59,7 +59,7 @@ class _Networks:
         return {
             "lpips": self.lpips.compare(generated.whole, real.whole),
             "face_lpips": self.lpips.compare(generated.face, real.face),
-            "csim_dlib": cosine_similarity(generated.embeddings, real.embeddings),
+            "csim_dlib": identity_similarity(generated.embeddings, real.embeddings),
             "face_distance": face_distance(generated.embeddings, real.embeddings),
             "landmarks_68": landmark_distance_68(real.points, generated.points),
         }
@@ -91,7 +91,7 @@ def measure_with_networks(outputs: Mapping[str, Tensor], real: Tensor, regions: 
     values = {method: {name: torch.cat([part[method][name] for part in parts]) for name in NETWORK_METRICS} for method in outputs}
     for metrics in values.values():
         for name in NETWORK_METRICS[1:]:
-            metrics[name] = metrics[name].where(detected, torch.nan)  # the face LPIPS too: its region is then a guess
+            metrics[name] = metrics[name].where(detected, torch.nan)
     return values
 
 

@@ -11,12 +11,14 @@ from torch.nn.functional import cosine_similarity
 
 from lit_reenact.core.facemesh import FACE_POINTS, mirror_indices
 from lit_reenact.core.split import Split
+from lit_reenact.evaluation.clip_metrics import real_landmarks
 from lit_reenact.evaluation.frame_metrics import unit
 from lit_reenact.landmarks.detection import detect
 from lit_reenact.metrics.face_recognition import FaceRecognition, align_for_recognition
 from lit_reenact.metrics.landmarks_68 import Landmarks68, detect_68, face_boxes, landmark_distance_68, mirror_68
 from lit_reenact.metrics.motion import landmark_distance
 from lit_reenact.tracking.tracked_clip import TrackedClip
+from lit_reenact.video import resize_frames
 
 FRAMES = 30
 """Largest number of frames of a part of the clip that are looked at, spread evenly over it."""
@@ -56,7 +58,7 @@ def measure_references(target: TrackedClip, split: Split, size: int, with_faceme
     if not held_out or not training:
         return References({}, {})
     frames = _read(target, held_out, size)
-    landmarks, before = _landmarks(target, held_out, size), _landmarks(target, training, size)
+    landmarks, before = real_landmarks(target, held_out, size), real_landmarks(target, training, size)
     floor = {"landmarks_68": _floor_68(frames, landmarks)}
     if with_facemesh:
         floor |= _floor_facemesh(frames)
@@ -77,11 +79,7 @@ def _sample(target: TrackedClip, part: range) -> list[int]:
 
 
 def _read(target: TrackedClip, numbers: Sequence[int], size: int) -> Tensor:
-    return torch.cat([target.read(range(number, number + 1), size) for number in numbers])
-
-
-def _landmarks(target: TrackedClip, numbers: Sequence[int], size: int) -> Tensor:
-    return target.track.landmarks.points[list(numbers)].float() * (size / target.track.camera.width)
+    return resize_frames(target.frames.read(list(numbers)), size)
 
 
 def _floor_68(frames: Tensor, landmarks: Tensor) -> float:

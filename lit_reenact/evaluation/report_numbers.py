@@ -32,28 +32,31 @@ def numbers_section(evaluation: Evaluation) -> str:
     )
     result = f'<p class="verdict">{escape(verdict(evaluation.means, evaluation.counted_frames))}</p>'
     table = metrics_table(evaluation.estimates)
-    remarks = [*_references(evaluation), *_missing_metrics(evaluation)]
+    remarks = [*_identity_scale(evaluation), *_noise_floor(evaluation), *_missing_metrics(evaluation)]
     parts = (result, table, note, *remarks, ahead, differences_table(evaluation.differences))
     return section("Against the real frames" + (", matted" if evaluation.matted else ""), *parts)
 
 
-def _references(evaluation: Evaluation) -> list[str]:
-    """Return sentences that say what some metrics measure between real frames."""
-    references, sentences = evaluation.references, []
-    if references is not None and "face_distance" in references.identity:
-        low, middle, high = references.identity["face_distance"]
-        sentences.append(
-            f"Face distance between this person's real training and held-out frames: {low:.2f}, {middle:.2f}, {high:.2f} (5, 50, "
-            f"95 % of the pairs). On 25 clips of about 20 people it was {_listed(SAME_PERSON)} for one person and "
-            f"{_listed(DIFFERENT_PEOPLE)} (1, 50, 95 %) for different people."
-        )
-    if references is not None and references.noise_floor:
-        names = {"landmarks_68": "the second detector", "landmark_distance": "FaceMesh"}
-        floors = ", ".join(f"{names[name]} {value:.2f} %" for name, value in references.noise_floor.items())
-        sentences.append(
-            f"Noise floor of landmarks, between real frames and their mirror images: {floors} of the outer-eye distance."
-        )
-    return [f'<p class="quiet">{escape(sentence)}</p>' for sentence in sentences]
+def _identity_scale(evaluation: Evaluation) -> list[str]:
+    """Return a sentence on the face distance between real frames, if it was measured."""
+    references = evaluation.references
+    if references is None or "face_distance" not in references.identity:
+        return []
+    own = _listed(references.identity["face_distance"])
+    return [
+        '<p class="quiet">Face distance between real training and held-out frames of this person: '
+        f"{own} (5, 50, 95 % of the pairs). On 25 clips of about 20 people it was {_listed(SAME_PERSON)} for one person and "
+        f"{_listed(DIFFERENT_PEOPLE)} (1, 50, 95 %) for different people.</p>"
+    ]
+
+
+def _noise_floor(evaluation: Evaluation) -> list[str]:
+    """Return a sentence on the landmark detectors' own noise, if it was measured."""
+    if evaluation.references is None or not evaluation.references.noise_floor:
+        return []
+    names = {"landmarks_68": "the second detector", "landmark_distance": "FaceMesh"}
+    floors = ", ".join(f"{names[name]} {value:.2f} %" for name, value in evaluation.references.noise_floor.items())
+    return [f'<p class="quiet">Noise floor of landmarks, between real frames and their mirror images: {floors}.</p>']
 
 
 def _listed(values: Iterable[float]) -> str:
@@ -82,10 +85,10 @@ def motion_section(evaluation: Evaluation) -> str:
         "takes the same pose for frontal and the same mouth for closed in both. In the mean frame nothing moves.</p>"
     )
     motion = {MODEL: evaluation.motion, **evaluation.other_motion}
-    second = {method: {k: v for k, v in evaluation.estimates[method].items() if k == "landmarks_68"} for method in motion}
-    return section(
-        "Does the motion follow?", text, motion_table({method: {**motion[method], **second[method]} for method in motion})
-    )
+    second = "landmarks_68"
+    if second in evaluation.estimates[MODEL]:
+        motion = {method: {**row, second: evaluation.estimates[method][second]} for method, row in motion.items()}
+    return section("Does the motion follow?", text, motion_table(motion), *_noise_floor(evaluation))
 
 
 def edits_sections(evaluation: Evaluation) -> list[str]:

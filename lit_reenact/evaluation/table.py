@@ -8,6 +8,7 @@ from html import escape
 from typing import NamedTuple
 
 from lit_reenact.evaluation.intervals import Estimate
+from lit_reenact.metrics.sharpness import WANTED
 
 
 class Metric(NamedTuple):
@@ -54,7 +55,7 @@ METRICS = {
     "photometric": Metric("Photometric error", "distance in RGB, levels of 255", 2, True),
     "lpips": Metric("LPIPS", "AlexNet, 0 is equal", 4, True),
     "face_lpips": Metric("Face LPIPS", "face crop at 256 pixels", 4, True),
-    "high_frequency": Metric("High frequencies", "of the real frames'; wanted .8 to 1.2", 2, True, ideal=1.0),
+    "high_frequency": Metric("High frequencies", "of the real frames'; wanted {} to {}".format(*WANTED), 2, True, ideal=1.0),
     "csim_dlib": Metric("CSIM (dlib)", "cosine; not comparable with ArcFace's", 4, False),
     "face_distance": Metric("Face distance (dlib)", "0 is equal; one person mostly below .45", 3, True),
     "csim": Metric("CSIM", "cosine of your network's embeddings", 3, False),

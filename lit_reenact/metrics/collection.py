@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 
@@ -10,7 +9,8 @@ from lit_reenact.losses.perceptual import Lpips, LpipsBackbone
 from lit_reenact.metrics.face_crops import crop_faces
 from lit_reenact.metrics.face_recognition import FaceRecognition, align_for_recognition
 from lit_reenact.metrics.frames import psnr, ssim
-from lit_reenact.metrics.regions import FaceL1, FrameMean, RegionMean
+from lit_reenact.metrics.identity import identity_similarity
+from lit_reenact.metrics.regions import FaceL1, FrameMean, ImageMean, RegionMean
 from lit_reenact.metrics.sharpness import HighFrequency
 
 
@@ -52,7 +52,7 @@ class FaceLpipsMean(RegionMean):
         return _lpips(self.network, crop_faces(prediction, region), crop_faces(target, region))
 
 
-class CsimDlib(Metric):
+class CsimDlib(ImageMean):
     """Mean cosine of the embeddings of generated and real faces by dlib's network; faces without landmarks do not count.
 
     Example:
@@ -61,16 +61,11 @@ class CsimDlib(Metric):
         >>> csim.compute()
     """
 
-    full_state_update = False
     higher_is_better = True
-    total: Tensor
-    count: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         self.network = FaceRecognition()
-        self.add_state("total", default=torch.zeros(()), dist_reduce_fx="sum")
-        self.add_state("count", default=torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, prediction: Tensor, target: Tensor, landmarks: Tensor) -> None:
         """Add images and the FaceMesh landmarks of the real ones; NaN where no face was detected."""
@@ -78,12 +73,7 @@ class CsimDlib(Metric):
         if detected.any():
             faces = (align_for_recognition(images[detected], landmarks[detected]) for images in (prediction, target))
             generated, real = (self.network(face) for face in faces)
-            self.total += torch.nn.functional.cosine_similarity(generated, real).sum()
-            self.count += detected.sum()
-
-    def compute(self) -> Tensor:
-        """Return the mean of all faces so far."""
-        return self.total / self.count
+            self.add(identity_similarity(generated, real))
 
 
 def validation_metrics(backbone: LpipsBackbone = "alex") -> MetricCollection:

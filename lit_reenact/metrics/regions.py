@@ -37,8 +37,30 @@ def region_ssim(prediction: Tensor, target: Tensor, region: Tensor) -> Tensor:
     return region_mean(ssim_map(prediction, target), region)
 
 
-class FrameMean(Metric):
-    """Mean of a metric of whole images over all images of all batches and processes.
+class ImageMean(Metric):
+    """Mean of one value an image, over all images of all batches and processes; NaN without any."""
+
+    full_state_update = False
+    total: Tensor
+    count: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("total", default=torch.zeros(()), dist_reduce_fx="sum")
+        self.add_state("count", default=torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+
+    def add(self, values: Tensor) -> None:
+        """Add the values (B,) of some images."""
+        self.total += values.sum()
+        self.count += len(values)
+
+    def compute(self) -> Tensor:
+        """Return the mean of all images so far."""
+        return self.total / self.count
+
+
+class FrameMean(ImageMean):
+    """Mean of a metric of whole images.
 
     Args:
         measure: function from (prediction, target), images (B, 3, H, W) in [0, 1], to (B,).
@@ -49,28 +71,17 @@ class FrameMean(Metric):
         >>> mean.compute()
     """
 
-    full_state_update = False
-    total: Tensor
-    count: Tensor
-
     def __init__(self, measure: Callable[[Tensor, Tensor], Tensor]) -> None:
         super().__init__()
         self.measure = measure
-        self.add_state("total", default=torch.zeros(()), dist_reduce_fx="sum")
-        self.add_state("count", default=torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, prediction: Tensor, target: Tensor) -> None:
         """Add images (B, 3, H, W) in [0, 1]."""
-        self.total += self.measure(prediction, target).sum()
-        self.count += len(target)
-
-    def compute(self) -> Tensor:
-        """Return the mean of all images so far."""
-        return self.total / self.count
+        self.add(self.measure(prediction, target))
 
 
-class RegionMean(Metric):
-    """Mean of a region metric over all images that show the region, of all batches and processes; NaN without any.
+class RegionMean(ImageMean):
+    """Mean of a region metric over all images that show the region.
 
     Args:
         measure: function from (prediction, target, region) to (B,).
@@ -81,25 +92,13 @@ class RegionMean(Metric):
         >>> mean.compute()
     """
 
-    full_state_update = False
-    total: Tensor
-    count: Tensor
-
     def __init__(self, measure: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
         super().__init__()
         self.measure = measure
-        self.add_state("total", default=torch.zeros(()), dist_reduce_fx="sum")
-        self.add_state("count", default=torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, prediction: Tensor, target: Tensor, region: Tensor) -> None:
         """Add images (B, 3, H, W) in [0, 1] and their regions, bool (B, H, W)."""
-        shown = region.any(-1).any(-1)
-        self.total += self.measure(prediction, target, region)[shown].sum()
-        self.count += shown.sum()
-
-    def compute(self) -> Tensor:
-        """Return the mean of all images so far."""
-        return self.total / self.count
+        self.add(self.measure(prediction, target, region)[region.any(-1).any(-1)])
 
 
 class FaceL1(RegionMean):

@@ -7,9 +7,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.experiments.yaml_file import read_yaml
 from lit_reenact.tracking.settings import TrackerSettings
 from lit_reenact.training.settings import flatten
 
@@ -92,7 +91,7 @@ def read_ablations(paths: Sequence[Path]) -> list[Ablation]:
 
 
 def _read(path: Path) -> Ablation:
-    content = _parse_yaml(path)
+    content = read_yaml(path, "give the YAML files of ablations, such as configs/ablations/*.yaml")
     if not isinstance(content, dict | None) or not isinstance((content or {}).get(TRACKER, {}), dict):
         raise ReenactError(f"{path} holds no settings: an ablation names those that differ from the base, as `model: ...` does")
     settings = dict(content or {})
@@ -103,14 +102,3 @@ def _read(path: Path) -> Ablation:
     if unknown:
         raise ReenactError(f"{path}: the tracker has no setting {min(unknown)}; choose a field of TrackerSettings")
     return Ablation(path.stem, path, dict(flatten(settings)) if settings else {}, tracker)
-
-
-def _parse_yaml(path: Path) -> Any:
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ReenactError(
-            f"{path} cannot be read: give the YAML files of ablations, such as configs/ablations/*.yaml"
-        ) from error
-    except yaml.YAMLError as error:
-        raise ReenactError(f"{path} is no YAML: {' '.join(str(error).split())}") from error

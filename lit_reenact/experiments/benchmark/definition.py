@@ -13,6 +13,7 @@ from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.paths import find_shipped
 from lit_reenact.core.split import LAST_FIFTH, PROTOCOLS, ProtocolName
 from lit_reenact.evaluation.baseline_frames import BASELINES
+from lit_reenact.experiments.yaml_file import read_yaml
 from lit_reenact.tracking.people import read_people
 
 KINDS = ("config", "baseline", "frames")
@@ -112,14 +113,7 @@ def read_benchmark(path: Path) -> Benchmark:
 
 
 def _parse(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ReenactError(
-            f"{path} cannot be read: give the file of a benchmark, such as configs/benchmarks/clips.yaml"
-        ) from error
-    except yaml.YAMLError as error:
-        raise ReenactError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+    content = read_yaml(path, "give the file of a benchmark, such as configs/benchmarks/clips.yaml", _UniqueKeys)
     if not isinstance(content, dict):
         raise ReenactError(f"{path} holds no benchmark: it names clips and methods, as configs/benchmarks/clips.yaml does")
     return content
@@ -177,7 +171,7 @@ def _config_file(where: str, value: object) -> Path:
 def _refuse_other_protocol(path: Path, method: Method, protocol: str) -> None:
     """Refuse a configuration that names a split of its own."""
     for file in (method.config, method.changes):
-        content = None if file is None else _settings(file, path, method)
+        content = None if file is None else read_yaml(file, f"method {method.name} of {path} needs it")
         data = content.get("data") if isinstance(content, dict) else None
         split = data.get("split") if isinstance(data, dict) else None
         own = split.get("protocol", protocol) if isinstance(split, dict) else protocol
@@ -185,10 +179,3 @@ def _refuse_other_protocol(path: Path, method: Method, protocol: str) -> None:
             raise ReenactError(
                 f"{path} compares by protocol {protocol}, but {file} of method {method.name} sets data.split: leave it out there"
             )
-
-
-def _settings(file: Path, path: Path, method: Method) -> object:
-    try:
-        return yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ReenactError(f"{path}, method {method.name}: {file} is no YAML: {' '.join(str(error).split())}") from error

@@ -61,7 +61,7 @@ def test_a_short_clip_is_refused_with_the_frames_that_it_needs(protocol: Protoco
 
 
 def test_the_needed_frames_are_those_of_a_calculation_by_hand() -> None:
-    """Of 705 frames 634 train; 71 less two gaps of 30 leave a window of 11. Of 704 frames 634 train, which leaves 10."""
+    """705 frames: 634 train, and 71 less two gaps of 30 leave a window of 11. 704 frames: 634 train, which leaves 10."""
     with pytest.raises(ReenactError, match=r"insta-350 needs 1055 frames for windows of 11 at 30 frames per second"):
         temporal_split(600, 30, SplitSettings(protocol="insta-350"))
     with pytest.raises(ReenactError, match=r"first-1800-last-600 needs 2400 frames"):
