@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.synthesis.person import PersonSegmenter
+from lit_reenact.landmarks.person import PersonSegmenter
 from lit_reenact.tracking.tracked_clip import TrackedClip
 
 WHITE = 255

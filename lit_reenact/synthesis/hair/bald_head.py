@@ -10,7 +10,7 @@ from torch import Tensor
 from lit_reenact.core.facemesh import mirror_points
 from lit_reenact.core.schema import Actor
 from lit_reenact.face import FaceModel
-from lit_reenact.synthesis.person import shrink
+from lit_reenact.landmarks.person import shrink
 from lit_reenact.tracking.photometric import fill_holes
 from lit_reenact.tracking.skin_colour import learn_skin_colour, may_be_skin
 

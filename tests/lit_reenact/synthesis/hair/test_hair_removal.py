@@ -6,20 +6,18 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
-import skimage.data
 import torch
 
 from lit_reenact.core.schema import Camera
 from lit_reenact.face import load_face_model
+from lit_reenact.landmarks.person import grow
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.synthesis.hair import HairRemover, remover
 from lit_reenact.synthesis.hair.anatomy import AnatomyRenderer, fit_skull
 from lit_reenact.synthesis.hair.background import recover_background
 from lit_reenact.synthesis.hair.bald_head import bald_reflectance, bare_skull
-from lit_reenact.synthesis.person import PersonSegmenter, grow, shrink
 from lit_reenact.video import FrameReader, VideoWriter
 from tests.factories import make_actor, make_parameters, make_track
 
@@ -39,23 +37,6 @@ def test_the_background_is_what_was_seen_of_it() -> None:
     assert torch.equal(~plate.seen, person.all(0))
     assert torch.equal(plate.image[plate.seen], slope[plate.seen].to(torch.uint8))
     assert (plate.image.float() - slope)[~plate.seen].abs().max() < 40
-
-
-def test_connected_to_top_and_shrinking_equal_opencv() -> None:
-    masks = torch.rand(2, 40, 50, generator=torch.Generator().manual_seed(0)) > 0.9
-    square = np.ones((7, 7), np.uint8)
-    for mask, wide, narrow in zip(masks, grow(masks, 3), shrink(~masks, 3), strict=True):
-        assert np.array_equal(wide.numpy(), cv2.dilate(mask.numpy().astype(np.uint8), square) > 0)
-        assert np.array_equal(narrow.numpy(), cv2.erode((~mask.numpy()).astype(np.uint8), square) > 0)
-
-
-def test_a_person_is_found_without_holes() -> None:
-    picture = torch.from_numpy(skimage.data.astronaut().copy())[None]
-    (mask,) = PersonSegmenter()(picture)
-    assert mask[100:200, 200:250].all()  # the face
-    assert not mask[5:60, 130:150].any()  # the wall behind
-    _, hierarchy = cv2.findContours(mask.numpy().astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    assert (hierarchy[0, :, 3] < 0).all()  # no outline within another
 
 
 def test_a_bald_head_has_the_skin_of_the_cheeks() -> None:
