@@ -11,16 +11,13 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from lit_reenact.core.geometry import gaze_direction, head_to_camera, project
 from lit_reenact.core.schema import Actor, Camera, FaceParameters
 from lit_reenact.face.model import FaceModel
 from lit_reenact.rendering.mesh_warp import MeshWarp
+from lit_reenact.rendering.reference_selection import nearest_frames, pose_and_expression_features
 
 ReadFrames = Callable[[list[int]], Tensor]
 """Function from frame numbers to the frames of a clip, uint8 (N, H, W, 3)."""
-
-IRIS_WEIGHT = 20.0
-"""Weight of an iris, where a face landmark has 1: gaze shows in few landmarks but in a visible share of the picture."""
 
 _BATCH = 32
 
@@ -48,9 +45,7 @@ class MeanFrame:
 class NearestFrame:
     """The training frame whose tracked face is most similar to the wanted one.
 
-    Similarity is the mean squared distance, in pixels, between the projected landmarks of the two meshes (which weights
-    rotation, translation, identity and expression by what they move in the picture) plus the irises. Light is left out: it
-    moves nothing.
+    Similarity is the distance of ``pose_and_expression_features``.
 
     Args:
         read: function that reads frames of the clip.
@@ -70,23 +65,11 @@ class NearestFrame:
     ) -> None:
         self._read, self._training, self._parameters = read, training, parameters
         self._model, self._actor, self._camera = model, actor, camera
-        self._features = self.features(parameters[training])
-
-    def features(self, parameters: FaceParameters) -> Tensor:
-        """Return features (T, F): the squared Euclidean distance of two rows is the weighted mean squared distance in px^2."""
-        landmarks = self._model.landmarks_of(self._actor, parameters)
-        directions = gaze_direction(parameters.gaze.reshape(-1, 2, 2))
-        irises = self._actor.eyeballs + self._model.eye_radius * directions  # (T, 2, 3)
-        points = torch.cat([landmarks, irises], 1)
-        pixels = project(head_to_camera(points, parameters.rotation, parameters.translation), self._camera)[..., :2]
-        weight = torch.ones(points.shape[1])
-        weight[-2:] = IRIS_WEIGHT
-        return (pixels * (weight / weight.sum()).sqrt()[:, None]).flatten(1)
+        self._features = self._features_of(parameters[training])
 
     def numbers(self, parameters: FaceParameters) -> Tensor:
         """Return the numbers of the nearest training frames, int64 (T,)."""
-        nearest = torch.cdist(self.features(parameters), self._features, compute_mode="donot_use_mm_for_euclid_dist").argmin(1)
-        return self._training[nearest]
+        return nearest_frames(self._features_of(parameters), self._features, self._training)
 
     def frames(self, parameters: FaceParameters) -> Iterator[Tensor]:
         """Yield a frame, uint8 (H, W, 3), for each frame of the parameters."""
@@ -94,6 +77,9 @@ class NearestFrame:
             wanted = parameters[start : start + _BATCH]
             numbers = self.numbers(wanted)
             yield from self._adapt(self._read(numbers.tolist()), self._parameters[numbers], wanted)
+
+    def _features_of(self, parameters: FaceParameters) -> Tensor:
+        return pose_and_expression_features(self._model, self._actor, self._camera, parameters)
 
     def _adapt(self, frames: Tensor, own: FaceParameters, wanted: FaceParameters) -> Tensor:
         """Change frames uint8 (N, H, W, 3) that show the parameters ``own`` towards ``wanted``; here they stay as they are."""

@@ -6,8 +6,9 @@ from torch import Tensor
 
 from lit_reenact.core.geometry import gaze_direction, head_to_camera, project
 from lit_reenact.core.schema import Actor, Camera, FaceParameters
-from lit_reenact.evaluation.baselines import IRIS_WEIGHT, MeanFrame, NearestFrame
+from lit_reenact.evaluation.baselines import MeanFrame, NearestFrame
 from lit_reenact.face.model import FaceModel
+from lit_reenact.rendering.reference_selection import IRIS_WEIGHT
 
 CAMERA = Camera(focal=300.0, width=64, height=64)
 VERTICES = 6
