@@ -9,10 +9,14 @@ from typing import Any, Literal, Self, get_args
 import torch
 from torch import Tensor, nn
 
+from lit_reenact.core.crops import cut_boxes, region_boxes
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.weights import load_weights
 
 LpipsBackbone = Literal["alex", "squeeze", "vgg"]
+
+SMALLEST_CROP = 64
+"""Smallest side in pixels of a crop that LPIPS is given: the backbones shrink an image five times."""
 
 
 class Lpips(nn.Module):
@@ -70,6 +74,23 @@ class Lpips(nn.Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         self._hidden[0]._apply(fn)  # type: ignore[no-untyped-call]
         return super()._apply(fn, recurse)  # type: ignore[no-untyped-call,no-any-return]
+
+
+def region_lpips(lpips: Lpips, prediction: Tensor, target: Tensor, region: Tensor, size: int) -> Tensor:
+    """Return the mean LPIPS of square crops around regions; images whose region is empty do not count, 0 if all are.
+
+    Args:
+        lpips: the distance of two images.
+        prediction: (B, 3, H, W) generated frames in [-1, 1].
+        target: (B, 3, H, W) real frames in [-1, 1].
+        region: bool (B, H, W).
+        size: side of the crops in pixels; at least ``SMALLEST_CROP`` is taken.
+    """
+    boxes = region_boxes(region)
+    shown, generated = (cut_boxes(frames, boxes, max(size, SMALLEST_CROP)) for frames in (target, prediction))
+    counts = boxes.isfinite().all(1)
+    distance: Tensor = lpips(prediction=generated, target=shown)
+    return (distance * counts).sum() / counts.sum().clamp_min(1)
 
 
 def _build_network(backbone: str) -> nn.Module:

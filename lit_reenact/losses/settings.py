@@ -22,6 +22,8 @@ class LossSettings:
         eyes_l1: weight of L1 over the eyes with their lids.
         mouth_l1: weight of L1 over the mouth with its lips.
         lpips: weight of the perceptual distance.
+        face_lpips: weight of the perceptual distance of crops of the face, enlarged to the size of the frame.
+        mouth_lpips: weight of the perceptual distance of crops of the mouth, half as large as the frame.
         lpips_backbone: network of the perceptual distance: ``alex`` is shipped, ``squeeze`` and ``vgg`` are downloaded.
         temporal: weight of the flicker along the optical flow of the real frames; needs ``data.loading.flow``.
     """
@@ -35,8 +37,15 @@ class LossSettings:
     eyes_l1: float = 0.0
     mouth_l1: float = 0.0
     lpips: float = 100.0
+    face_lpips: float = 0.0
+    mouth_lpips: float = 0.0
     lpips_backbone: LpipsBackbone = "alex"
     temporal: float = 0.0
+
+    @property
+    def perceives(self) -> bool:
+        """True if a loss needs the perceptual distance."""
+        return bool(self.lpips or self.face_lpips or self.mouth_lpips)
 
 
 WEIGHTS = tuple(field.name for field in fields(LossSettings) if field.type == "float")

@@ -115,7 +115,7 @@ class ReenactModule(LightningModule):
         if self.mean_frame is not None and self.generator.head == "residual" and not self.generator.mean_frame.any():
             mean = self.mean_frame()
             self.generator.set_mean_frame(mean.mean(0) if mean.dim() == 4 else mean)
-        if self.losses.lpips:
+        if self.losses.perceives:
             self._lpips = Lpips(self.losses.lpips_backbone)
 
     @property

@@ -34,7 +34,11 @@ FREE_KEYS = (
 )
 """Settings that may change when a run goes on: how long and on what it trains and what it reports, not what it learns."""
 
-ADDED = {"data.split.protocol": LAST_FIFTH}
+ADDED = {
+    "data.split.protocol": LAST_FIFTH,
+    "model.losses.face_lpips": 0.0,
+    "model.losses.mouth_lpips": 0.0,
+}
 """Settings that runs from before them do not name, with the value that they were trained with."""
 
 

@@ -11,9 +11,10 @@ from skimage.data import astronaut
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, max_pool2d
 
+from lit_reenact.core.crops import cut_boxes, region_boxes
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.weights import load_weights
-from lit_reenact.losses.perceptual import Lpips
+from lit_reenact.losses.perceptual import Lpips, region_lpips
 
 
 @pytest.fixture
@@ -127,3 +128,28 @@ def test_storage_in_float16_moves_no_value_by_a_thousandth(pair: tuple[Tensor, T
             for name, weight in stored.items()
         }
         assert (formula(*pair, moved) - value).abs() < 1e-3
+
+
+def test_lpips_of_a_region_is_that_of_its_crops(lpips: Lpips) -> None:
+    target, prediction = torch.rand(2, 3, 3, 32, 32, generator=torch.Generator().manual_seed(3)) * 2 - 1
+    region = torch.zeros(3, 32, 32, dtype=torch.bool)
+    region[0, 5:15, 8:18] = region[2, 20:30, 4:24] = True  # the second shows none
+    prediction.requires_grad_()
+    loss = region_lpips(lpips, prediction, target, region, size=80)
+    crops = [cut_boxes(frames, region_boxes(region), 80)[[0, 2]] for frames in (prediction, target)]
+    assert loss.item() == pytest.approx(lpips(*crops).mean().item(), rel=1e-5)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert prediction.grad is not None
+    assert prediction.grad[0, :, 4:16, 7:19].any()
+    assert not prediction.grad[1].any()
+    prediction.grad[0, :, 3:17, 6:20] = 0  # the box is a pixel wider on each side, and interpolation reaches one more
+    assert not prediction.grad[0].any()
+
+
+def test_lpips_without_any_region_is_0_and_has_a_gradient(lpips: Lpips) -> None:
+    prediction = torch.rand(2, 3, 32, 32, requires_grad=True)
+    loss = region_lpips(lpips, prediction, torch.zeros(2, 3, 32, 32), torch.zeros(2, 32, 32, dtype=torch.bool), size=32)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert loss.item() == 0
+    assert prediction.grad is not None
+    assert not prediction.grad.any()

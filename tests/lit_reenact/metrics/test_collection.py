@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lit_reenact.losses.perceptual import Lpips
 from lit_reenact.metrics.collection import CsimDlib, FaceLpipsMean, validation_metrics
-from lit_reenact.metrics.face_crops import CROP_SIZE, crop_faces, region_boxes
+from lit_reenact.metrics.face_crops import CROP_SIZE, crop_faces
 from lit_reenact.metrics.face_recognition import POINTS, TEMPLATE, FaceRecognition, align_for_recognition
 from lit_reenact.metrics.frames import psnr, ssim
 
@@ -48,14 +48,6 @@ def test_face_lpips_counts_images_with_a_face_alone(images: tuple[Tensor, Tensor
     metric.update(generated[2:], real[2:], region[2:])
     faces = [crop_faces(frames, region)[[0, 2, 3, 4]] * 2 - 1 for frames in (generated, real)]
     assert metric.compute().item() == pytest.approx(lpips(*faces).mean().item(), rel=1e-3)
-
-
-def test_boxes_of_regions_by_hand() -> None:
-    region = torch.zeros(2, 20, 30, dtype=torch.bool)
-    region[0, 4:10, 5:15] = True  # 10 wide, 6 high
-    boxes = region_boxes(region)
-    assert boxes[0].tolist() == pytest.approx([10, 7, 12])  # the longer side and a fifth of it
-    assert boxes[1].isnan().all()
 
 
 def test_a_crop_shows_the_region_and_a_margin() -> None:

@@ -119,6 +119,8 @@ def test_every_loss_is_logged_by_name_and_without_its_weight() -> None:
         ({}, {"loss/discriminator", "loss/generator_adversarial", "loss/l1"}),
         ({"l1": 0.0, "r1": 1.0}, {"loss/discriminator", "loss/generator_adversarial", "loss/r1"}),
         ({"adversarial": 0.0, "temporal": 1.0}, {"loss/l1", "loss/temporal"}),
+        ({"adversarial": 0.0, "face_lpips": 1.0}, {"loss/l1", "loss/face_lpips"}),
+        ({"adversarial": 0.0, "mouth_lpips": 1.0}, {"loss/l1", "loss/mouth_lpips"}),
         (
             {"l1": 0.0, "feature_matching": 1.0},
             {"loss/discriminator", "loss/generator_adversarial", "loss/feature_matching"},
@@ -130,7 +132,8 @@ def test_a_weight_of_0_leaves_its_part_out(weights: dict[str, float], logged: se
     trainer, recorder = _fit(module)
     networks = {"generator"} | ({"discriminator"} if "loss/discriminator" in logged else set())
     assert set(recorder.logged[0]) == logged | {"batch_step"} | {f"gradient/{network}" for network in networks}
-    assert {name for name, _ in module.named_children()} == networks
+    assert {name for name, _ in module.named_children()} - {"_lpips"} == networks
+    assert (module._lpips is None) == ("lpips" not in str(logged))
     assert {group["name"] for group in trainer.optimizers[0].param_groups} == networks
 
 
