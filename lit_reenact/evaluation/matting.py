@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import cv2
-import numpy as np
 import torch
 from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.landmarks.person import PersonSegmenter
+from lit_reenact.landmarks.person import PersonSegmenter, main_regions
 from lit_reenact.tracking.tracked_clip import TrackedClip
 
 WHITE = 255
@@ -29,7 +27,7 @@ def find_person(target: TrackedClip, frames: range, real: Tensor) -> Tensor:
     Raises:
         ReenactError: no person is found in a frame whose face is known.
     """
-    masks = torch.stack([_largest_region(mask) for mask in PersonSegmenter()(real)])
+    masks = main_regions(PersonSegmenter()(real))
     known = target.track.valid[frames.start : frames.stop]
     missing = known & (masks.float().mean((1, 2)) < LEAST_SHARE)
     if missing.any():
@@ -44,11 +42,3 @@ def find_person(target: TrackedClip, frames: range, real: Tensor) -> Tensor:
 def matte(frames: Tensor, masks: Tensor) -> Tensor:
     """Return frames, uint8 (N, S, S, 3), that are white wherever the masks, bool (N, S, S), are False."""
     return torch.where(masks[..., None], frames, torch.tensor(WHITE, dtype=torch.uint8))
-
-
-def _largest_region(mask: Tensor) -> Tensor:
-    """Return a mask, bool (S, S), without the smaller regions, which are things of a person's colours in the background."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.numpy().astype(np.uint8), connectivity=4)
-    if count == 1:  # nothing but background
-        return mask
-    return torch.from_numpy(labels == 1 + stats[1:, cv2.CC_STAT_AREA].argmax())

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn.functional import max_pool2d
 
 from lit_reenact.landmarks.detection import quiet_stderr
 
@@ -45,10 +46,32 @@ def _fill_holes(mask: Mask) -> Mask:
 
 def grow(masks: Tensor, reach: int) -> Tensor:
     """Grow masks, bool (N, H, W), by ``reach`` pixels to each side (a square)."""
-    wide: Tensor = torch.nn.functional.max_pool2d(masks[:, None].float(), 2 * reach + 1, stride=1, padding=reach)
-    return wide[:, 0] > 0
+    square = 2 * reach + 1
+    rows = max_pool2d(masks.float(), (1, square), stride=1, padding=(0, reach))
+    wide: Tensor = max_pool2d(rows, (square, 1), stride=1, padding=(reach, 0))
+    return wide > 0
 
 
 def shrink(masks: Tensor, reach: int) -> Tensor:
     """Shrink masks, bool (N, H, W), by ``reach`` pixels from each side (a square)."""
     return ~grow(~masks, reach)
+
+
+def main_regions(masks: Tensor, reach: int = 0) -> Tensor:
+    """Return masks, bool (N, H, W), without their smaller regions, which are things of a person's colours in the background.
+
+    Args:
+        masks: masks of a person, bool (N, H, W).
+        reach: distance from the largest region, pixels along a side, within which smaller ones stay.
+    """
+    return torch.from_numpy(np.stack([_main_region(mask, reach) for mask in masks.numpy()]))
+
+
+def _main_region(mask: Mask, reach: int) -> Mask:
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    if count == 1:  # nothing but background
+        return mask
+    largest: Mask = labels == 1 + stats[1:, cv2.CC_STAT_AREA].argmax()
+    near = cv2.dilate(largest.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
+    kept: Mask = np.isin(labels, np.setdiff1d(labels[near], [0]))
+    return kept

@@ -11,7 +11,7 @@ from lit_reenact.core.schema import FaceParameters, Track
 from lit_reenact.face import FaceModel
 from lit_reenact.landmarks.person import Mask, PersonSegmenter, grow, shrink
 from lit_reenact.synthesis.hair.anatomy import Anatomy, fit_skull
-from lit_reenact.synthesis.hair.background import recover_background
+from lit_reenact.tracking.background import recover_background
 from lit_reenact.tracking.photometric import fill_holes
 from lit_reenact.tracking.shape import spread_evenly
 from lit_reenact.tracking.skin_colour import Normal, fit_core

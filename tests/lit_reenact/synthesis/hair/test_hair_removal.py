@@ -16,7 +16,6 @@ from lit_reenact.landmarks.person import grow
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.synthesis.hair import HairRemover, remover
 from lit_reenact.synthesis.hair.anatomy import AnatomyRenderer, fit_skull
-from lit_reenact.synthesis.hair.background import recover_background
 from lit_reenact.synthesis.hair.bald_head import bald_reflectance, bare_skull
 from lit_reenact.video import FrameReader, VideoWriter
 from tests.factories import make_actor, make_parameters, make_track
@@ -24,19 +23,6 @@ from tests.factories import make_actor, make_parameters, make_track
 SIZE, FRAMES = 128, 32
 MODEL = load_face_model("builtin")
 HAIR = torch.tensor([60.0, 35.0, 25.0])
-
-
-def test_the_background_is_what_was_seen_of_it() -> None:
-    """A square moves over a slope: pixels that it uncovers at times are exact, the others follow their surroundings."""
-    slope = (torch.arange(64)[:, None] + 2 * torch.arange(64)).float()[..., None].expand(-1, -1, 3)
-    person = torch.zeros(8, 64, 64, dtype=torch.bool)
-    for number in range(8):
-        person[number, 20:50, 5 + number : 40 + number] = True
-    frames = torch.where(person[..., None], torch.tensor(255.0), slope).to(torch.uint8)
-    plate = recover_background(frames, person)
-    assert torch.equal(~plate.seen, person.all(0))
-    assert torch.equal(plate.image[plate.seen], slope[plate.seen].to(torch.uint8))
-    assert (plate.image.float() - slope)[~plate.seen].abs().max() < 40
 
 
 def test_a_bald_head_has_the_skin_of_the_cheeks() -> None:
