@@ -19,7 +19,7 @@ from lit_reenact.rendering.openings import Openness
 from lit_reenact.rendering.painting import paint
 from lit_reenact.rendering.rasterizer import images_per_chunk
 from lit_reenact.rendering.scene import SAMPLES, Scene, Surface
-from lit_reenact.rendering.vertices import place_vertices
+from lit_reenact.rendering.vertices import frame_meshes, place_vertices
 
 LID_REACH, LIP_REACH = 6.0, 10.0
 """Width in mm of the skin about an eye, and about the mouth, that gets its label."""
@@ -105,16 +105,8 @@ class ConditioningRenderer:
         )
 
     def mesh(self, parameters: FaceParameters) -> Tensor:
-        """Return ``FaceModel.mesh`` (T, V, 3), without the sum over identity where it is the actor's, as in all of a track."""
-        neutral, expressions = self.actor.neutral.flatten(), self.model.expression_basis.flatten(1).T
-        # Frame by frame: the rounding of a product depends on its size, and a frame must not depend on its neighbours.
-        frames = [torch.addmv(neutral, expressions, coefficients) for coefficients in parameters.expression]
-        mesh = torch.stack(frames) if frames else neutral.new_empty(0, len(neutral))
-        difference = parameters.identity - self.actor.identity
-        if bool(difference.any()):
-            identities = self.model.identity_basis.flatten(1).T
-            mesh += torch.stack([identities.mv(coefficients) for coefficients in difference])
-        return mesh.view(len(mesh), -1, 3)
+        """Return the meshes of T frames, (T, V, 3) mm, head axes."""
+        return frame_meshes(self.model, self.actor, parameters)
 
 
 def eyeball_centres(model: FaceModel, actor: Actor, parameters: FaceParameters) -> Tensor:

@@ -110,7 +110,7 @@ def interpolate(fragments: Fragments, attributes: Tensor, faces: Tensor) -> Tens
     covered = (fragments.triangle.flatten() >= 0).nonzero().squeeze(-1)  # (P,)
     values = interpolate_at(covered, fragments, attributes, faces)  # (P, C)
     image = values.new_zeros(fragments.triangle.numel(), values.shape[-1]).index_copy(0, covered, values)
-    return image.view(*fragments.triangle.shape, -1).permute(0, 3, 1, 2)
+    return image.view(*fragments.triangle.shape, values.shape[-1]).permute(0, 3, 1, 2)
 
 
 def interpolate_at(pixels: Tensor, fragments: Fragments, attributes: Tensor, faces: Tensor) -> Tensor:
@@ -118,7 +118,7 @@ def interpolate_at(pixels: Tensor, fragments: Fragments, attributes: Tensor, fac
     triangle = fragments.triangle.flatten().index_select(0, pixels)
     barycentric = fragments.barycentric.flatten(0, 2).index_select(0, pixels)
     hits = Hits(pixels, triangle, barycentric, fragments.depth.flatten().index_select(0, pixels))
-    return interpolate_hits(hits, attributes, faces, fragments.triangle[0].numel())
+    return interpolate_hits(hits, attributes, faces, fragments.triangle.shape[1:].numel())
 
 
 def interpolate_hits(hits: Hits, attributes: Tensor, faces: Tensor, image_pixels: int) -> Tensor:

@@ -15,7 +15,7 @@ from torch.nn.functional import pad
 
 from lit_reenact.core.schema import Camera
 from lit_reenact.face.topology import MOUTH
-from lit_reenact.rendering.compiled import painting, rasterizer, vertices
+from lit_reenact.rendering.compiled import painting, rasterizer, spreading, vertices
 from lit_reenact.rendering.compiled.jit import Indices, as_array, as_indices
 from lit_reenact.rendering.compiled.records import Frame, Person
 from lit_reenact.rendering.scene import SAMPLES, Scene, Surface
@@ -83,6 +83,14 @@ def paint(surface: Surface, scene: Scene, images: Tensor) -> None:
             rasterizer.draw(points, person.inner_faces, mouth, True, nearest, inside)
         frame = Frame(points, attributes, openness, eyes_of, focal, drawn, inside)
         painting.paint(person, frame, window, image)
+
+
+def relax(values: Tensor, known: Tensor, sweeps: int) -> Tensor:
+    """Return ``spreading.relax`` of float32 values (N, C, H, W), with the arguments of that function."""
+    result = values.clone(memory_format=torch.contiguous_format)
+    for image, mask in zip(as_array(result), as_array(known[:, 0]), strict=True):
+        spreading.relax(image, mask, sweeps)
+    return result
 
 
 def _person(surface: Surface) -> Person:

@@ -9,8 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from scipy.sparse import csr_matrix, diags
-from scipy.sparse.linalg import spsolve
 from skimage.data import astronaut
 from torch import Tensor
 
@@ -18,7 +16,7 @@ from lit_reenact.core.geometry import axis_angle_to_matrix, matrix_to_axis_angle
 from lit_reenact.core.schema import EMPTY, FACE, Camera, FaceParameters
 from lit_reenact.face import load_face_model
 from lit_reenact.rendering.conditioning import ConditioningRenderer
-from lit_reenact.rendering.mesh_warp import MeshWarp, spread
+from lit_reenact.rendering.mesh_warp import MeshWarp
 from tests.factories import make_actor, make_parameters
 
 SIZE = 128
@@ -83,20 +81,3 @@ def test_without_motion_nothing_moves_and_the_border_never_does(picture: Tensor)
     assert (warp_picture(picture, current, current)[0].int() - picture.int()).abs().max() <= 1
     moved, _ = warp_picture(picture, current, current.replace(translation=current.translation + torch.tensor([15.0, 0.0, 0.0])))
     assert (moved[0].int() - picture[0].int()).abs().float().mean() < 2
-
-
-def test_the_continuation_is_the_harmonic_one() -> None:
-    """The sparse linear system of the test says: every unknown value is the mean of its four neighbours, 0 beyond the border."""
-    side = 48
-    rows, columns = np.mgrid[:side, :side]
-    known = (rows - 22) ** 2 + (columns - 26) ** 2 < 10**2
-    values = np.where(known, 5 + 0.2 * rows - 0.1 * columns, 0.0)
-    number = np.arange(side * side).reshape(side, side)
-    pairs = [(number[:, 1:], number[:, :-1]), (number[1:], number[:-1])]
-    one, other = (np.concatenate([pair[k].ravel() for pair in pairs]) for k in (0, 1))
-    neighbours = csr_matrix((np.ones(2 * len(one)), (np.r_[one, other], np.r_[other, one])), shape=(side**2, side**2))
-    free = diags((~known).ravel().astype(float))
-    exact = spsolve((diags(np.ones(side**2)) - free @ neighbours / 4).tocsc(), values.ravel()).reshape(side, side)
-    current = spread(torch.tensor(values)[None, None].float(), torch.tensor(known)[None, None])[0, 0].numpy()
-    assert np.array_equal(current[known], values[known].astype(np.float32))
-    assert np.abs(current - exact).max() < 0.06 * exact.max()
