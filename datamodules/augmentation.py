@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,7 +11,7 @@ from kornia.enhance import adjust_contrast, adjust_hue, adjust_saturation
 from kornia.geometry.transform import get_affine_matrix2d, warp_affine
 from torch import Tensor
 
-from lit_reenact.core.schema import CONDITIONING, ConditioningImage, Window, conditioning_channels
+from lit_reenact.core.schema import CONDITIONING, ConditioningImage, References, Window, conditioning_channels
 from lit_reenact.datamodules.affine_warp import warp_images
 
 MOVES, COLOURS = 4, 3
@@ -32,7 +32,8 @@ class Augmentation:
         exposure: share by which colours become brighter or darker.
         saturation: share by which colours become more or less saturated.
         hue: share of the colour circle by which hues turn to either side.
-        probability: probability that a window is changed at all, in [0, 1].
+        omission: probability that a reference frame is left out of a window, in [0, 1).
+        probability: probability that a window is changed at all, in [0, 1]; references are left out of any.
 
     Example:
         >>> augmentation = Augmentation(rotation=5.0, shift=0.02, exposure=0.1)
@@ -45,6 +46,7 @@ class Augmentation:
     exposure: float = 0.0
     saturation: float = 0.0
     hue: float = 0.0
+    omission: float = 0.0
     probability: float = 1.0
 
     def __call__(
@@ -54,7 +56,7 @@ class Augmentation:
 
         Args:
             window: images float32 in [-1, 1]; its conditioning may be overwritten.
-            generator: random numbers, on the CPU; a call draws equally many of them whatever is switched on.
+            generator: random numbers, on the CPU; a call draws equally many of them whatever is moved or recoloured.
             conditioning: names of the conditioning images of each frame.
 
         Returns:
@@ -62,11 +64,18 @@ class Augmentation:
         """
         draw = torch.rand(len(window.frame), MOVES + COLOURS, generator=generator).mul_(2).sub_(1)
         draw = (draw * (torch.rand(len(draw), 1, generator=generator) < self.probability)).to(window.frame)
+        if window.references is not None and self.omission:
+            window = window._replace(references=self._omit(window.references, generator))
         if self.rotation or self.shift or self.scale:
             window = self._move(window, draw[:, :MOVES])
         if self.exposure or self.saturation or self.hue:
             window = self._recolour(window, draw[:, MOVES:], conditioning)
         return window
+
+    def _omit(self, references: References, generator: torch.Generator) -> References:
+        """Leave out each reference frame of each window with the same probability."""
+        kept = torch.rand(references.present.shape, generator=generator) >= self.omission
+        return references._replace(present=references.present * kept.to(references.present))
 
     def _move(self, window: Window, draw: Tensor) -> Window:
         """Rotate, scale and shift the images; outside them, conditioning is black and frames repeat their border."""
@@ -75,7 +84,7 @@ class Augmentation:
         centre = draw.new_full((len(draw), 2), (size - 1) / 2)
         matrix = get_affine_matrix2d(draw[:, 2:] * self.shift * size, centre, factor, draw[:, 0] * self.rotation)[:, :2]
 
-        def warp(images: Tensor, mode: str, padding: str) -> Tensor:
+        def warp(images: Tensor, mode: str = "bilinear", padding: str = "border") -> Tensor:
             return warp_affine(images, matrix, (size, size), mode=mode, padding_mode=padding, align_corners=True)
 
         return window._replace(
@@ -83,6 +92,7 @@ class Augmentation:
             frame=warp(window.frame, "bicubic", "border").clamp(-1, 1),
             base=warp(window.base, "bicubic", "border").clamp(-1, 1),
             region=warp(window.region[:, None].float(), "nearest", "zeros")[:, 0].to(window.region.dtype),
+            references=None if window.references is None else _move_references(window.references, warp),
         )
 
     def _recolour(self, window: Window, draw: Tensor, conditioning: Sequence[ConditioningImage]) -> Window:
@@ -108,6 +118,11 @@ class Augmentation:
         images = window.conditioning.reshape(len(draw), -1, conditioning_channels(conditioning), *size).clone()
         images[:, :, first : first + 3] = recolour(images[:, :, first : first + 3])
         return window._replace(conditioning=images.flatten(1, 2))
+
+
+def _move_references(references: References, warp: Callable[[Tensor], Tensor]) -> References:
+    """Move the places in the key frames, not their pixels: they are sampled once, at the places that result."""
+    return references._replace(grid=warp(references.grid), validity=warp(references.validity))
 
 
 UNCHANGED = Augmentation()

@@ -26,6 +26,8 @@ class LoadingSettings:
             the time of the others (RESULTS.md, "Cost of data").
         frame_cache_gib: disk space in GiB that decoded frames may take beside the tracks; frames that find no room there are
             decoded for every batch.
+        reference_gap: seconds to either side of a training sample's own frame in which it is shown no key frame. A network that
+            is shown its own frame learns to copy it, and fails on every other.
         flow: whether training batches hold the optical flow between frames that follow each other, which the temporal loss needs.
     """
 
@@ -33,16 +35,19 @@ class LoadingSettings:
     run_length: int | None = None
     rendering: Rendering = "cache"
     frame_cache_gib: float = 4.0
+    reference_gap: float = 0.5
     flow: bool = False
 
 
 def refuse_useless_runs(loading: LoadingSettings, batch_size: int, augmentation: Augmentation) -> None:
-    """Refuse empty runs of windows, and optical flow where no window follows another.
+    """Refuse empty runs of windows, a negative gap, and optical flow where no window follows another.
 
     Raises:
         ReenactError: the settings contradict each other; the message names them.
     """
     length = loading.run_length
+    if loading.reference_gap < 0:
+        raise ReenactError(f"data.loading.reference_gap is {loading.reference_gap}, but must be at least 0 seconds")
     if length is not None and length < 1:
         raise ReenactError(f"data.loading.run_length is {length}, but a run has at least 1 window")
     if loading.flow and (augmentation.rotation or augmentation.shift or augmentation.scale):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import cached_property
+from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -12,19 +13,23 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.core.schema import FaceParameters, FrameImages, Runs, Track, Window
+from lit_reenact.core.schema import FaceParameters, FrameImages, KeyFrames, References, Runs, Track, Window
 from lit_reenact.core.split import Split, SplitSettings
 from lit_reenact.datamodules.augmentation import UNCHANGED, Augmentation
 from lit_reenact.datamodules.balance import frame_weights
 from lit_reenact.datamodules.clip_frames import ClipFrames
+from lit_reenact.datamodules.clip_references import ClipReferences
 from lit_reenact.datamodules.conditioning_cache import CachedImages, DrawnImages, cache_channels, ensure_cache
 from lit_reenact.datamodules.loader import ResumableLoader
 from lit_reenact.datamodules.loading import LoadingSettings, refuse_useless_runs
+from lit_reenact.datamodules.reference_cache import unpack_maps
 from lit_reenact.datamodules.sampler import RunSampler, held_out_batches, make_generator, training_seed
 from lit_reenact.datamodules.subject import Subject, read_subjects
 from lit_reenact.datamodules.variations import UNVARIED, Variations
 from lit_reenact.datamodules.varied_clip import VariedClip
 from lit_reenact.datamodules.windows import Part, ReadImages, WindowDataset
+from lit_reenact.networks.key_frames import pack_key_frames
+from lit_reenact.networks.references import place_references, prepare_key_frames
 from lit_reenact.networks.settings import InputSettings
 from lit_reenact.networks.windows import WindowMemory, stack_windows, to_signed
 from lit_reenact.rendering.renderer import Renderer
@@ -87,6 +92,7 @@ class TrackDataModule(LightningDataModule):
         self.folder = self.subjects[0].folder
         self._memory = WindowMemory()
         self._means: Tensor | None = None
+        self._key_images: Tensor | None = None
         self._renderers: list[Renderer] = []
 
     def check(self) -> None:
@@ -132,6 +138,20 @@ class TrackDataModule(LightningDataModule):
         pairs = zip(self.subjects, self.frames, strict=True)
         return [VariedClip(subject, frames, self.variations) for subject, frames in pairs]
 
+    @cached_property
+    def references(self) -> list[ClipReferences]:
+        """Reference frames of each clip; none if the network takes none."""
+        count = self.inputs.references
+        if not count:
+            return []
+        gap, rendering = self.loading.reference_gap, self.loading.rendering
+        pairs = zip_longest(self.subjects, self.varied)
+        return [ClipReferences(subject, count, gap, rendering, varied) for subject, varied in pairs]
+
+    def key_frames(self) -> list[KeyFrames]:
+        """Return the key frames of each clip; none if the network takes none."""
+        return [references.key_frames for references in self.references]
+
     @property
     def renderer(self) -> Renderer:
         """Renderer of the first actor's conditioning images at the data module's size."""
@@ -161,6 +181,8 @@ class TrackDataModule(LightningDataModule):
             varied.ensure_frames()
             if self.loading.rendering == "cache":
                 ensure_cache(varied.conditioning_file, varied.subject.renderer.to(device), varied.parameters)
+        for references in self.references:
+            references.ensure()
 
     def setup(self, stage: str | None = None) -> None:
         """Make the datasets of all three parts.
@@ -191,7 +213,12 @@ class TrackDataModule(LightningDataModule):
         subject = self.subjects[actor]
         span: range = getattr(subject.split, name)
         part = Part(images, self.frames[actor], span, subject.track.valid, subject.track.info.cuts)
-        return self.varied[actor].part(part) if name == PARTS["training"] and self.varied else part
+        training = name == PARTS["training"]
+        if training and self.varied:
+            part = self.varied[actor].part(part)
+        if not self.references:
+            return part
+        return self.references[actor].training(part) if training else self.references[actor].held_out(part)
 
     def _images(self, subject: Subject) -> ReadImages:
         if self.loading.rendering == "cache":
@@ -255,16 +282,17 @@ class TrackDataModule(LightningDataModule):
             return weights
         return self.variations.sampling_weights(weights)
 
-    def state_dict(self) -> dict[str, list[str]]:
-        """Return the identity of the clips, which a checkpoint keeps as ``checkpoint["TrackDataModule"]``."""
+    def state_dict(self) -> dict[str, Any]:
+        """Return the clips' identity and key frames, which a checkpoint keeps as ``checkpoint["TrackDataModule"]``."""
         infos = [subject.track.info for subject in self.subjects]
-        return {"source": [info.source for info in infos], "clip_sha256": [info.clip_sha256 for info in infos]}
+        state = {"source": [info.source for info in infos], "clip_sha256": [info.clip_sha256 for info in infos]}
+        return state | ({"key_frames": [pack_key_frames(frames) for frames in self.key_frames()]} if self.references else {})
 
-    def load_state_dict(self, state_dict: dict[str, list[str]]) -> None:
-        """Refuse a checkpoint of other clips.
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Refuse a checkpoint of other clips, or of other key frames.
 
         Raises:
-            ReenactError: the checkpoint was trained on other clips.
+            ReenactError: the checkpoint was trained on other clips, or with other key frames.
         """
         here = self.state_dict()
         if state_dict["clip_sha256"] != here["clip_sha256"]:
@@ -273,6 +301,12 @@ class TrackDataModule(LightningDataModule):
                 f"{', '.join(str(subject.clip) for subject in self.subjects)} (of {', '.join(here['source'])}): choose the track "
                 "that belongs to it, or train again"
             )
+        for subject, own, saved in zip(self.subjects, here.get("key_frames", ()), state_dict.get("key_frames", ()), strict=False):
+            if any(not torch.equal(own[name], saved[name]) for name in own):
+                raise ReenactError(
+                    f"the checkpoint was trained with other key frames of {subject.clip} than its track gives now: the track, or "
+                    "the split of the clip, has changed; train again"
+                )
 
     def on_after_batch_transfer(self, batch: Runs, dataloader_idx: int) -> Window:
         """Render the images, unless a loader has done so, and stack those of each window, on the training device."""
@@ -288,7 +322,17 @@ class TrackDataModule(LightningDataModule):
             flow=batch.flow,
         )
         training = self.trainer is not None and self.trainer.training
+        if self.inputs.references:
+            window = window._replace(references=self._place_references(batch))
         return self.augmentation(window, self._generator(), self.inputs.conditioning) if training else window
+
+    def _place_references(self, batch: Runs) -> References:
+        """Return the reference frames of a batch."""
+        if self._key_images is None:
+            size = self.inputs.image_size
+            self._key_images = torch.stack([prepare_key_frames(frames.images, size) for frames in self.key_frames()])
+        self._key_images = self._key_images.to(batch.maps.device)
+        return place_references(self._key_images, batch.actor, unpack_maps(batch.maps), ~batch.near, self.inputs.image_size)
 
     def _generator(self) -> torch.Generator:
         """Return a generator that seed, batch step and process decide, so that a resumed training draws the same numbers."""

@@ -103,17 +103,17 @@ class VariedClip:
     def conditioning_file(self) -> CacheFile:
         subject = self.subject
         return conditioning_cache(
-            self.track, subject.folder, subject.image_size, subject.conditioning, f"{self._prefix}-conditioning"
+            self.track, subject.folder, subject.image_size, subject.conditioning, f"{self.prefix}-conditioning"
         )
 
     @cached_property
     def frame_file(self) -> CacheFile:
         size = self.subject.image_size
         digest = scene_digest(self.track, f"{size} {self.track.info.clip_sha256}")
-        return CacheFile(self.subject.folder, f"{self._prefix}-frames-{size}", digest, (len(self.track), size, size, 3))
+        return CacheFile(self.subject.folder, f"{self.prefix}-frames-{size}", digest, (len(self.track), size, size, 3))
 
     @property
-    def _prefix(self) -> str:
+    def prefix(self) -> str:
         """Prefix of the cache files; files of other settings or other lengths stay, since another training may use them."""
         return f"{self.variations.name}-{self.length}"
 

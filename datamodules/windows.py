@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from lit_reenact.core.schema import FaceParameters, FrameImages, Runs
+from lit_reenact.datamodules.reference_cache import ReadMaps
 from lit_reenact.networks.windows import WindowShape
 from lit_reenact.video.cuts import shots
 from lit_reenact.video.optical_flow import optical_flow
@@ -40,6 +41,8 @@ class Part:
         span: numbers of the part's frames.
         valid: bool (T,), the frames of the clip that show a face.
         cuts: first frame after every cut of the clip.
+        maps: source of the reference maps; None without reference frames.
+        near: bool (T, K), key frames that a frame of the part may not be shown; None without reference frames.
     """
 
     images: ReadImages
@@ -47,6 +50,8 @@ class Part:
     span: range
     valid: Tensor
     cuts: tuple[int, ...] = ()
+    maps: ReadMaps | None = None
+    near: Tensor | None = None
 
 
 class WindowDataset(Dataset[Runs]):
@@ -98,7 +103,8 @@ class WindowDataset(Dataset[Runs]):
         owner = torch.bucketize(frames, self._starts, right=True) - 1
         images = [self.parts[a].images(frames[owner == a] - self._starts[a]) for a in sorted(set(owner.tolist()))]
         real = self._frames(actor, number)
-        return Runs(_concatenate(images), rows, real, number, actor, self._flow(real, at))
+        maps, near = self._references(actor, number)
+        return Runs(_concatenate(images), rows, real, number, actor, self._flow(real, at), maps, near)
 
     def _frames(self, actor: Tensor, number: Tensor) -> Tensor:
         """Return the real frames, uint8 (B, 3, H, W)."""
@@ -107,6 +113,19 @@ class WindowDataset(Dataset[Runs]):
         for a in set(actor.tolist()):
             images[actor == a] = self.parts[a].frames.read(number[actor == a])
         return images.permute(0, 3, 1, 2)
+
+    def _references(self, actor: Tensor, number: Tensor) -> tuple[Tensor, Tensor]:
+        """Return packed reference maps, and which references are too near; without references both are (B, 0)."""
+        maps, near = number.new_empty(len(number), 0, dtype=torch.float16), number.new_empty(len(number), 0, dtype=torch.bool)
+        for a in set(actor.tolist()):
+            part, own = self.parts[a], actor == a
+            if part.maps is None or part.near is None:
+                continue
+            values, close = part.maps(number[own]), part.near[number[own]]
+            if not near.shape[1]:
+                maps, near = (one.new_empty(len(number), *one.shape[1:]) for one in (values, close))
+            maps[own], near[own] = values, close
+        return maps, near
 
     def _flow(self, frames: Tensor, at: Tensor) -> Tensor:
         if not self.flow:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
 from torch import Tensor
+from torch.utils.data import default_collate
 
 from lit_reenact.core.files import sha256_of
-from lit_reenact.core.schema import LANDMARK_COUNT, Actor, Camera, CropBox, FaceParameters, Landmarks, Track, TrackInfo
+from lit_reenact.core.schema import LANDMARK_COUNT, Actor, Camera, CropBox, FaceParameters, Landmarks, Track, TrackInfo, Window
 from lit_reenact.core.split import SplitSettings
 from lit_reenact.datamodules import TrackDataModule
 from lit_reenact.datamodules.loading import LoadingSettings
@@ -159,6 +161,11 @@ def make_trainer(folder: Path, *callbacks: Callback, **settings: Any) -> Trainer
     return Trainer(
         default_root_dir=folder, callbacks=list(callbacks), accelerator="cpu", **{"devices": 1, **quiet, **counted, **settings}
     )
+
+
+def collate_windows(windows: Sequence[Window]) -> Window:
+    """Stack windows of one sample each, none of which has reference frames."""
+    return Window(*default_collate([tuple(window[:-1]) for window in windows]))
 
 
 def _write_clip(clip: Path, conditioning: Tensor, fps: Fraction, seed: int) -> None:

@@ -31,7 +31,8 @@ def make_preview(session: EditingSession) -> Preview:
     first, end = session.performance.shot(frame)
     start, stop = max(first, frame - shape.before), min(end, frame + shape.after + 1)
     edited = session.edit_frames(start, stop)
-    frames, conditioning = next(render_frames(run.generator, run.renderer, edited, batch=1, first=frame - start))
+    chunks = render_frames(run.generator, run.renderer, edited, batch=1, first=frame - start, references=run.references)
+    frames, conditioning = next(chunks)
     if session.remove_hair:
         frames = run.without_hair(frames, edited[frame - start : frame - start + 1])
     return Preview(frames[0], conditioning[0])

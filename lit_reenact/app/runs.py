@@ -18,8 +18,8 @@ from lit_reenact.edit import Slider, neck_of, sliders_of
 from lit_reenact.face import FaceModel, load_face_model
 from lit_reenact.networks.generator import Generator
 from lit_reenact.rendering.renderer import Renderer
-from lit_reenact.synthesis import target_renderer
-from lit_reenact.synthesis.inference import load_generator
+from lit_reenact.synthesis import target_references, target_renderer
+from lit_reenact.synthesis.inference import PlaceReferences, load_generator
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.training.run_folder import RunFolder
 
@@ -40,6 +40,7 @@ class OpenRun:
         generator: the network, ready to run.
         model: face model of the target's track.
         renderer: renderer of the target's conditioning images.
+        references: function that places the target's key frames; None if the network takes none.
         neck: pivot of the target's head, from ``edit.neck_of``.
         sliders: name to slider, for every edit that the face model allows.
     """
@@ -49,6 +50,7 @@ class OpenRun:
     generator: Generator
     model: FaceModel
     renderer: Renderer
+    references: PlaceReferences | None
     neck: Tensor
     sliders: dict[str, Slider]
     _reading: Lock = field(default_factory=Lock, repr=False)
@@ -100,7 +102,8 @@ def _open(folder: Path, checkpoint: Path, changed: int, device: str) -> OpenRun:
     generator = load_generator(checkpoint, device, target.track, precision="auto")
     model = load_face_model(target.track.info.face_model)
     renderer = target_renderer(target.track, generator)
-    return OpenRun(target, checkpoint, generator, model, renderer, neck_of(target.track), sliders_of(model))
+    references = target_references(target.track, generator)
+    return OpenRun(target, checkpoint, generator, model, renderer, references, neck_of(target.track), sliders_of(model))
 
 
 def find_target(run: Path) -> Path:

@@ -290,6 +290,59 @@ class FrameImages(NamedTuple):
         return self.channels[:, -1]
 
 
+@dataclass(frozen=True)
+class KeyFrames:
+    """Reference frames of one clip: few training frames whose pixels a generator moves to their wanted places.
+
+    Attributes:
+        numbers: int64 (K,) numbers of the frames in the clip.
+        images: uint8 (K, 3, R, R) the frames, at the clip's own size.
+        parameters: parameters of the K frames.
+    """
+
+    numbers: Tensor
+    images: Tensor
+    parameters: FaceParameters
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+
+class ReferenceMaps(NamedTuple):
+    """Maps from N wanted frames to K reference frames, at a low resolution; upsampled bilinearly where they are used.
+
+    Attributes:
+        flow: float32 (N, K, 2, s, s), fraction of the image's side, right and down: the pixel at x of the wanted frame comes from
+            x + flow of the reference. The surroundings of the face follow smoothly; the border of the image stays.
+        validity: float32 (N, K, 3, s, s) in [0, 1], all 0 beyond the mesh. Visibility: 1 where the reference shows the place, 0
+            where it is hidden, turned away or outside of the image, soft in between and at the wanted silhouette. Stretch: 0, 0.5
+            and 1 where the area in the wanted frame is 2^-2 (or less), 1 and 2^2 (or more) times that in the reference. Cosine:
+            1 where the surface faces the reference's camera, 0 where it is seen from the side or from behind.
+    """
+
+    flow: Tensor
+    validity: Tensor
+
+
+class References(NamedTuple):
+    """Reference frames of B samples, as a generator takes them.
+
+    Attributes:
+        images: float32 (A, K, 3, r, r) in [-1, 1], the key frames of each clip, enlarged and smoothed for sampling
+            (``networks.references.prepare_key_frames``).
+        actor: int64 (B,) index into ``images``.
+        grid: float32 (B, 2 K, H, W) place of each pixel in each key frame, x and y as shares of the image's side.
+        validity: float32 (B, 3 K, H, W) in [0, 1], by ``ReferenceMaps``.
+        present: float32 (B, K), 0 where a reference is left out, else 1.
+    """
+
+    images: Tensor
+    actor: Tensor
+    grid: Tensor
+    validity: Tensor
+    present: Tensor
+
+
 class Runs(NamedTuple):
     """A batch of B training samples as the data loader returns it: each conditioning image once, however many windows share it.
 
@@ -301,6 +354,8 @@ class Runs(NamedTuple):
         number: int64 (B,) number of the current frame in its clip.
         actor: int64 (B,) index of the clip among the clips that are trained on.
         flow: float16 (B, 2, H, W) pixels from each real frame to the one before it in its clip, by the rules of ``Window``.
+        maps: float16 (B, K, 5, s, s), flow and validity of ``ReferenceMaps`` side by side; (B, 0) without reference frames.
+        near: bool (B, K), reference frames that are too near in time to the sample's own frame to be shown in training.
     """
 
     images: FrameImages | FaceParameters
@@ -309,6 +364,8 @@ class Runs(NamedTuple):
     number: Tensor
     actor: Tensor
     flow: Tensor
+    maps: Tensor
+    near: Tensor
 
 
 class Window(NamedTuple):
@@ -325,6 +382,7 @@ class Window(NamedTuple):
         base: float32 (B, 3, H, W) in [-1, 1], mean training frame of the clip.
         flow: float16 (B, 2, H, W) pixels, right and down, from each pixel of the real frame to its place in the frame before; NaN
             where the sample before it in the batch is not that frame. (B, 0, H, W) if no flow was asked for.
+        references: reference frames; None for a generator without them.
     """
 
     conditioning: Tensor
@@ -334,7 +392,13 @@ class Window(NamedTuple):
     actor: Tensor
     base: Tensor
     flow: Tensor
+    references: References | None = None
 
     def split(self, parts: int) -> list[Window]:
         """Divide the batch into ``parts`` parts, or as many as it has samples; the last may be smaller."""
-        return [Window(*tensors) for tensors in zip(*(tensor.chunk(parts) for tensor in self), strict=True)]
+        pieces = [Window(*tensors) for tensors in zip(*(tensor.chunk(parts) for tensor in self[:-1]), strict=True)]
+        if self.references is None:
+            return pieces
+        images, *others = self.references
+        references = zip(*(tensor.chunk(parts) for tensor in others), strict=True)
+        return [piece._replace(references=References(images, *one)) for piece, one in zip(pieces, references, strict=True)]

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.core.schema import FaceParameters, Track
+from lit_reenact.core.schema import FaceParameters, References, Track
 from lit_reenact.live.driver import Driver
 from lit_reenact.live.tracker import LiveMotion
 from lit_reenact.networks.generator import Generator
 from lit_reenact.networks.windows import to_signed
-from lit_reenact.synthesis import target_renderer
+from lit_reenact.synthesis import target_references, target_renderer
 from lit_reenact.transfer import limit_softly, mean_rotation, neck
 from lit_reenact.transfer.channels import lid_ratio
 from lit_reenact.transfer.relative import carry, turns_from
@@ -92,6 +92,8 @@ class Puppet:
         weight = next(generator.parameters())
         self._device, self._kind = weight.device, torch.bfloat16 if weight.dtype == torch.bfloat16 else torch.float32
         self._renderer = target_renderer(target, generator)
+        self._place = target_references(target, generator)
+        self._references: References | None = None
         self._images: deque[Tensor] = deque(maxlen=generator.shape.span)
         self.add_frame(target.parameters[:1])  # the first run takes longest
         self.generate()
@@ -104,11 +106,12 @@ class Puppet:
         if not self._images:  # the first frame stands for those before it
             self._images.extend([images] * self.generator.shape.span)
         self._images.append(images)
+        self._references = None if self._place is None else self._place(parameters)
 
     @torch.inference_mode()
     def generate(self) -> Frame:
         """Generate the last frame of the window, uint8 (S, S, 3) RGB."""
         window = list(self._images)[:: self.generator.shape.stride]
-        generated = self.generator(torch.cat(window, 1))[0]
+        generated = self.generator(torch.cat(window, 1), None, self._references)[0]
         frame: Frame = ((generated + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).cpu().numpy()
         return frame

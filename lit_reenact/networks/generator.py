@@ -8,6 +8,7 @@ from typing import get_args
 import torch
 from torch import Tensor, nn
 
+from lit_reenact.core.schema import KeyFrames, References
 from lit_reenact.networks.blocks import DownStep, Norm, Refinement, UpConvolution, initialize
 from lit_reenact.networks.settings import GeneratorSettings, Head, InputSettings
 
@@ -36,10 +37,12 @@ class Generator(nn.Module):
         shape: frames of the windows that the network takes.
         conditioning: names of the images of each frame, in their order.
         image_size: side of the square images in pixels.
-        head: ``residual`` or ``tanh``.
+        head: ``residual`` or ``tanh``; ``blend`` in a ``BlendGenerator``.
+        key_frames: reference frames of the person to be shown, set by whoever loads or trains the network; None without.
 
     Raises:
-        ValueError: ``image_size`` is no such multiple, or ``head`` or ``norm`` is unknown.
+        ValueError: ``image_size`` is no such multiple, ``head`` or ``norm`` is unknown, or there are reference frames without a
+            ``blend`` head.
 
     Example:
         >>> generator = Generator(InputSettings(image_size=64, window=3), GeneratorSettings(channels=8, levels=4))
@@ -47,6 +50,7 @@ class Generator(nn.Module):
         torch.Size([1, 3, 64, 64])
     """
 
+    key_frames: KeyFrames | None = None
     mean_frame: Tensor  # (3, H, W) in [-1, 1]; zeros until it is set
 
     def __init__(
@@ -60,13 +64,18 @@ class Generator(nn.Module):
             raise ValueError(f"image_size {size} is not a multiple of 2 ** levels = {2**levels}: lower levels ({levels})")
         if head not in get_args(Head):
             raise ValueError(f"head is {head!r}, but must be one of {get_args(Head)}")
+        if (head == "blend") != (inputs.references > 0):
+            raise ValueError(
+                f"model.generator.head is {head} and model.inputs.references is {inputs.references}, but only a blend head takes "
+                "reference frames, and it needs one at least: change one of the two"
+            )
         self.shape, self.conditioning, self.image_size, self.head = inputs.shape, inputs.conditioning, size, head
         widths = [min(settings.channels * 2**level, settings.max_channels) for level in range(levels)]  # finest first
         self._build_encoder(inputs.channels, widths, settings.norm)
         self._build_decoder(widths, settings)
         self.apply(initialize)
-        if head == "residual":
-            self._build_base(widths[0])
+        if head != "tanh":
+            self._build_base(widths, inputs, settings)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def _build_encoder(self, channels: int, widths: list[int], norm: Norm) -> None:
@@ -87,19 +96,20 @@ class Generator(nn.Module):
         self.last_up = nn.Sequential(UpConvolution(features, width, norm), Refinement(width, norm))
         self.to_frame = nn.Conv2d(width, 3, kernel_size=3, padding=1)
 
-    def _build_base(self, width: int) -> None:
-        self.from_base = nn.Conv2d(3, width, kernel_size=4, stride=2, padding=1, bias=False)
+    def _build_base(self, widths: list[int], inputs: InputSettings, settings: GeneratorSettings) -> None:
+        self.from_base = nn.Conv2d(3, widths[0], kernel_size=4, stride=2, padding=1, bias=False)
         initialize(self.from_base)
         self.register_buffer("mean_frame", torch.zeros(3, self.image_size, self.image_size))
         nn.init.normal_(self.to_frame.weight, 0.0, 1e-4)
 
-    def forward(self, conditioning: Tensor, base: Tensor | None = None) -> Tensor:
+    def forward(self, conditioning: Tensor, base: Tensor | None = None, references: References | None = None) -> Tensor:
         """Synthesise frames.
 
         Args:
             conditioning: (B, 3 * images * window, H, W) in [-1, 1].
             base: (B, 3, H, W) in [-1, 1], what a residual head starts from in place of its mean frame, where that is another
                 actor's, or moved by augmentation.
+            references: reference frames for a blend head; other heads take none.
 
         Returns:
             float32 (B, 3, H, W) in (-1, 1).
@@ -125,7 +135,7 @@ class Generator(nn.Module):
     def _first_step(self, conditioning: Tensor, start: Tensor | None) -> Tensor:
         """Return the first maps (B, C, H/2, W/2): a convolution over window and start is the sum of one over each."""
         convolution, *rest = self.down[0].children()
-        dtype = self.to_frame.weight.dtype
+        dtype = next(self.parameters()).dtype
         features: Tensor = convolution(conditioning.contiguous(memory_format=torch.channels_last).to(dtype))
         if start is not None:
             features = features + self.from_base(start.to(dtype))
@@ -135,11 +145,15 @@ class Generator(nn.Module):
 
     def _decode(self, maps: list[Tensor]) -> Tensor:
         """Return features (B, channels / 2, H, W) from the maps of every level."""
+        full: Tensor = self.last_up(self._decode_to_half(maps))
+        return full
+
+    def _decode_to_half(self, maps: list[Tensor]) -> Tensor:
+        """Return features (B, C, H/2, W/2) from the maps of every level."""
         *skips, features = maps
         for up in self.up:
             features = torch.cat([up(features), skips.pop()], dim=1)
-        full: Tensor = self.last_up(features)
-        return full
+        return features
 
     def _to_image(self, features: Tensor, start: Tensor | None) -> Tensor:
         """Return float32 frames (B, 3, H, W) in (-1, 1)."""

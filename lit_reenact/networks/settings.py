@@ -9,7 +9,7 @@ from lit_reenact.core.schema import CONDITIONING, ConditioningImage, conditionin
 from lit_reenact.networks.blocks import Norm
 from lit_reenact.networks.windows import Placement, WindowShape
 
-Head = Literal["residual", "tanh"]
+Head = Literal["residual", "tanh", "blend"]
 
 DiscriminatorNorm = Literal["batch", "instance", "none", "spectral"]
 
@@ -24,10 +24,12 @@ class InputSettings:
         window: number of frames in a window, N_w of the paper.
         placement: ``causal``: the current frame is the window's last (the paper); ``centred``: it is in the middle.
         stride: step in frames of the clip from one frame of a window to the next.
+        references: number of key frames of the training part whose pixels a ``blend`` head moves; 0 for the paper's network,
+            which sees conditioning alone.
 
     Raises:
         ReenactError: ``conditioning`` names no image, an unknown one, or one of them twice.
-        ValueError: ``window`` or ``stride`` is less than 1, or ``placement`` is unknown.
+        ValueError: ``window`` or ``stride`` is less than 1, ``references`` is negative, or ``placement`` is unknown.
 
     Example:
         >>> InputSettings(image_size=128, window=3).channels
@@ -39,10 +41,13 @@ class InputSettings:
     window: int = 11
     placement: Placement = "causal"
     stride: int = 1
+    references: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "conditioning", parse_conditioning(self.conditioning))
         WindowShape(self.window, self.placement, self.stride)  # raises
+        if self.references < 0:
+            raise ValueError(f"model.inputs.references is {self.references}, but must be at least 0")
 
     @property
     def shape(self) -> WindowShape:
@@ -67,7 +72,8 @@ class GeneratorSettings:
         norm: ``batch`` (the paper), ``instance`` or ``none``.
         dropout: probability in [0, 1], in the deep up-steps.
         head: ``tanh`` (the paper), or ``residual``: ``tanh(network + atanh(mean_frame))``, which starts from the mean training
-            frame instead of from noise, so that a static background need not be learned.
+            frame instead of from noise, so that a static background need not be learned; or ``blend``: soft masks over pixels of
+            the reference frames, the mean frame, and painted pixels (``BlendGenerator``).
     """
 
     channels: int = 64
@@ -80,17 +86,15 @@ class GeneratorSettings:
 
 @dataclass(frozen=True)
 class DiscriminatorSettings:
-    """Size and layers of the ``PatchDiscriminator``, and the number of those that judge whole frames.
+    """Size and layers of the ``PatchDiscriminator``.
 
     Attributes:
         channels: feature maps of the first layer; each layer doubles them, up to 8 times.
         layers: number of stride-2 convolutions; with three a logit judges a patch of 70x70 pixels.
         norm: ``batch``, ``instance``, ``none``, or ``spectral``: no layer can stretch its input (Miyato et al. 2018). None takes
             the generator's.
-        scales: 1, or 2: another discriminator judges frames of half the size, in which a patch shows twice as much.
     """
 
     channels: int = 64
     layers: int = 3
     norm: DiscriminatorNorm | None = None
-    scales: Literal[1, 2] = 1

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from functools import reduce
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize, pad
 
 from lit_reenact.core.geometry import head_to_camera, project
-from lit_reenact.core.schema import Actor, Camera, FaceParameters
+from lit_reenact.core.schema import Actor, Camera, FaceParameters, ReferenceMaps
 from lit_reenact.face.model import FaceModel
 from lit_reenact.rendering import rasterizer
 from lit_reenact.rendering.normals import VertexNormals, VertexSums
@@ -37,22 +36,6 @@ FEATHER = 2
 
 TINY_AREA = 1e-9
 """Area in squares of the image's side, far below that of a triangle: keeps logarithms finite."""
-
-
-class ReferenceMaps(NamedTuple):
-    """Maps from N wanted frames to K reference frames, at a low resolution; upsampled bilinearly where they are used.
-
-    Attributes:
-        flow: float32 (N, K, 2, s, s), fraction of the image's side, right and down: the pixel at x of the wanted frame comes from
-            x + flow of the reference. The surroundings of the face follow smoothly; the border of the image stays.
-        validity: float32 (N, K, 3, s, s) in [0, 1], all 0 beyond the mesh. Visibility: 1 where the reference shows the place, 0
-            where it is hidden, turned away or outside of the image, soft in between and at the wanted silhouette. Stretch: 0, 0.5
-            and 1 where the area in the wanted frame is 2^-2 (or less), 1 and 2^2 (or more) times that in the reference. Cosine:
-            1 where the surface faces the reference's camera, 0 where it is seen from the side or from behind.
-    """
-
-    flow: Tensor
-    validity: Tensor
 
 
 class ReferenceWarp:

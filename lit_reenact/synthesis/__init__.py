@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from lit_reenact.synthesis.driven_video import ReenactmentFiles, ReenactmentSettings, write_reenactment
 from lit_reenact.synthesis.full_frames import FullFrames
-from lit_reenact.synthesis.generated_frames import synthesise, target_renderer
+from lit_reenact.synthesis.generated_frames import synthesise, target_references, target_renderer
 from lit_reenact.synthesis.label import add_label
 from lit_reenact.synthesis.pictures import conditioning_picture, error_picture
 from lit_reenact.synthesis.self_reenactment import write_self_reenactment
@@ -26,6 +26,7 @@ __all__ = [
     "error_picture",
     "side_by_side_path",
     "synthesise",
+    "target_references",
     "target_renderer",
     "write_reenactment",
     "write_self_reenactment",

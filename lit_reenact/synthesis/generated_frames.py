@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from lit_reenact.core.schema import FaceParameters, Track
+from lit_reenact.core.schema import FaceParameters, ReferenceMaps, References, Track
 from lit_reenact.face import load_face_model
 from lit_reenact.networks.generator import Generator
+from lit_reenact.networks.references import place_references, prepare_key_frames
+from lit_reenact.rendering.reference_maps import ReferenceWarp
 from lit_reenact.rendering.renderer import Renderer, make_renderer
-from lit_reenact.synthesis.inference import render_frames
+from lit_reenact.synthesis.inference import PlaceReferences, render_frames
 from lit_reenact.synthesis.pictures import conditioning_picture
 
 
@@ -35,6 +38,25 @@ def target_renderer(target: Track, generator: Generator) -> Renderer:
     model = load_face_model(target.info.face_model)
     renderer = make_renderer(model, target.actor, target.camera, generator.image_size, generator.conditioning)
     return renderer.to(next(generator.parameters()).device)
+
+
+def target_references(target: Track, generator: Generator) -> PlaceReferences | None:
+    """Return the function that places the target's key frames for a generator, on its device; None if it takes none."""
+    key_frames = generator.key_frames
+    if key_frames is None:
+        return None
+    device, size = next(generator.parameters()).device, generator.image_size
+    model = load_face_model(target.info.face_model)
+    warp = ReferenceWarp(model, target.actor, target.camera, key_frames.parameters)
+    images = prepare_key_frames(key_frames.images, size)[None].to(device)
+
+    def place(parameters: FaceParameters) -> References:
+        maps = ReferenceMaps(*(values.to(device) for values in warp(parameters)))
+        samples = len(parameters)
+        present = torch.ones(samples, len(key_frames), dtype=torch.bool, device=device)
+        return place_references(images, torch.zeros(samples, dtype=torch.int64, device=device), maps, present, size)
+
+    return place
 
 
 def synthesise(
@@ -64,7 +86,8 @@ def synthesise(
     """
     with tqdm(total=len(parameters), initial=first, desc=progress, unit=" frames", disable=progress is None) as bar:
         start = first
-        for frames, conditioning in render_frames(generator, target_renderer(target, generator), parameters, cuts, first=first):
+        renderer, references = target_renderer(target, generator), target_references(target, generator)
+        for frames, conditioning in render_frames(generator, renderer, parameters, cuts, first=first, references=references):
             numbers = slice(start, start + len(frames))
             yield Chunk(numbers, frames, conditioning_picture(conditioning, generator.conditioning))
             start = numbers.stop

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from lit_reenact.core.devices import computes_in_bfloat16
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.core.schema import FaceParameters, Track, conditioning_channels
+from lit_reenact.core.schema import FaceParameters, KeyFrames, References, Track, conditioning_channels
 from lit_reenact.networks.generator import Generator
+from lit_reenact.networks.key_frames import unpack_key_frames
 from lit_reenact.networks.windows import WindowMemory, stack_windows
 from lit_reenact.rendering.renderer import Renderer
 from lit_reenact.synthesis.compiled_generator import BATCH, compile_generator
 from lit_reenact.synthesis.onnx_generator import OnnxGenerator
 from lit_reenact.training.checkpoint import load_networks, read_checkpoint
 from lit_reenact.video.cuts import shots
+
+PlaceReferences = Callable[[FaceParameters], References]
+"""Function from the parameters of N frames to the reference frames of a network for them."""
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -55,11 +59,20 @@ def load_generator(
     if "clip_sha256" in trained_on:
         _check_target(checkpoint, target, trained_on["source"], trained_on["clip_sha256"])
     generator = load_networks(checkpoint, state).generator.eval().to(device)
+    generator.key_frames = _key_frames_of(target, trained_on)
     if precision == "bfloat16" or (precision == "auto" and computes_in_bfloat16(torch.device(device))):
         generator.to_bfloat16()
     if compile:
         compile_generator(generator)
     return generator
+
+
+def _key_frames_of(target: Track | None, trained_on: Mapping[str, Any]) -> KeyFrames | None:
+    """Return the key frames of the target, of the first clip without one; None if the network takes none."""
+    if "key_frames" not in trained_on:
+        return None
+    clip = trained_on["clip_sha256"].index(target.info.clip_sha256) if target is not None else 0
+    return unpack_key_frames(trained_on["key_frames"][clip])
 
 
 def _load_exported(file: Path, target: Track | None, precision: Precision, compiled: bool) -> OnnxGenerator:
@@ -89,6 +102,7 @@ def render_frames(
     cuts: tuple[int, ...] = (),
     batch: int = BATCH,
     first: int = 0,
+    references: PlaceReferences | None = None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Generate a frame for each row of ``parameters``, in order.
 
@@ -99,6 +113,7 @@ def render_frames(
         cuts: first frame after every cut; no window reaches over one.
         batch: frames generated at a time.
         first: frame to begin with, in [0, T]; the frames are those of a run from frame 0, bit for bit.
+        references: function that places the target's key frames (``target_references``); None for a network without them.
 
     Yields:
         Chunks of N <= ``batch`` frames: the generated frames, uint8 (N, H, W, 3), and their K conditioning images,
@@ -109,11 +124,16 @@ def render_frames(
     """
     for start, stop in shots(cuts, len(parameters)):
         if stop > first:
-            yield from _render_shot(generator, renderer, parameters[start:stop], batch, max(0, first - start))
+            yield from _render_shot(generator, renderer, parameters[start:stop], batch, max(0, first - start), references)
 
 
 def _render_shot(
-    generator: Generator, renderer: Renderer, parameters: FaceParameters, batch: int, first: int
+    generator: Generator,
+    renderer: Renderer,
+    parameters: FaceParameters,
+    batch: int,
+    first: int,
+    references: PlaceReferences | None,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Generate the frames of one shot from ``first`` on; windows repeat its first and last frame beyond its ends."""
     shape, count = generator.shape, len(parameters)
@@ -124,7 +144,9 @@ def _render_shot(
         oldest, end = max(0, start - shape.before), min(stop + shape.after, count)  # images that the windows show
         images = conditioning.between(oldest, end)
         in_window = shape.frames(torch.arange(start, stop), 0, count - 1) - oldest  # (N, N_w)
-        output = generator(stack_windows(images, in_window.to(images.device), memory))  # (N, 3, H, W) in [-1, 1]
+        windows = stack_windows(images, in_window.to(images.device), memory)
+        placed = None if references is None else references(parameters[start:stop])
+        output = generator(windows, None, placed)  # (N, 3, H, W) in [-1, 1]
         frames = ((output + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
         wanted = slice(max(0, first - start), None)  # the first batch may begin before ``first``
         yield frames[wanted].cpu(), images[start - oldest : stop - oldest][wanted].cpu()

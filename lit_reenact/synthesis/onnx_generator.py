@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.schema import References
 from lit_reenact.networks.generator import Generator
 from lit_reenact.networks.settings import Head
 from lit_reenact.networks.windows import WindowShape
@@ -58,14 +59,14 @@ class OnnxGenerator(Generator):
         digest = torch.frombuffer(bytearray(sha256(content).digest()), dtype=torch.uint8)
         self.digest = nn.Parameter(digest, requires_grad=False)
 
-    def forward(self, conditioning: Tensor, base: Tensor | None = None) -> Tensor:
+    def forward(self, conditioning: Tensor, base: Tensor | None = None, references: References | None = None) -> Tensor:
         """Generate frames, float32 (B, 3, H, W) in [-1, 1], from windows (B, C, H, W) in [-1, 1].
 
         Raises:
-            ValueError: ``base`` is given; an exported generator has its own base frame.
+            ValueError: ``base`` or ``references`` are given.
         """
-        if base is not None:
-            raise ValueError("an exported generator starts from its own base frame")
+        if base is not None or references is not None:
+            raise ValueError("an exported generator has its own base frame and takes no reference frames")
         frames = self._session.run([OUTPUT], {INPUT: conditioning.float().contiguous().numpy()})[0]
         return torch.from_numpy(frames)
 

@@ -87,6 +87,7 @@ def train(cli: ReenactCLI, resume: Path | None) -> None:
     for logger in cli.trainer.loggers:
         logger.log_hyperparams({"protocol": cli.datamodule.split.protocol})
     cli.model.mean_frame = cli.datamodule.mean_frame
+    cli.model.key_frames = cli.datamodule.key_frames
     try:
         with quiet():
             cli.trainer.fit(cli.model, datamodule=cli.datamodule, ckpt_path=resume, weights_only=True)

@@ -36,8 +36,8 @@ FREE_KEYS = (
 
 ADDED = {
     "data.split.protocol": LAST_FIFTH,
-    "model.discriminator.scales": 1,
-    **{f"model.losses.{name}": 0.0 for name in ("mouth_adversarial", "eyes_adversarial", "face_lpips", "mouth_lpips")},
+    "model.losses.face_lpips": 0.0,
+    "model.losses.mouth_lpips": 0.0,
 }
 """Settings that runs from before them do not name, with the value that they were trained with."""
 

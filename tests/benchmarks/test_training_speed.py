@@ -34,7 +34,7 @@ from lit_reenact.training.module import ReenactModule
 from lit_reenact.training.objective import total
 from lit_reenact.training.run_folder import joined_curves
 from lit_reenact.training.skipping import NormStatistics
-from tests.factories import make_module, make_track
+from tests.factories import collate_windows, make_module, make_track
 from tests.lit_reenact.training.test_module import quiet_trainer
 
 SIZE, WINDOW, BATCH, STEPS = 256, 11, 4, 40
@@ -251,7 +251,7 @@ def test_skipping_on_the_device(benchmark: BenchmarkFixture, capsys: pytest.Capt
     nothing, frame = torch.tensor(0), torch.rand(3, size, size) * 2 - 1
     region, flow = torch.randint(4, (size, size), dtype=torch.uint8), torch.zeros(2, size, size)
     window = Window(torch.rand(module.inputs.channels, size, size), frame, region, nothing, nothing, frame, flow)
-    loader: DataLoader[Window] = DataLoader([window] * 2 * STEPS * 2, 2)  # type: ignore[arg-type]
+    loader: DataLoader[Window] = DataLoader([window] * 2 * STEPS * 2, 2, collate_fn=collate_windows)  # type: ignore[arg-type]
     trainer = quiet_trainer(accelerator="auto", callbacks=[between], limit_val_batches=0, log_every_n_steps=0)
     benchmark.pedantic(lambda: trainer.fit(module, loader), rounds=1)
     after, before = (1000 * statistics.median(times[5:]) for times in between.seconds.values())

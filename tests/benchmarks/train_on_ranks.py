@@ -18,6 +18,7 @@ from lit_reenact.core.schema import Window
 from lit_reenact.losses.settings import LossSettings
 from lit_reenact.networks.settings import GeneratorSettings, InputSettings
 from lit_reenact.training.module import ReenactModule
+from tests.factories import collate_windows
 from tests.lit_reenact.training.test_module import quiet_trainer
 
 SIZE, WINDOW = 128, 11
@@ -47,7 +48,7 @@ def main(ranks: int, batch: int, steps: int) -> None:
         losses=LossSettings(lpips=0.0),
     )
     module.generator.set_mean_frame(torch.full((3, SIZE, SIZE), 0.25))
-    loader: DataLoader[Window] = DataLoader([one_window()] * (steps * batch // ranks), batch // ranks)  # type: ignore[arg-type]
+    loader: DataLoader[Window] = DataLoader([one_window()] * (steps * batch // ranks), batch // ranks, collate_fn=collate_windows)  # type: ignore[arg-type]
     clock, settings = Clock(), {"strategy": "ddp", "use_distributed_sampler": False} if ranks > 1 else {}
     trainer: Trainer = quiet_trainer(devices=ranks, callbacks=[clock], limit_val_batches=0, **settings)
     trainer.fit(module, loader)

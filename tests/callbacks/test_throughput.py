@@ -18,7 +18,7 @@ from lit_reenact.callbacks.base import Callback, Trainer
 from lit_reenact.callbacks.throughput import peak_flops
 from lit_reenact.core.schema import Window
 from lit_reenact.training.module import ReenactModule
-from tests.factories import groups_of, make_data, make_module, make_trainer
+from tests.factories import collate_windows, groups_of, make_data, make_module, make_trainer
 from tests.lit_reenact.training.test_module import SMALL, Windows
 
 
@@ -41,8 +41,7 @@ class SlowWindows(Windows):
     def train_dataloader(self) -> DataLoader[Window]:
         def collate(samples: list[Window]) -> Window:
             self.clock.now += 0.03
-            batch: Window = torch.utils.data.default_collate(samples)
-            return batch
+            return collate_windows(samples)
 
         return DataLoader(self.windows, batch_size=2, collate_fn=collate)  # type: ignore[arg-type]
 

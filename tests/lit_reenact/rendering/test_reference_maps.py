@@ -10,12 +10,12 @@ from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.geometry import axis_angle_to_matrix, flip, warp_by_flow
-from lit_reenact.core.schema import Actor, Camera, FaceParameters
+from lit_reenact.core.schema import Actor, Camera, FaceParameters, ReferenceMaps
 from lit_reenact.face import FaceModel, builtin_model
 from lit_reenact.face.model import vertex_normals
 from lit_reenact.rendering import backend
 from lit_reenact.rendering.mesh_warp import MeshWarp
-from lit_reenact.rendering.reference_maps import ReferenceMaps, ReferenceWarp, feather
+from lit_reenact.rendering.reference_maps import ReferenceWarp, feather
 from tests.factories import make_actor, make_parameters
 
 SIZE = 64
