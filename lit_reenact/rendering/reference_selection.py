@@ -18,9 +18,9 @@ from lit_reenact.face.model import FaceModel
 IRIS_WEIGHT = 20.0
 """Weight of an iris, where a face landmark has 1: gaze shows in few landmarks but in a visible share of the picture."""
 
-OPENING_WEIGHTS = (1.5, 1.5, 1.0)
-"""Weights of the gaps of the left eye, the right eye and the mouth. A mouth that opens by ten pixels counts as much as a head
-that moves by ten pixels, though few landmarks lie about it; eyes are smaller and count a little more."""
+OPENING_WEIGHTS = (4.0, 4.0, 3.0)
+"""Weights of the gaps of the left eye, the right eye and the mouth: a lid that moves by a pixel counts as much as a head that
+moves by four. A warp moves a head to its place, but cannot open an eye or a mouth."""
 
 _BATCH = 256
 

@@ -13,6 +13,7 @@ from lit_reenact.face import builtin_model
 from lit_reenact.face.topology import MOUTH, RIMS
 from lit_reenact.rendering.reference_selection import (
     IRIS_WEIGHT,
+    OPENING_WEIGHTS,
     choose_key_frames,
     key_frame_features,
     nearest_frames,
@@ -61,7 +62,7 @@ def test_an_open_mouth_adds_its_gap_in_pixels_to_the_features_of_key_frames() ->
     gap = sum(float(landmarks[a, 1] - landmarks[b, 1]) for a, b in zip(upper[1:-1], lower[1:-1], strict=True)) / len(upper[1:-1])
     features = key_frame_features(model, actor, CAMERA, opened)
     assert gap > 10
-    assert float(features[0, -1]) == pytest.approx(2 * gap, rel=1e-4)
+    assert float(features[0, -1]) == pytest.approx(2 * gap * OPENING_WEIGHTS[2], rel=1e-4)
     assert torch.equal(features[:, :-3], pose_and_expression_features(model, actor, CAMERA, opened))
 
 
