@@ -41,26 +41,35 @@ _COSTS: dict[GanLoss, _Costs] = {
 }
 
 
-def discriminator_loss(real: Tensor, fake: Tensor, gan_loss: GanLoss = "vanilla") -> Tensor:
+def discriminator_loss(real: Tensor, fake: Tensor, gan_loss: GanLoss = "vanilla", counts: Tensor | None = None) -> Tensor:
     """Return the mean cost of the discriminator's logits, half of it from real and half from generated frames.
 
     Args:
         real: logits of real frames, (B, 1, h, w).
         fake: logits of generated frames, (B, 1, h, w).
         gan_loss: kind of GAN loss.
+        counts: bool (B,), False for samples that do not count; None counts all.
     """
     costs = _COSTS[gan_loss]
-    return 0.5 * (costs.real(real).mean() + costs.fake(fake).mean())
+    return 0.5 * (_mean(costs.real(real), counts) + _mean(costs.fake(fake), counts))
 
 
-def generator_loss(fake: Tensor, gan_loss: GanLoss = "vanilla") -> Tensor:
+def generator_loss(fake: Tensor, gan_loss: GanLoss = "vanilla", counts: Tensor | None = None) -> Tensor:
     """Return the mean cost of the logits of generated frames for the generator, which wants them called real.
 
     Args:
         fake: logits of generated frames, (B, 1, h, w).
         gan_loss: kind of GAN loss.
+        counts: bool (B,), False for samples that do not count; None counts all.
     """
-    return _COSTS[gan_loss].generator(fake).mean()
+    return _mean(_COSTS[gan_loss].generator(fake), counts)
+
+
+def _mean(costs: Tensor, counts: Tensor | None) -> Tensor:
+    """Return the mean of (B, 1, h, w) over the samples that count: 0, with gradients of 0, if there is none."""
+    if counts is None:
+        return costs.mean()
+    return (costs.mean((1, 2, 3)) * counts).sum() / counts.sum().clamp_min(1)
 
 
 def feature_matching(real: Sequence[Tensor], fake: Sequence[Tensor]) -> Tensor:

@@ -14,7 +14,9 @@ class LossSettings:
 
     Attributes:
         gan_loss: cost of the discriminator's logits: ``vanilla`` (the paper), ``least_squares`` or ``hinge``.
-        adversarial: weight of the GAN loss in the generator's objective; 0 trains without a discriminator.
+        adversarial: weight of the GAN loss in the generator's objective; 0 trains without a discriminator of whole frames.
+        mouth_adversarial: weight of the GAN loss of a small discriminator of crops of the mouth.
+        eyes_adversarial: weight of the GAN loss of a small discriminator of crops of each eye.
         feature_matching: weight of the difference between the discriminator's feature maps of real and generated frames.
         r1: weight of the R1 penalty in the discriminator's objective.
         l1: weight of the mean absolute difference.
@@ -30,6 +32,8 @@ class LossSettings:
 
     gan_loss: GanLoss = "vanilla"
     adversarial: float = 1.0
+    mouth_adversarial: float = 0.0
+    eyes_adversarial: float = 0.0
     feature_matching: float = 0.0
     r1: float = 0.0
     l1: float = 100.0
@@ -41,6 +45,12 @@ class LossSettings:
     mouth_lpips: float = 0.0
     lpips_backbone: LpipsBackbone = "alex"
     temporal: float = 0.0
+
+    @property
+    def details(self) -> dict[str, float]:
+        """Weights of the GAN losses of what people look at, ``mouth`` and ``eyes``; those of 0 are left out."""
+        weights = {"mouth": self.mouth_adversarial, "eyes": self.eyes_adversarial}
+        return {part: weight for part, weight in weights.items() if weight}
 
     @property
     def perceives(self) -> bool:

@@ -88,20 +88,21 @@ class PatchDiscriminator(nn.Module):
         return [*features, maps.float()]
 
 
-def refuse_too_many_layers(layers: int, image_size: int) -> None:
-    """Refuse stride-2 convolutions that leave less of an image than the others need.
+def refuse_too_many_layers(settings: DiscriminatorSettings, image_size: int) -> None:
+    """Refuse stride-2 convolutions that leave less of an image, at its smallest scale, than the others need.
 
     Args:
-        layers: number of stride-2 convolutions.
+        settings: layers and scales of the discriminator.
         image_size: side of the square images in pixels.
 
     Raises:
         ReenactError: less than ``SMALLEST_MAP`` pixels a side are left.
     """
-    if image_size // 2**layers < SMALLEST_MAP:
+    if image_size // settings.scales // 2**settings.layers < SMALLEST_MAP:
+        halves = " at model.discriminator.scales=2, whose second scale has half of it" if settings.scales == 2 else ""
         raise ReenactError(
-            f"model.discriminator.layers is {layers}, too many for a model.inputs.image_size of {image_size}: of the picture "
-            f"{SMALLEST_MAP} pixels a side must be left, and each layer halves it"
+            f"model.discriminator.layers is {settings.layers}, too many for a model.inputs.image_size of {image_size}{halves}: "
+            f"of the picture {SMALLEST_MAP} pixels a side must be left, and each layer halves it"
         )
 
 

@@ -86,15 +86,17 @@ class GeneratorSettings:
 
 @dataclass(frozen=True)
 class DiscriminatorSettings:
-    """Size and layers of the ``PatchDiscriminator``.
+    """Size and layers of the ``PatchDiscriminator``, and the number of those that judge whole frames.
 
     Attributes:
         channels: feature maps of the first layer; each layer doubles them, up to 8 times.
         layers: number of stride-2 convolutions; with three a logit judges a patch of 70x70 pixels.
         norm: ``batch``, ``instance``, ``none``, or ``spectral``: no layer can stretch its input (Miyato et al. 2018). None takes
             the generator's.
+        scales: 1, or 2: another discriminator judges frames of half the size, in which a patch shows twice as much.
     """
 
     channels: int = 64
     layers: int = 3
     norm: DiscriminatorNorm | None = None
+    scales: Literal[1, 2] = 1

@@ -11,7 +11,7 @@ from lit_reenact.training.settings import first_difference
 
 IMAGE_SIZE = "inputs.image_size"
 
-FREE = (IMAGE_SIZE, "generator.dropout")
+FREE = (IMAGE_SIZE, "generator.dropout", "discriminator.scales")
 """Settings of the networks that may differ: weights learned with others mean the same."""
 
 
@@ -22,25 +22,23 @@ def start_from(module: ReenactModule, checkpoint: Path) -> None:
 
     Args:
         module: networks that are not trained yet.
-        checkpoint: path of a file written by ``lit-reenact fit``. If it was trained without a discriminator, the module's
-            discriminator keeps its random weights.
+        checkpoint: path of a file written by ``lit-reenact fit``. A discriminator that it was trained without keeps its
+            random weights.
 
     Raises:
         ReenactError: there is no such file, it is no checkpoint of this project, or its networks are not the module's.
     """
     trained = load_networks(checkpoint, read_checkpoint(checkpoint))
-    both_judged = bool(module.losses.adversarial and trained.losses.adversarial)
-    _refuse_other_networks(
-        trained, module, checkpoint, ("inputs", "generator", *(["discriminator"] if both_judged else [])), FREE
-    )
+    shared = [name for name in module.discriminators if name in trained.discriminators]
+    _refuse_other_networks(trained, module, checkpoint, ("inputs", "generator", *(["discriminator"] if shared else [])), FREE)
     weights = trained.generator.state_dict()
     if weights.keys() != module.generator.state_dict().keys():  # a map of 1x1 is not normalised
         _refuse_other_networks(trained, module, checkpoint, ("inputs",), ())
     if "mean_frame" in weights:
         weights["mean_frame"] = module.generator.mean_frame
     module.generator.load_state_dict(weights)
-    if both_judged:
-        module.discriminator.load_state_dict(trained.discriminator.state_dict())
+    for name in shared:
+        module.discriminators[name].load_state_dict(trained.discriminators[name].state_dict())
 
 
 def _refuse_other_networks(

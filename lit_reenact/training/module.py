@@ -20,10 +20,12 @@ from lit_reenact.core.schema import KeyFrames, References, Window
 from lit_reenact.losses.perceptual import Lpips
 from lit_reenact.losses.settings import LossSettings
 from lit_reenact.networks.blend_generator import make_generator
-from lit_reenact.networks.discriminator import PatchDiscriminator, refuse_too_many_layers
+from lit_reenact.networks.discriminator import PatchDiscriminator
+from lit_reenact.networks.discriminators import build_discriminators
 from lit_reenact.networks.settings import DiscriminatorSettings, GeneratorSettings, InputSettings
+from lit_reenact.training.adversarial_terms import adversarial_terms
 from lit_reenact.training.gradients import clip_gradients
-from lit_reenact.training.objective import Terms, adversarial_terms, reconstruction_terms, total
+from lit_reenact.training.objective import Terms, reconstruction_terms, total
 from lit_reenact.training.settings import OptimizerSettings
 from lit_reenact.training.skipping import NormStatistics, SkippedBatches
 
@@ -35,21 +37,21 @@ INSTANTIATOR = "lightning.pytorch.cli.instantiate_module"
 
 
 class ReenactModule(LightningModule):
-    """Generator and conditional PatchGAN of Deep Video Portraits, with the losses adversarial + L1 + LPIPS.
+    """Generator and conditional PatchGAN of Deep Video Portraits, with the losses adversarial + L1 + LPIPS and several more.
 
     Every loss is logged as ``loss/NAME`` without its weight, the length of each network's gradient as ``gradient/NETWORK``, where
     ``is_logged``. A weight of 0 leaves the part out altogether: it is neither built nor run. ``batch_step`` counts the batches
     trained on.
 
-    One optimizer steps both networks, each of them a parameter group: Adam looks at every weight by itself, so this is the same
-    as an optimizer each, but half precision has one scale for both, and Lightning's ``global_step`` counts batches, not twice
+    One optimizer steps all networks, each of them a parameter group: Adam looks at every weight by itself, so this is the same
+    as an optimizer each, but half precision has one scale for all, and Lightning's ``global_step`` counts batches, not twice
     as many.
 
     Args:
         inputs: images and frames that the networks see.
         generator: size and layers of the generator.
         discriminator: size and layers of the discriminator; without a ``norm`` of its own it has the generator's.
-        losses: weights of the losses; ``losses.adversarial`` of 0 trains without a discriminator.
+        losses: weights of the losses; ``losses.adversarial`` of 0 trains without a discriminator of whole frames.
         optimizer: steps of Adam.
         compile: let ``torch.compile`` fuse the networks' operations: some minutes at the start, faster steps afterwards.
 
@@ -68,6 +70,9 @@ class ReenactModule(LightningModule):
         >>> module.mean_frame = data.mean_frame
         >>> Trainer().fit(module, data)
     """
+
+    discriminator: PatchDiscriminator
+    """The discriminator of whole frames; there is none if ``losses.adversarial`` is 0."""
 
     def __init__(
         self,
@@ -93,10 +98,9 @@ class ReenactModule(LightningModule):
         self._logits: dict[str, Tensor] = {}  # of the last batch
         self._lpips: Lpips | None = None
         self.generator = make_generator(inputs, generator)
-        if losses.adversarial:
-            refuse_too_many_layers(discriminator.layers, inputs.image_size)
-            own = replace(discriminator, norm=discriminator.norm or generator.norm)
-            self.discriminator = PatchDiscriminator(inputs.channels, own)
+        own = replace(discriminator, norm=discriminator.norm or generator.norm)
+        for name, judge in build_discriminators(inputs, own, bool(losses.adversarial), list(losses.details)).items():
+            self.add_module(name, judge)
         if compile:
             for network in self.networks.values():
                 network.compile()
@@ -148,7 +152,7 @@ class ReenactModule(LightningModule):
             share = len(part.frame) / len(batch.frame)
             fake = self.forward(part.conditioning, part.base, part.references)
             terms = self.terms(part, fake)
-            # One backward pass for both networks: DDP waits in every pass for the gradients of all its parameters, so a pass over
+            # One backward pass for all networks: DDP waits in every pass for the gradients of all its parameters, so a pass over
             # one network alone would need find_unused_parameters, toggled or not. Each loss reaches its own network only.
             with nullcontext() if number == len(parts) else self._without_exchange():
                 self.manual_backward(share * total(terms))
@@ -184,16 +188,16 @@ class ReenactModule(LightningModule):
         self.skipped.in_a_row = checkpoint.get("skipped", 0)
 
     def terms(self, batch: Window, fake: Tensor) -> Terms:
-        """Return every loss of both networks that has a weight, for generated frames (B, 3, H, W) in [-1, 1]."""
+        """Return every loss of all networks that has a weight, for generated frames (B, 3, H, W) in [-1, 1]."""
         terms: Terms = {}
-        if self.losses.adversarial:
-            terms, self._logits = adversarial_terms(self.losses, batch, fake, self.discriminator)
+        if self.discriminators:
+            terms, self._logits = adversarial_terms(self.losses, self.inputs, batch, fake, self.discriminators)
         return terms | reconstruction_terms(self.losses, batch, fake, self._lpips)
 
     def _step(self, optimizer: LightningOptimizer, logged: dict[str, Tensor | float]) -> None:
         """Take the step, unless gradients are not finite: then no weight, moment or statistic changes.
 
-        Both networks wait for each other: a gradient of one that is not finite skips the step of both.
+        All networks wait for each other: a gradient of one that is not finite skips the step of all.
         """
         if self._scaler is not None:
             self._scaler.unscale_(optimizer.optimizer)
@@ -216,9 +220,14 @@ class ReenactModule(LightningModule):
         self.skipped.check(allowed=1 if self._scaler is None else OVERFLOWS, warns=self._scaler is None)
 
     @property
+    def discriminators(self) -> dict[str, PatchDiscriminator]:
+        """The networks that the generator is trained against, by name."""
+        return {name: network for name, network in self.named_children() if isinstance(network, PatchDiscriminator)}
+
+    @property
     def networks(self) -> dict[str, nn.Module]:
         """The networks that are trained, by name."""
-        return {name: network for name, network in self.named_children() if name in ("generator", "discriminator")}
+        return {"generator": self.generator, **self.discriminators}
 
     def _without_exchange(self) -> AbstractContextManager[None]:
         """Keep gradients in this process: only the last part of a batch sends the sum of all."""

@@ -36,8 +36,10 @@ FREE_KEYS = (
 
 ADDED = {
     "data.split.protocol": LAST_FIFTH,
-    "model.losses.face_lpips": 0.0,
-    "model.losses.mouth_lpips": 0.0,
+    "data.loading.reference_gap": 0.5,
+    "model.inputs.references": 0,
+    "model.discriminator.scales": 1,
+    **{f"model.losses.{name}": 0.0 for name in ("mouth_adversarial", "eyes_adversarial", "face_lpips", "mouth_lpips")},
 }
 """Settings that runs from before them do not name, with the value that they were trained with."""
 

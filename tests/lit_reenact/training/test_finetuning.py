@@ -50,6 +50,18 @@ def test_a_training_without_a_discriminator_lends_and_takes_the_generator(tmp_pa
     assert torch.equal(module.generator.to_frame.weight, trained.generator.to_frame.weight)
 
 
+def test_discriminators_that_the_checkpoint_lacks_start_at_random(tmp_path: Path) -> None:
+    trained = make_module(losses={"mouth_adversarial": 1.0})
+    module = make_module(losses={"mouth_adversarial": 1.0, "eyes_adversarial": 1.0}, discriminator={"scales": 2})
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    start_from(module, saved(trained, tmp_path))
+    changed = {name.split(".")[0] for name, value in module.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == {"generator", "discriminator", "mouth_discriminator"}
+    for name in ("discriminator", "mouth_discriminator"):
+        for weight, value in module.discriminators[name].state_dict().items():
+            assert torch.equal(value, trained.discriminators[name].state_dict()[weight])
+
+
 def test_a_larger_image_may_start_from_a_smaller_one(tmp_path: Path) -> None:
     trained, module = make_module(), make_module(inputs={"image_size": 64})
     start_from(module, saved(trained, tmp_path))

@@ -449,7 +449,10 @@ def test_compiled_networks_learn_the_same(monkeypatch: pytest.MonkeyPatch) -> No
     for compile_ in (False, True):
         seed_everything(0, verbose=False)
         module = make_module(
-            SMALL, generator={"norm": "instance", "dropout": 0.0}, losses={"feature_matching": 1.0}, compile=compile_
+            SMALL,
+            generator={"norm": "instance", "dropout": 0.0},
+            losses={"feature_matching": 1.0, "mouth_adversarial": 1.0},
+            compile=compile_,
         )
         _, recorder = _fit(module, limit_val_batches=0)
         results.append((recorder.logged, module.state_dict()))

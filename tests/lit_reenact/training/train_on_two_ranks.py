@@ -21,7 +21,15 @@ from tests.lit_reenact.training.test_module import SMALL, Windows, quiet_trainer
 
 
 class Shared(Windows):
-    """Training in batches of four, two a process; seven windows to validate on, so that their shares differ."""
+    """Training in batches of four, two a process; seven windows to validate on, so that their shares differ.
+
+    The first process sees no face in its third batch.
+    """
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        for index in (8, 9):
+            self.windows[index] = self.windows[index]._replace(region=torch.zeros(32, 32, dtype=torch.uint8))
 
     def train_dataloader(self) -> DataLoader[Window]:
         rank, ranks = self._place()
@@ -91,3 +99,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     main(losses={"feature_matching": 1.0}, optimizer={"micro_batches": 2})
     main(losses={"adversarial": 0.0})
+    main(
+        losses={"mouth_adversarial": 1.0, "eyes_adversarial": 1.0, "feature_matching": 1.0},
+        discriminator={"layers": 2, "scales": 2},
+    )
