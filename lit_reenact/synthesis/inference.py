@@ -60,6 +60,8 @@ def load_generator(
         _check_target(checkpoint, target, trained_on["source"], trained_on["clip_sha256"])
     generator = load_networks(checkpoint, state).generator.eval().to(device)
     generator.key_frames = _key_frames_of(target, trained_on)
+    if generator.head == "blend" and generator.key_frames is None:
+        raise ReenactError(f"{checkpoint} holds no key frames, which its network moves: take one that `lit-reenact fit` wrote")
     if precision == "bfloat16" or (precision == "auto" and computes_in_bfloat16(torch.device(device))):
         generator.to_bfloat16()
     if compile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from lit_reenact.app.figures import conditioning_view, result_view
 from lit_reenact.app.preview import make_preview
 from lit_reenact.app.runs import open_run
 from lit_reenact.app.session import EditingSession
-from tests.factories import make_module, make_track
+from tests.factories import make_data, make_module, make_track
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 
@@ -24,9 +25,11 @@ def test_slider_to_new_pictures(
 ) -> None:
     module = make_module(yaml.safe_load((CONFIGS / f"{config}.yaml").read_text())["model"])
     size = module.generator.image_size
-    make_track(tmp_path / "track", frames=12, size=size)
+    make_track(tmp_path / "track", frames=80, size=size)
+    data = make_data(tmp_path / "track", inputs=asdict(module.inputs))
     checkpoint = tmp_path / "best.ckpt"
-    torch.save({"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}, checkpoint)
+    content = {"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams), "TrackDataModule": data.state_dict()}
+    torch.save(content, checkpoint)
     run = open_run(tmp_path / "track", checkpoint)
     before = EditingSession.begin(run).go_to(6)
 

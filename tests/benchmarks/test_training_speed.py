@@ -137,7 +137,7 @@ def bare_steps(words: list[str]) -> Iterator[None]:
             batches = iter(data.train_dataloader())
         batch = data.augmentation(data.on_after_batch_transfer(next(batches), 0), make_generator(step))
         optimizer.zero_grad()
-        terms = module.terms(batch, module(batch.conditioning, batch.base))
+        terms = module.terms(batch, module(batch.conditioning, batch.base, batch.references))
         total(terms).backward()
         optimizer.step()
         del batch, terms
@@ -178,6 +178,28 @@ def test_overhead(
     bare, whole = (statistics.median(times[5 : STEPS - 1]) for times in (between.bare, between.whole))
     with capsys.disabled():
         print(f"\ndemo step: {1000 * bare:.0f} ms bare, {1000 * whole:.0f} ms in the trainer: {whole / bare - 1:+.1%}")
+
+
+@pytest.mark.slow
+def test_reference_frames(benchmark: BenchmarkFixture, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A step of ``demo.yaml`` with its key frames against one that paints every pixel: bare steps in turn, medians."""
+    make_track(tmp_path / "track", size=128)
+    words = [f"--config={Path(__file__).parents[2] / 'configs' / 'demo.yaml'}", f"--track={tmp_path / 'track'}", "--loggers=[]"]
+    words += [f"--output={tmp_path}", "--trainer.accelerator=cpu", "--data.split.fractions=[0.5,0.25]"]
+    painted = ["--model.inputs.references=0", "--model.generator.head=residual"]
+    steps = {"painted": bare_steps([*words, *painted]), "moved": bare_steps(words)}
+    times: dict[str, list[float]] = {name: [] for name in steps}
+
+    def run() -> None:
+        for name in (*steps,) * STEPS:
+            start = time.process_time()
+            next(steps[name])
+            times[name].append(time.process_time() - start)
+
+    benchmark.pedantic(run, rounds=1)
+    before, after = (1000 * statistics.median(times[name][3:]) for name in steps)
+    with capsys.disabled():
+        print(f"\ndemo step: {before:.0f} ms painted, {after:.0f} ms with key frames: {after / before:.2f} times")
 
 
 class WithAndWithoutLpips(Callback):
