@@ -11,9 +11,11 @@ from lightning.pytorch.loggers import WandbLogger
 from torch import Tensor
 
 from lit_reenact.callbacks.base import Callback, State, Trainer
-from lit_reenact.core.schema import CONDITIONING, ConditioningImage, Track, Window, conditioning_channels
+from lit_reenact.core.schema import CONDITIONING, ConditioningImage, References, Track, Window, conditioning_channels
+from lit_reenact.networks.blend_generator import BlendGenerator
 from lit_reenact.provenance import Ingredient, Record, open_generated_video
 from lit_reenact.synthesis import conditioning_picture, synthesise
+from lit_reenact.synthesis.pixel_origin import origin_picture
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.training.module import ReenactModule
 from lit_reenact.transfer import reenact
@@ -44,9 +46,9 @@ def comparison_rows(
 class ReenactmentVideo(Callback):
     """Callback that writes videos into ``videos/`` in the run folder after a validation and logs them to W&B.
 
-    ``step-NNNNNN.mp4`` shows conditioning | output | target of the held-out frames (``val/reenactment`` in W&B). With a driver,
-    ``step-NNNNNN-driven.mp4`` shows driving frame | conditioning | output (``val/driven``); of several actors, the first is
-    the target.
+    ``step-NNNNNN.mp4`` shows conditioning | output | target of the held-out frames (``val/reenactment`` in W&B), of a blend
+    generator also the origin of the output's pixels (``origin_picture``). With a driver, ``step-NNNNNN-driven.mp4`` shows driving
+    frame | conditioning | output (``val/driven``); of several actors, the first is the target.
 
     Example:
         >>> trainer = Trainer(callbacks=[ReenactmentVideo(max_frames=100, driver="outputs/tracks/ben")])
@@ -90,28 +92,37 @@ class ReenactmentVideo(Callback):
         self, trainer: Trainer, pl_module: ReenactModule, outputs: Tensor, batch: Window, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
         missing = self.max_frames - sum(len(rows) for rows in self.rows)
-        if missing > 0 and trainer.is_global_zero:
+        if missing > 0 and trainer.is_global_zero and self._is_due(trainer):
             conditioning, output, target = (images[:missing] for images in (batch.conditioning, outputs, batch.frame))
             generator = pl_module.generator
             row = comparison_rows(conditioning, output, target, generator.shape.current, generator.conditioning)
+            if isinstance(generator, BlendGenerator):
+                row = torch.cat([row, _origin_of(generator, batch, len(output))], dim=2)
             self.rows.append(row.cpu())
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: ReenactModule) -> None:
         if trainer.state.fn != "fit" or trainer.sanity_checking:
             return
         self.validations += 1
-        if not self.rows or self.validations % self.every_n_validations:
+        if not self.rows:
             return
         target = trainer.datamodule.track
         name, facts = f"step-{pl_module.batch_step:06d}", {"batch_step": str(pl_module.batch_step)}
         trained_on = Ingredient.of(target, "target")
-        record = Record("conditioning | output | target", (trained_on,), settings=facts)
+        shown = "conditioning | output | target"
+        shown += " | origin" if isinstance(pl_module.generator, BlendGenerator) else ""
+        record = Record(shown, (trained_on,), settings=facts)
         _write_video(trainer, "val/reenactment", f"{name}.mp4", Fraction(target.info.fps), record, torch.cat(self.rows))
         if self.driver is not None:
             people = (trained_on, Ingredient.of(self.driver.track, "source"))
             record = Record("driving frame | conditioning | output", people, settings=facts)
             rows = self._driven_rows(pl_module, target, self.driver)
             _write_video(trainer, "val/driven", f"{name}-driven.mp4", self.driver.fps, record, rows)
+
+    def _is_due(self, trainer: Trainer) -> bool:
+        """Return whether the validation that is running ends with a video."""
+        in_training = trainer.state.fn == "fit" and not trainer.sanity_checking
+        return in_training and (self.validations + 1) % self.every_n_validations == 0
 
     def _driven_rows(self, module: ReenactModule, target: Track, driver: TrackedClip) -> Iterator[Tensor]:
         """Yield rows of driving frame | conditioning | output, uint8 (H, 3 W, 3)."""
@@ -120,6 +131,14 @@ class ReenactmentVideo(Callback):
         for numbers, frames, conditioning in synthesise(module.generator, target, parameters, cuts):
             driving = driver.read(numbers, module.generator.image_size)
             yield from torch.cat([driving, conditioning, frames], dim=2)
+
+
+def _origin_of(generator: BlendGenerator, batch: Window, count: int) -> Tensor:
+    """Return pictures of the origin of pixels in the first ``count`` frames of a batch, uint8 (count, H, W, 3)."""
+    assert batch.references is not None
+    images, *placed = batch.references
+    references = References(images, *(values[:count] for values in placed))
+    return origin_picture(generator.blend(batch.conditioning[:count], batch.base[:count], references).shares)
 
 
 def _write_video(trainer: Trainer, key: str, name: str, fps: Fraction, record: Record, rows: Iterable[Tensor]) -> None:

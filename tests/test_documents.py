@@ -15,6 +15,7 @@ import yaml
 from lit_reenact.commands.main import build_parser, main
 from lit_reenact.demo_clips import clips
 from lit_reenact.edit.file import parse_edit
+from lit_reenact.evaluation.pixel_origin import PIXEL_ORIGINS
 from lit_reenact.evaluation.table import METRICS, MOTION_METRICS
 from lit_reenact.face import load_face_model
 from lit_reenact.provenance import is_ai_generated
@@ -53,7 +54,7 @@ COMMANDS = sorted({" ".join(words) for document in DOCUMENTS for words in block_
 def test_metrics_are_explained() -> None:
     text = (REPOSITORY / "docs" / "metrics.md").read_text(encoding="utf-8")
     keys = {key for row in text.splitlines() if row.startswith("| `") for key in re.findall(r"`(\w+)`", row.split("|")[1])}
-    assert keys == METRICS.keys() | MOTION_METRICS.keys()
+    assert keys == METRICS.keys() | MOTION_METRICS.keys() | set(PIXEL_ORIGINS)
 
 
 def subparsers() -> dict[str, argparse.ArgumentParser]:

@@ -14,6 +14,7 @@ from lit_reenact.core.split import ProtocolName, Split
 from lit_reenact.evaluation.baseline_frames import BASELINES
 from lit_reenact.evaluation.frame_folder import read_frame_folder
 from lit_reenact.evaluation.heldout import held_out_split
+from lit_reenact.evaluation.pixel_origin import PixelOrigin, measure_pixel_origin
 from lit_reenact.synthesis import synthesise, write_self_reenactment
 from lit_reenact.synthesis.inference import Precision, load_generator
 from lit_reenact.tracking.tracked_clip import TrackedClip
@@ -31,11 +32,13 @@ class Candidate:
         origin: text for people that names what generated the frames.
         split: parts of the clip; the frames are those of its test part.
         frames: uint8 (N, S, S, 3).
+        pixel_origin: origin of the frames' pixels; None without a network that takes key frames.
     """
 
     origin: str
     split: Split
     frames: Tensor
+    pixel_origin: PixelOrigin | None = None
 
 
 def synthesise_candidate(
@@ -64,14 +67,14 @@ def synthesise_candidate(
     """
     generator = load_generator(checkpoint, device, target.track, precision)
     split = held_out_split(target, checkpoint, generator.shape.span, protocol)
-    origin = f"checkpoint {checkpoint.name}"
+    origin, pixel_origin = f"checkpoint {checkpoint.name}", measure_pixel_origin(generator, target, split.test)
     if video is not None:
         frames = write_self_reenactment(target, split.test, generator, video, progress, checkpoint=checkpoint.name)
-        return Candidate(origin, split, frames)
+        return Candidate(origin, split, frames, pixel_origin)
     parameters = target.track.parameters[split.test.start : split.test.stop]
     label = "held-out frames" if progress else None
     chunks = synthesise(generator, target.track, parameters, cuts_in(split.test, target.track.info.cuts), label)
-    return Candidate(origin, split, torch.cat([chunk.frames for chunk in chunks]))
+    return Candidate(origin, split, torch.cat([chunk.frames for chunk in chunks]), pixel_origin)
 
 
 def read_candidate(target: TrackedClip, folder: Path, protocol: ProtocolName | None = None) -> Candidate:

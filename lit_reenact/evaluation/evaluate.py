@@ -20,6 +20,7 @@ from lit_reenact.evaluation.frame_metrics import Values
 from lit_reenact.evaluation.heldout import held_out_split
 from lit_reenact.evaluation.intervals import Estimate, block_length, estimate
 from lit_reenact.evaluation.matting import find_person, matte
+from lit_reenact.evaluation.pixel_origin import PixelOrigin
 from lit_reenact.evaluation.recognition import measure_fid, measure_identity
 from lit_reenact.evaluation.references import References, measure_references
 from lit_reenact.evaluation.statistics import summarise
@@ -51,6 +52,7 @@ class Evaluation:
         references: what metrics measure between real frames of the clip; None if nothing was measured by networks.
         edits: what the edits changed in generated frames (``edit_fidelity``); empty if none were tried.
         warped_edits: what the edits changed in real frames that the face mesh warps, without a network; empty if none were tried.
+        pixel_origin: origin of the model's pixels; None without a network that takes key frames.
         protocol: name of the split that the frames are the test part of.
         matted: whether all frames, the real ones too, show the person on white.
     """
@@ -71,6 +73,7 @@ class Evaluation:
     references: References | None = None
     edits: EditFidelity = field(default_factory=dict)
     warped_edits: EditFidelity = field(default_factory=dict)
+    pixel_origin: PixelOrigin | None = None
     protocol: str = LAST_FIFTH
     matted: bool = False
 
@@ -119,8 +122,7 @@ def evaluate(
         with_networks: whether to measure by the networks that come with the package, too.
 
     Raises:
-        ReenactError: no face is known in the held-out part; or, with ``track_again``, none is detected in the frames; or, with
-            ``matted``, no person is found in a frame.
+        ReenactError: no face is known in the held-out part, ``track_again`` detects none, or ``matted`` finds no person.
 
     Example:
         >>> clip = TrackedClip.load(Path("outputs/tracks/target"))
@@ -153,6 +155,7 @@ def evaluate(
         motion_values=motion_values,
         networks={metric: network.path.name for metric, network in networks.items()},
         references=measure_references(target, candidate.split, size, track_again) if with_networks else None,
+        pixel_origin=candidate.pixel_origin,
         protocol=candidate.split.protocol,
         matted=matted,
     )

@@ -15,6 +15,7 @@ from lit_reenact.core.files import write_json, write_text
 from lit_reenact.evaluation.candidates import MODEL
 from lit_reenact.evaluation.evaluate import Evaluation
 from lit_reenact.evaluation.intervals import LEVEL, SAMPLES, Estimate
+from lit_reenact.evaluation.pixel_origin import PixelOrigin
 from lit_reenact.evaluation.references import References
 
 
@@ -34,6 +35,7 @@ def write_numbers(evaluation: Evaluation, folder: Path) -> None:
         "interval": {"level": LEVEL, "samples": SAMPLES, "block_frames": evaluation.block},
         **({"networks": evaluation.networks} if evaluation.networks else {}),
         **_plain_references(evaluation.references),
+        **_plain_origin(evaluation.pixel_origin),
         "methods": _plain_rows(evaluation.estimates),
         "differences": _plain_rows(evaluation.differences),
         "motion": _plain_row(evaluation.motion),
@@ -73,6 +75,13 @@ def _plain_references(references: References | None) -> dict[str, Any]:
         return {}
     scale = {name: [round(value, 6) for value in values] for name, values in references.identity.items()}
     return {"noise_floor": {name: round(value, 6) for name, value in references.noise_floor.items()}, "identity_scale": scale}
+
+
+def _plain_origin(origin: PixelOrigin | None) -> dict[str, Any]:
+    if origin is None:
+        return {}
+    shares = {name: round(share, 6) if math.isfinite(share) else None for name, share in origin.shares.items()}
+    return {"pixel_origin": {"frames": origin.frames, "shares": shares}}
 
 
 def _frame_table(evaluation: Evaluation) -> str:

@@ -45,6 +45,8 @@ def log_evaluation(evaluation: Evaluation, folder: Path, checkpoint: Path | None
     logged: dict[str, Any] = {
         _key(group, method, metric): value["mean"] for method, metric, value in rows if value["mean"] is not None
     }
+    shares = results.get("pixel_origin", {}).get("shares", {})
+    logged |= {f"{group}/{name}": share for name, share in shares.items() if share is not None}
     table = [[method, metric, *(value[column] for column in COLUMNS[2:])] for method, metric, value in rows]
     logged[f"{group}/table"] = wandb.Table(columns=COLUMNS, data=table)
     logged[f"{group}/report"] = wandb.Html(str(folder / "report.html"), inject=False)

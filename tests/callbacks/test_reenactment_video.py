@@ -17,6 +17,7 @@ from lit_reenact.core.schema import ConditioningImage
 from lit_reenact.provenance import is_ai_generated
 from lit_reenact.provenance.verifying import read_signature
 from lit_reenact.synthesis import ReenactmentSettings, conditioning_picture, write_reenactment
+from lit_reenact.synthesis.pixel_origin import PAINTED_COLOUR
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.video import iterate_frames, probe, read_tags
 from tests.factories import make_data, make_module, make_track, make_trainer
@@ -45,6 +46,22 @@ def test_a_network_with_other_conditioning_images_has_a_video_too(track_folder: 
     trainer.fit(make_module(inputs={"conditioning": images}), datamodule=make_data(track_folder, inputs={"conditioning": images}))
     info = probe(tmp_path / "videos" / "step-000001.mp4")
     assert (info.width, info.frame_count) == (96, 3)
+
+
+def test_a_blend_network_shows_the_origin_of_its_pixels(track_folder: Path, tmp_path: Path) -> None:
+    """A network that paints everything is orange-red in the fourth column."""
+    inputs = {"references": 2}
+    data, module = make_data(track_folder, inputs=inputs), make_module(inputs=inputs, generator={"head": "blend"})
+    last = module.generator.to_frame[-1]
+    torch.nn.init.zeros_(last.weight)
+    last.bias.data = torch.tensor([0.0] * 6 + [50.0])
+    trainer = make_trainer(tmp_path, ReenactmentVideo(max_frames=6), BatchBudget(1))
+    trainer.fit(module, datamodule=data)
+    video = tmp_path / "videos" / "step-000001.mp4"
+    info = probe(video)
+    assert (info.width, info.frame_count) == (128, 6)
+    shown = np.stack(list(iterate_frames(video)))[:, 4:-4, 100:-4]
+    assert np.abs(shown.reshape(-1, 3).mean(0) - PAINTED_COLOUR).max() < 12  # H.264
 
 
 def test_validations_are_skipped_and_plain_validation_writes_nothing(track_folder: Path, tmp_path: Path) -> None:
