@@ -24,8 +24,8 @@ class LossSettings:
         eyes_l1: weight of L1 over the eyes with their lids.
         mouth_l1: weight of L1 over the mouth with its lips.
         lpips: weight of the perceptual distance.
-        face_lpips: weight of the perceptual distance of crops of the face, enlarged to the size of the frame.
-        mouth_lpips: weight of the perceptual distance of crops of the mouth, half as large as the frame.
+        face_lpips: weight of the perceptual distance of crops of the face, of three quarters of the frame's size.
+        mouth_lpips: weight of the perceptual distance of crops of the mouth, enlarged to half of the frame's size.
         lpips_backbone: network of the perceptual distance: ``alex`` is shipped, ``squeeze`` and ``vgg`` are downloaded.
         temporal: weight of the flicker along the optical flow of the real frames; needs ``data.loading.flow``.
     """

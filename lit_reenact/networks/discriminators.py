@@ -46,8 +46,8 @@ def build_discriminators(
 ) -> dict[str, PatchDiscriminator]:
     """Build discriminators by name.
 
-    Those of details see the conditioning of the current frame alone. They are normalised by their weights (``spectral``) and not
-    by their batch, in which crops may be that show nothing.
+    All but the first see the conditioning of the current frame alone: the other frames of a window would cost more than the rest.
+    Those of details are normalised by their weights (``spectral``), not by their batch, in which crops may be that show nothing.
 
     Args:
         inputs: images and frames that the networks see.
@@ -58,12 +58,12 @@ def build_discriminators(
     Raises:
         ReenactError: the discriminator has too many layers for the size of the images.
     """
-    networks = {}
+    networks, channels = {}, conditioning_channels(inputs.conditioning)
     if whole:
         refuse_too_many_layers(settings, inputs.image_size)
-        networks = {name: PatchDiscriminator(inputs.channels, settings) for name in SCALES[: settings.scales]}
+        seen = (inputs.channels, channels)[: settings.scales]
+        networks = {name: PatchDiscriminator(of, settings) for name, of in zip(SCALES, seen, strict=False)}
     small = DiscriminatorSettings(settings.channels, DETAIL_LAYERS, norm="spectral")
-    channels = conditioning_channels(inputs.conditioning)
     return networks | {f"{part}_discriminator": PatchDiscriminator(channels, small) for part in details}
 
 
@@ -71,10 +71,10 @@ def view(name: str, inputs: InputSettings, batch: Window) -> View:
     """Return what the discriminator of a name judges of a batch."""
     if name == "discriminator":
         return View(batch.conditioning, lambda frames: frames, None)
-    if name == "half_discriminator":
-        return View(avg_pool2d(batch.conditioning, 2), lambda frames: avg_pool2d(frames, 2), None)
     channels, current = conditioning_channels(inputs.conditioning), inputs.shape.current
     conditioning = batch.conditioning[:, current * channels : (current + 1) * channels]
+    if name == "half_discriminator":
+        return View(avg_pool2d(conditioning, 2), lambda frames: avg_pool2d(frames, 2), None)
     regions = eyes(batch.region == EYES) if name == "eyes_discriminator" else [batch.region == MOUTH]
     boxes = [region_boxes(region) for region in regions]
     size = max(batch.frame.shape[-1] // 4, SMALLEST_CROP)

@@ -50,7 +50,7 @@ def reconstruction_terms(weights: LossSettings, batch: Window, fake: Tensor, lpi
         "eyes_l1": (weights.eyes_l1, lambda: l1_over(batch.region == EYES)),
         "mouth_l1": (weights.mouth_l1, lambda: l1_over(batch.region == MOUTH)),
         "lpips": (weights.lpips, perceptual),
-        "face_lpips": (weights.face_lpips, lambda: lpips_over(batch.region != EMPTY, side)),
+        "face_lpips": (weights.face_lpips, lambda: lpips_over(batch.region != EMPTY, side * 3 // 4)),
         "mouth_lpips": (weights.mouth_lpips, lambda: lpips_over(batch.region == MOUTH, side // 2)),
         "temporal": (
             weights.temporal,

@@ -31,7 +31,7 @@ def test_whole_frames_at_both_scales(batch: Window) -> None:
     whole, half = (view(name, INPUTS, batch) for name in ("discriminator", "half_discriminator"))
     assert torch.equal(whole.conditioning, batch.conditioning)
     assert torch.equal(whole.cut(batch.frame), batch.frame)
-    for images, seen in ((batch.conditioning, half.conditioning), (batch.frame, half.cut(batch.frame))):
+    for images, seen in ((batch.conditioning[:, 9:18], half.conditioning), (batch.frame, half.cut(batch.frame))):
         corners = [images[:, :, y::2, x::2] for y in (0, 1) for x in (0, 1)]
         assert torch.allclose(seen, torch.stack(corners).mean(0), atol=1e-6)
     assert whole.counts is half.counts is None
