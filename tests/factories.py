@@ -15,7 +15,18 @@ from torch import Tensor
 from torch.utils.data import default_collate
 
 from lit_reenact.core.files import sha256_of
-from lit_reenact.core.schema import LANDMARK_COUNT, Actor, Camera, CropBox, FaceParameters, Landmarks, Track, TrackInfo, Window
+from lit_reenact.core.schema import (
+    LANDMARK_COUNT,
+    Actor,
+    Camera,
+    CropBox,
+    FaceParameters,
+    KeyFrames,
+    Landmarks,
+    Track,
+    TrackInfo,
+    Window,
+)
 from lit_reenact.core.split import SplitSettings
 from lit_reenact.datamodules import TrackDataModule
 from lit_reenact.datamodules.loading import LoadingSettings
@@ -53,6 +64,13 @@ def make_parameters(model: FaceModel, frames: int, seed: int = 0) -> FaceParamet
         illumination=illumination,
         gaze=noise(4, 0.3),
     )
+
+
+def make_key_frames(parameters: FaceParameters, numbers: Sequence[int], size: int = 64) -> KeyFrames:
+    """Return key frames with the parameters of some frames and smooth, colourful pictures that have nothing to do with them."""
+    coarse = torch.rand(len(numbers), 3, 6, 6, generator=torch.Generator().manual_seed(0))
+    images = (torch.nn.functional.interpolate(coarse, size=(size, size), mode="bilinear") * 255).to(torch.uint8)
+    return KeyFrames(torch.tensor(numbers), images, parameters[torch.tensor(numbers)])
 
 
 def make_actor(model: FaceModel, seed: int = 0) -> Actor:
@@ -152,6 +170,17 @@ def groups_of(base: dict[str, dict[str, Any]], **groups: Any) -> dict[str, Any]:
 def make_module(base: dict[str, dict[str, Any]] = TINY, **groups: Any) -> ReenactModule:
     """Return a module with settings that override ``base``: ``make_module(generator={"head": "tanh"})``."""
     return ReenactModule(**groups_of(base, **groups))
+
+
+def make_blend_module(base: dict[str, dict[str, Any]] = TINY, **generator: Any) -> ReenactModule:
+    """Return a module whose generator blends 2 references, the mean frame and painted pixels; its shifts and masks vary."""
+    torch.manual_seed(0)
+    module = make_module(base, inputs={"references": 2}, generator={"head": "blend", **generator})
+    network: Any = module.generator
+    torch.nn.init.normal_(network.to_shift.weight, std=0.2)
+    torch.nn.init.normal_(network.to_frame[-1].weight, std=0.2)
+    network.set_mean_frame(torch.rand_like(network.mean_frame) * 2 - 1)
+    return module
 
 
 def make_trainer(folder: Path, *callbacks: Callback, **settings: Any) -> Trainer:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.schema import References
 from lit_reenact.networks.generator import Generator
 
 BATCH = 8
@@ -25,18 +26,19 @@ def compile_generator(generator: Generator) -> None:
     on_gpu = next(generator.parameters()).device.type == "cuda"
     compiled = torch.compile(generator.forward, dynamic=False, mode="reduce-overhead" if on_gpu else "default")
 
-    def forward(conditioning: Tensor) -> Tensor:
+    def forward(conditioning: Tensor, base: Tensor | None = None, references: References | None = None) -> Tensor:
         frames = []
-        for batch in torch.split(conditioning, BATCH):
-            full_batch = torch.cat([batch, batch[-1:].expand(BATCH - len(batch), -1, -1, -1)])
+        for start in range(0, len(conditioning), BATCH):
+            rows = torch.arange(start, start + BATCH, device=conditioning.device).clamp(max=len(conditioning) - 1)
+            placed = None if references is None else References(references.images, *(each[rows] for each in references[1:]))
             try:
-                generated = compiled(full_batch)
+                generated = compiled(conditioning[rows], None if base is None else base[rows], placed)
             except TorchDynamoException as error:
                 reason = str(error).strip().splitlines()[0]
                 raise ReenactError(
                     f"the generator cannot be compiled ({reason}): install a C++ compiler, for a GPU Triton too, or do without"
                 ) from error
-            frames.append(generated[: len(batch)].clone())  # CUDA graphs write the next frames over these
+            frames.append(generated[: len(conditioning) - start].clone())  # CUDA graphs write the next frames over these
         return torch.cat(frames)
 
-    generator.forward = forward  # type: ignore[method-assign, assignment]
+    generator.forward = forward  # type: ignore[method-assign]

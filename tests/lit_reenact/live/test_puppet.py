@@ -13,10 +13,10 @@ from lit_reenact.live.driver import calibrate
 from lit_reenact.live.puppet import OnlineTransfer, Puppet
 from lit_reenact.live.tracker import LiveMotion
 from lit_reenact.networks.generator import Generator
-from lit_reenact.synthesis import target_renderer
+from lit_reenact.synthesis import target_references, target_renderer
 from lit_reenact.synthesis.inference import render_frames
 from lit_reenact.transfer import mean_rotation, reenact
-from tests.factories import make_module, make_parameters
+from tests.factories import make_blend_module, make_key_frames, make_module, make_parameters
 from tests.lit_reenact.live.conftest import FRAMES, SIZE, Scene
 
 
@@ -56,6 +56,19 @@ def test_frames_are_those_of_streaming_synthesis(scene: Scene, generator: Genera
         generated = torch.from_numpy(puppet.generate())
         assert (generated.int() - expected[number].int()).abs().max() <= 1
     assert (expected[0].int() - expected[7].int()).abs().max() > 1  # otherwise the test shows nothing
+
+
+def test_frames_with_references_are_those_of_streaming_synthesis(scene: Scene) -> None:
+    blend = make_blend_module().generator.eval()
+    blend.key_frames = make_key_frames(scene.track.parameters, [10, 40])
+    parameters = scene.track.parameters[:8]
+    renderer, references = target_renderer(scene.track, blend), target_references(scene.track, blend)
+    expected = torch.cat([frames for frames, _ in render_frames(blend, renderer, parameters, references=references)])
+    puppet = Puppet(scene.track, blend)
+    for number in range(8):
+        puppet.add_frame(parameters[number : number + 1])
+        assert (torch.from_numpy(puppet.generate()).int() - expected[number].int()).abs().max() <= 1
+    assert (expected[0].int() - expected[7].int()).abs().max() > 1
 
 
 def test_skipped_frames_are_part_of_the_window(scene: Scene, generator: Generator) -> None:

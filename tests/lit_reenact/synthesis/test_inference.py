@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.core.schema import CONDITIONING, Camera
+from lit_reenact.core.schema import CONDITIONING, Camera, Track
 from lit_reenact.face import load_face_model
+from lit_reenact.networks.key_frames import pack_key_frames
 from lit_reenact.rendering.conditioning import ConditioningRenderer
 from lit_reenact.rendering.renderer import make_renderer
-from lit_reenact.synthesis import inference
+from lit_reenact.synthesis import inference, target_references, target_renderer
 from lit_reenact.synthesis.inference import load_generator, render_frames
-from tests.factories import make_actor, make_module, make_parameters
+from tests.factories import make_actor, make_blend_module, make_key_frames, make_module, make_parameters, make_track
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "inputs": {"window": 3, "image_size": 32},
@@ -144,6 +145,53 @@ def test_a_compiled_network_is_compiled_once(
     )
     assert len(graphs) == 1
     assert plain.float().std() > 1
+    assert (plain.short() - compiled.short()).abs().max() <= 1
+
+
+@pytest.fixture
+def blend(tmp_path: Path) -> tuple[Track, Path]:
+    """A track, and a checkpoint with key frames of it."""
+    track = make_track(tmp_path / "track", frames=21, size=32)
+    module = make_blend_module(SETTINGS)
+    key_frames = pack_key_frames(make_key_frames(track.parameters, [2, 9]))
+    trained_on = {"source": ["synthetic.mp4"], "clip_sha256": [track.info.clip_sha256], "key_frames": [key_frames]}
+    state = {"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams), "TrackDataModule": trained_on}
+    torch.save(state, tmp_path / "blend.ckpt")
+    return track, tmp_path / "blend.ckpt"
+
+
+def _render_blend(track: Track, checkpoint: Path, batch: int, compile_: bool = False) -> Tensor:
+    generator = load_generator(checkpoint, target=track, compile=compile_)
+    renderer, references = target_renderer(track, generator), target_references(track, generator)
+    return torch.cat([f for f, _ in render_frames(generator, renderer, track.parameters, (5,), batch, references=references)])
+
+
+def test_frames_with_references_do_not_depend_on_the_batch(blend: tuple[Track, Path]) -> None:
+    """Each frame has its own places in the key frames: without them it would differ."""
+    frames = [_render_blend(*blend, batch) for batch in (1, 4, 21)]
+    for others in frames[1:]:
+        assert (frames[0].short() - others.short()).abs().max() <= 1
+    assert frames[0].float().std() > 10
+    generator = load_generator(blend[1])
+    still = target_references(blend[0], generator)
+    assert still is not None
+    renderer = target_renderer(blend[0], generator)
+    one_pose = lambda parameters: still(blend[0].parameters[[0] * len(parameters)])  # noqa: E731
+    misplaced = torch.cat([f for f, _ in render_frames(generator, renderer, blend[0].parameters, (5,), references=one_pose)])
+    assert (frames[0].short() - misplaced.short()).abs().max() > 10
+
+
+@pytest.mark.parametrize("batch", [3, 11])
+def test_a_compiled_blend_is_compiled_once(batch: int, blend: tuple[Track, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    graphs: list[torch.fx.GraphModule] = []
+
+    def keep(graph: torch.fx.GraphModule, inputs: list[Tensor], **_: Any) -> Callable[..., Any]:
+        graphs.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend=keep))
+    plain, compiled = (_render_blend(*blend, batch, compile_) for compile_ in (False, True))
+    assert len(graphs) == 1
     assert (plain.short() - compiled.short()).abs().max() <= 1
 
 
