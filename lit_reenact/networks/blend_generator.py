@@ -95,7 +95,8 @@ class BlendGenerator(Generator):
             base: (B, 3, H, W) in [-1, 1] mean frame of each sample's clip; None for the network's own.
             references: key frames and the places of the B frames' pixels in them.
         """
-        background = (self.mean_frame[None] if base is None else base).expand(len(conditioning), -1, -1, -1)
+        samples = conditioning.shape[0]  # len() would fix the number in an exported network
+        background = (self.mean_frame[None] if base is None else base).expand(samples, -1, -1, -1)
         before = self._gather(sample_references(references), background, references)
         half = self._decode_to_half(self._encode(conditioning, before))
         shift = interpolate(self.to_shift(half).float(), scale_factor=2.0, mode="bilinear", align_corners=False)

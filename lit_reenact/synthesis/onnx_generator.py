@@ -19,8 +19,8 @@ from lit_reenact.synthesis.exported_generator import ExportedGenerator
 METADATA = "lit_reenact"
 """Name of the description in the metadata of an ONNX file."""
 
-INPUT, OUTPUT = "conditioning", "frames"
-"""Names of the network's input and output in an ONNX file."""
+INPUT, PLACES, OUTPUT = "conditioning", ("grid", "validity"), "frames"
+"""Names of the network's input, of the two more inputs of one with key frames, and of the output, in an ONNX file."""
 
 
 class OnnxGenerator(Generator):
@@ -45,7 +45,11 @@ class OnnxGenerator(Generator):
         try:
             self._session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
             self.description = ExportedGenerator.from_json(self._session.get_modelmeta().custom_metadata_map[METADATA])
-            fits = [one.name for one in self._session.get_inputs()] == [INPUT] and self.description.head in get_args(Head)
+            self._inputs = [one.name for one in self._session.get_inputs()]
+            references = self.description.references
+            self.key_frames = None if references is None else references.key_frames()
+            expected = [INPUT] if references is None else [INPUT, *PLACES]
+            fits = self._inputs == expected and self.description.head in get_args(Head)
         except Exception as error:  # ONNX Runtime raises many kinds; to the user all mean the same
             raise ReenactError(
                 f"{file} is damaged or was not written by `lit-reenact export`: export the checkpoint again"
@@ -62,13 +66,24 @@ class OnnxGenerator(Generator):
     def forward(self, conditioning: Tensor, base: Tensor | None = None, references: References | None = None) -> Tensor:
         """Generate frames, float32 (B, 3, H, W) in [-1, 1], from windows (B, C, H, W) in [-1, 1].
 
+        Of ``references`` it takes the places alone: the file has key frames of its own.
+
         Raises:
-            ValueError: ``base`` or ``references`` are given.
+            ValueError: ``base`` is given, references are left out, or they are given to a generator without key frames, or not
+                to one with.
         """
-        if base is not None or references is not None:
-            raise ValueError("an exported generator has its own base frame and takes no reference frames")
-        frames = self._session.run([OUTPUT], {INPUT: conditioning.float().contiguous().numpy()})[0]
-        return torch.from_numpy(frames)
+        if base is not None or (references is None) != (self.key_frames is None):
+            raise ValueError("an exported generator has its own base frame, and takes references if it has key frames")
+        if references is None:
+            return self.run(conditioning)
+        if not references.present.all():
+            raise ValueError("an exported generator needs all of its references")
+        return self.run(conditioning, references.grid, references.validity)
+
+    def run(self, *inputs: Tensor) -> Tensor:
+        """Generate frames from the inputs of the file, in their order there."""
+        arrays = (each.float().contiguous().numpy() for each in inputs)
+        return torch.from_numpy(self._session.run([OUTPUT], dict(zip(self._inputs, arrays, strict=True)))[0])
 
 
 def _import_runtime() -> Any:
