@@ -62,15 +62,20 @@ def measure_pixel_origin(generator: Generator, target: TrackedClip, part: range)
     if not isinstance(generator, BlendGenerator) or not len(known):
         return None
     parameters, numbers = target.track.parameters[part.start : part.stop], spread(known, SAMPLE)
-    shares = torch.cat(list(trace_pixels(generator, target.track, parameters, numbers, cuts_in(part, target.track.info.cuts))))
-    regions = target_renderer(target.track, generator).regions(parameters[numbers]).to(shares.device)
+    renderer, cuts = target_renderer(target.track, generator), cuts_in(part, target.track.info.cuts)
+    shares, pictures = [], []
+    for chosen, traced in trace_pixels(generator, target.track, parameters, numbers, cuts):
+        regions = renderer.regions(parameters[chosen]).to(traced.device)
+        shares.append(torch.stack(list(origin_shares(traced, regions).values())))
+        pictures.append(origin_picture(traced))
+    means = torch.cat(shares, 1).nanmean(1).tolist()
     shown = spread(torch.arange(len(numbers)), PICTURES)
     return PixelOrigin(
         frames=len(numbers),
-        shares={name: float(values.nanmean()) for name, values in origin_shares(shares, regions).items()},
+        shares=dict(zip(PIXEL_ORIGINS, means, strict=True)),
         colours=origin_colours(generator.references),
         shown=numbers[shown].tolist(),
-        pictures=origin_picture(shares[shown]),
+        pictures=torch.cat(pictures)[shown],
     )
 
 

@@ -58,8 +58,8 @@ def origin_picture(shares: Tensor) -> Tensor:
 @torch.inference_mode()
 def trace_pixels(
     generator: BlendGenerator, target: Track, parameters: FaceParameters, numbers: Tensor, cuts: tuple[int, ...] = ()
-) -> Iterator[Tensor]:
-    """Yield the shares of some frames of a video, in chunks float32 (N, K + 2, S, S) on the CPU.
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield some frames' numbers (N,) with their shares, float32 (N, K + 2, S, S) on the CPU, a few frames at a time.
 
     Args:
         generator: network trained on the target's clip.
@@ -77,4 +77,4 @@ def trace_pixels(
         shown, in_window = torch.unique(windowed, return_inverse=True)
         images = renderer(parameters[shown]).to(next(generator.parameters()).device)
         windows = stack_windows(images, in_window.to(images.device), WindowMemory())
-        yield generator.blend(windows, None, place(parameters[chosen])).shares.cpu()
+        yield chosen, generator.blend(windows, None, place(parameters[chosen])).shares.cpu()

@@ -20,6 +20,7 @@ from lit_reenact.synthesis.pixel_origin import origin_colours
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from tests.factories import make_module
 from tests.lit_reenact.synthesis.blend import COUNT, save_blend
+from tests.wandb_records import history
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +51,11 @@ def test_values_are_spread_evenly() -> None:
     assert spread(torch.tensor([3, 5]), 4).tolist() == [3, 5]
 
 
-def test_every_file_of_an_evaluation_says_where_pixels_come_from(track_folder: Path, checkpoint: Path, tmp_path: Path) -> None:
-    words = ["--target", str(track_folder), "--checkpoint", str(checkpoint), "-o", str(tmp_path), "--device", "cpu"]
+def test_every_file_of_an_evaluation_says_where_pixels_come_from(
+    track_folder: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    words = ["--target", str(track_folder), "--checkpoint", str(checkpoint), "-o", str(tmp_path), "--device", "cpu", "--wandb"]
     assert main(["evaluate", *words, "--without-networks"]) == 0
     measured = json.loads((tmp_path / "metrics.json").read_text())["pixel_origin"]
     assert measured["frames"] == 25
@@ -64,6 +68,9 @@ def test_every_file_of_an_evaluation_says_where_pixels_come_from(track_folder: P
     assert section.count("<img") == 4 * 3
     assert f"<td>{100 * measured['shares']['face_painted']:.1f}</td>" in section
     assert legend(origin_colours(COUNT)) in section
+    (run,) = (tmp_path / "wandb").glob("offline-run-*")
+    (row,) = [row for row in history(run) if "evaluation/face_l1" in row]
+    assert {name: row[f"evaluation/{name}"] for name in PIXEL_ORIGINS} == measured["shares"]
 
 
 def test_only_frames_with_a_known_face_are_measured(

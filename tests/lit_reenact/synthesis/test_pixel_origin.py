@@ -39,7 +39,9 @@ def test_shares_are_those_of_the_frames_generated_in_order(
     """Windows reach over no cut, and each frame's shares are those of a run over all frames."""
     generator, track = save_blend(track_folder, tmp_path / "a.ckpt", placement=placement), load_track(track_folder)
     parameters, cuts, numbers = track.parameters[:30], (7, 20), torch.tensor([0, 6, 7, 8, 12, 13, 19, 20, 29])
-    found = torch.cat(list(trace_pixels(generator, track, parameters, numbers, cuts)))
+    traced, shares = zip(*trace_pixels(generator, track, parameters, numbers, cuts), strict=True)
+    assert torch.cat(traced).equal(numbers)
+    found = torch.cat(shares)
     blend, in_order = BlendGenerator.blend, []
 
     def blend_and_keep(*arguments: object) -> Blend:
