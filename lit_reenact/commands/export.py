@@ -16,7 +16,8 @@ def add(commands: Commands) -> None:
         help="write a trained generator as ONNX, which `reenact` runs too, or as PyTorch's own export",
         description="Write the generator of a checkpoint with a description of its input, for any number of windows at once, and "
         "check that it reproduces the checkpoint's frames. `reenact --checkpoint MODEL.onnx` runs it, on the processor. A .pt2 "
-        "is for other programs only: loading one runs whatever code it holds.",
+        "is for other programs only: loading one runs whatever code it holds. The file of a network with key frames holds their "
+        "pixels, those of one person.",
     )
     add_checkpoint(parser)
     parser.add_argument(
