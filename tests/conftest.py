@@ -22,9 +22,9 @@ def _certificate_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("settings"))
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(autouse=True)
 def _one_thread() -> None:
-    """Run torch on one thread: small tensors are slower on many, above all beside other processes."""
+    """Run torch on one thread in every test: small tensors are slower on many, and live sessions end with all cores."""
     torch.set_num_threads(1)
 
 

@@ -27,6 +27,8 @@ class VertexSums:
 
     def __call__(self, values: Tensor) -> Tensor:
         """Sum values (T, F, C) of triangles to (T, V, C); 0 at vertices without triangles."""
+        if not values.numel():  # torch's sum refuses no columns on several threads
+            return values.new_zeros(len(values), len(self._first), values.shape[2])
         columns = values.transpose(0, 1).flatten(1)  # (F, T * C)
         sums = embedding_bag(self._around, columns, self._first, mode="sum")
         return sums.view(len(sums), len(values), values.shape[2]).transpose(0, 1)
