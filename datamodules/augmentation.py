@@ -11,8 +11,9 @@ from kornia.enhance import adjust_contrast, adjust_hue, adjust_saturation
 from kornia.geometry.transform import get_affine_matrix2d, warp_affine
 from torch import Tensor
 
-from lit_reenact.core.schema import CONDITIONING, ConditioningImage, References, Window, conditioning_channels
+from lit_reenact.core.schema import CONDITIONING, EYES, MOUTH, ConditioningImage, References, Window, conditioning_channels
 from lit_reenact.datamodules.affine_warp import warp_images
+from lit_reenact.networks.references import VALIDITY
 
 MOVES, COLOURS = 4, 3
 """Random numbers for one window: rotation, scale and two shifts; exposure, saturation and hue."""
@@ -33,6 +34,8 @@ class Augmentation:
         saturation: share by which colours become more or less saturated.
         hue: share of the colour circle by which hues turn to either side.
         omission: probability that a reference frame is left out of a window, in [0, 1).
+        hiding: probability that the eyes, and that the mouth, of all reference frames are hidden in a window, in [0, 1): they
+            must be painted then, as where no reference frame shows an eye or a mouth so far open.
         probability: probability that a window is changed at all, in [0, 1]; references are left out of any.
 
     Example:
@@ -47,6 +50,7 @@ class Augmentation:
     saturation: float = 0.0
     hue: float = 0.0
     omission: float = 0.0
+    hiding: float = 0.0
     probability: float = 1.0
 
     def __call__(
@@ -66,6 +70,8 @@ class Augmentation:
         draw = (draw * (torch.rand(len(draw), 1, generator=generator) < self.probability)).to(window.frame)
         if window.references is not None and self.omission:
             window = window._replace(references=self._omit(window.references, generator))
+        if window.references is not None and self.hiding:
+            window = window._replace(references=self._hide(window.references, window.region, generator))
         if self.rotation or self.shift or self.scale:
             window = self._move(window, draw[:, :MOVES])
         if self.exposure or self.saturation or self.hue:
@@ -76,6 +82,14 @@ class Augmentation:
         """Leave out each reference frame of each window with the same probability."""
         kept = torch.rand(references.present.shape, generator=generator) >= self.omission
         return references._replace(present=references.present * kept.to(references.present))
+
+    def _hide(self, references: References, region: Tensor, generator: torch.Generator) -> References:
+        """Mark the eyes, and the mouth, of each window as unseen in all reference frames, with the same probability."""
+        hidden = (torch.rand(2, len(region), generator=generator) < self.hiding).to(region.device)[:, :, None, None]
+        hidden = ((region == EYES) & hidden[0]) | ((region == MOUTH) & hidden[1])  # (B, H, W)
+        validity = references.validity.clone()
+        validity[:, VALIDITY - 1 :: VALIDITY].masked_fill_(hidden[:, None], 1.0)
+        return references._replace(validity=validity)
 
     def _move(self, window: Window, draw: Tensor) -> Window:
         """Rotate, scale and shift the images; outside them, conditioning is black and frames repeat their border."""

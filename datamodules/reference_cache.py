@@ -17,7 +17,7 @@ from lit_reenact.rendering.reference_maps import ReferenceWarp
 CHUNK = 16
 """Frames mapped at once."""
 
-CHANNELS = 5
+CHANNELS = 6
 """Flow and validity of a reference."""
 
 ReadMaps = Callable[[Tensor], Tensor]
@@ -25,7 +25,7 @@ ReadMaps = Callable[[Tensor], Tensor]
 
 
 def pack_maps(maps: ReferenceMaps) -> Tensor:
-    """Return flow and validity side by side: float16 (N, K, 5, s, s)."""
+    """Return flow and validity side by side: float16 (N, K, 6, s, s)."""
     return torch.cat([maps.flow, maps.validity], 2).half()
 
 
@@ -35,7 +35,7 @@ def unpack_maps(packed: Tensor) -> ReferenceMaps:
 
 
 def reference_cache(track: Track, folder: Path, numbers: Tensor, size: int, prefix: str = "references") -> CacheFile:
-    """Return the cache file for the reference maps of a track, float16 (T, K, 5, size, size) as bytes.
+    """Return the cache file for the reference maps of a track, float16 (T, K, 6, size, size) as bytes.
 
     Args:
         track: track whose frames are mapped.

@@ -314,10 +314,11 @@ class ReferenceMaps(NamedTuple):
     Attributes:
         flow: float32 (N, K, 2, s, s), fraction of the image's side, right and down: the pixel at x of the wanted frame comes from
             x + flow of the reference. The surroundings of the face follow smoothly; the border of the image stays.
-        validity: float32 (N, K, 3, s, s) in [0, 1], all 0 beyond the mesh. Visibility: 1 where the reference shows the place, 0
+        validity: float32 (N, K, 4, s, s) in [0, 1], all 0 beyond the mesh. Visibility: 1 where the reference shows the place, 0
             where it is hidden, turned away or outside of the image, soft in between and at the wanted silhouette. Stretch: 0, 0.5
             and 1 where the area in the wanted frame is 2^-2 (or less), 1 and 2^2 (or more) times that in the reference. Cosine:
-            1 where the surface faces the reference's camera, 0 where it is seen from the side or from behind.
+            1 where the surface faces the reference's camera, 0 where it is seen from the side or from behind. Unseen: 1 between
+            lids or lips that the wanted frame opens much wider than the reference, which therefore cannot show what lies there.
     """
 
     flow: Tensor
@@ -332,7 +333,7 @@ class References(NamedTuple):
             (``networks.references.prepare_key_frames``).
         actor: int64 (B,) index into ``images``.
         grid: float32 (B, 2 K, H, W) place of each pixel in each key frame, x and y as shares of the image's side.
-        validity: float32 (B, 3 K, H, W) in [0, 1], by ``ReferenceMaps``.
+        validity: float32 (B, 4 K, H, W) in [0, 1], by ``ReferenceMaps``.
         present: float32 (B, K), 0 where a reference is left out, else 1.
     """
 
@@ -354,7 +355,7 @@ class Runs(NamedTuple):
         number: int64 (B,) number of the current frame in its clip.
         actor: int64 (B,) index of the clip among the clips that are trained on.
         flow: float16 (B, 2, H, W) pixels from each real frame to the one before it in its clip, by the rules of ``Window``.
-        maps: float16 (B, K, 5, s, s), flow and validity of ``ReferenceMaps`` side by side; (B, 0) without reference frames.
+        maps: float16 (B, K, 6, s, s), flow and validity of ``ReferenceMaps`` side by side; (B, 0) without reference frames.
         near: bool (B, K), reference frames that are too near in time to the sample's own frame to be shown in training.
     """
 

@@ -21,7 +21,7 @@ SHIFT = 0.03
 """Unit of the learned shift of pixels, as a share of the image's side: about what a mesh misses of hair and torso."""
 
 ABSENT = -20.0
-"""Logit that takes a reference which is left out from the masks."""
+"""Logit that takes a reference from the masks: everywhere if it is left out, and where it cannot show what is wanted."""
 
 
 class Blend(NamedTuple):
@@ -105,14 +105,15 @@ class BlendGenerator(Generator):
         features = self.last_up(half)
         output = self.to_frame(torch.cat([features, after.to(features.dtype)], dim=1)).float()
         painted, logits = output[:, :3].tanh(), output[:, 3:]
-        absent = (1 - references.present) * ABSENT
-        logits = torch.cat([logits[:, :-2] + absent[:, :, None, None], logits[:, -2:]], dim=1)
+        unseen = references.validity[:, VALIDITY - 1 :: VALIDITY]
+        missing = torch.maximum(1 - references.present[:, :, None, None], unseen) * ABSENT
+        logits = torch.cat([logits[:, :-2] + missing, logits[:, -2:]], dim=1)
         shares = logits.softmax(1)
         sources = torch.cat([moved, background[:, None], painted[:, None]], dim=1)  # (B, K + 2, 3, H, W)
         return Blend((shares[:, :, None] * sources).sum(1), shares)
 
     def _gather(self, sampled: Tensor, background: Tensor, references: References) -> Tensor:
-        """Return everything that the network sees beside its window: (B, 3 + 6 K, H, W)."""
+        """Return everything that the network sees beside its window: (B, 3 + 7 K, H, W)."""
         present = references.present.repeat_interleave(VALIDITY, dim=1)[:, :, None, None]
         seen = torch.cat([background, sampled.flatten(1, 2), references.validity * present], dim=1)
         return seen.contiguous(memory_format=torch.channels_last)

@@ -11,8 +11,8 @@ from lit_reenact.core.schema import ReferenceMaps, References
 FINER = 2
 """Key frames are sampled at this many times the generator's resolution, so that moving them costs little of their sharpness."""
 
-VALIDITY = 3
-"""Channels of validity of a reference frame."""
+VALIDITY = 4
+"""Channels of validity of a reference frame (``ReferenceMaps``); the last marks what it cannot show."""
 
 
 def prepare_key_frames(images: Tensor, size: int) -> Tensor:

@@ -10,7 +10,9 @@ from torch.nn.functional import normalize, pad
 
 from lit_reenact.core.geometry import head_to_camera, project
 from lit_reenact.core.schema import Actor, Camera, FaceParameters, ReferenceMaps
+from lit_reenact.face.eyelids import gaps
 from lit_reenact.face.model import FaceModel
+from lit_reenact.face.topology import OPENINGS
 from lit_reenact.rendering import rasterizer
 from lit_reenact.rendering.normals import VertexNormals, VertexSums
 from lit_reenact.rendering.spreading import spread
@@ -33,6 +35,13 @@ OCTAVES = 2.0
 
 FEATHER = 2
 """Width in map pixels over which visibility falls to 0, at the silhouette and where something hides the surface."""
+
+SLACK = 2.0
+"""Gap in mm that is added to those between lids and lips before they are compared: nothing shows in a slit."""
+
+WIDENED = (1.5, 2.5)
+"""Ratio of the wanted gap between lids or lips to the reference's up to which the reference shows the inside, and from which on
+its few pixels would be pulled apart into something else."""
 
 TINY_AREA = 1e-9
 """Area in squares of the image's side, far below that of a triangle: keeps logarithms finite."""
@@ -67,6 +76,7 @@ class ReferenceWarp:
         self._areas = self._log_area(points).T  # (V, K)
         cosine = self._cosine(surface)
         self._cosines, self._visibility = cosine.T, (self._seen() * (cosine / GRAZING).clamp(max=1)).T  # (V, K)
+        self._gaps = gaps(model.landmarks_of(actor, references))  # (K, 3)
 
     def to(self, device: torch.device | str) -> ReferenceWarp:
         """Return a copy on another device."""
@@ -93,7 +103,16 @@ class ReferenceWarp:
         covered = (fragments.triangle >= 0)[:, None]  # (N, 1, s, s)
         flow = spread(images[:, :, :2].flatten(1, 2), covered).view_as(images[:, :, :2])
         visibility = feather(images[:, :, 2], covered)[:, :, None]  # (N, K, 1, s, s)
-        return ReferenceMaps(flow, torch.cat([visibility, images[:, :, 3:]], 2))
+        unseen = self._unseen(parameters, fragments.triangle)[:, :, None]
+        return ReferenceMaps(flow, torch.cat([visibility, images[:, :, 3:], unseen], 2))
+
+    def _unseen(self, parameters: FaceParameters, triangle: Tensor) -> Tensor:
+        """Return 1 where N wanted frames show an eye or a mouth that is too far open for a reference: (N, K, s, s)."""
+        wanted = gaps(self.model.landmarks_of(self.actor, parameters))  # (N, 3)
+        ratio = (wanted[:, None].clamp_min(0) + SLACK) / (self._gaps.clamp_min(0) + SLACK)  # (N, K, 3)
+        hidden = ((ratio - WIDENED[0]) / (WIDENED[1] - WIDENED[0])).clamp(0, 1)
+        region = torch.where(triangle >= 0, self.model.region[triangle.clamp_min(0)], 0)[:, None]  # (N, 1, s, s)
+        return reduce(torch.add, (hidden[:, :, k, None, None] * (region == opening) for k, opening in enumerate(OPENINGS)))
 
     def _log_area(self, points: Tensor) -> Tensor:
         """Return the logarithm (base 2) of the area in the image of the triangles about each vertex that are seen from the front.

@@ -45,7 +45,7 @@ class ExportedGenerator:
     """Everything needed to make the input of an exported generator. Its base frame, if it has one, is among the weights.
 
     The input is float32 (B, 3 * images * window, size, size) in [-1, 1], for any B; the output float32 (B, 3, size, size). With K
-    key frames there are two more inputs, ``References.grid`` (B, 2 K, size, size) and ``validity`` (B, 3 K, size, size); the key
+    key frames there are two more inputs, ``References.grid`` (B, 2 K, size, size) and ``validity`` (B, 4 K, size, size); the key
     frames' pixels are among the weights.
 
     Attributes:

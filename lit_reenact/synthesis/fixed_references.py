@@ -38,7 +38,7 @@ class FixedReferences(nn.Module):
         Args:
             conditioning: windows (B, C, H, W) in [-1, 1].
             grid: (B, 2 K, H, W), by the rules of ``References``.
-            validity: (B, 3 K, H, W) in [0, 1], by the same rules.
+            validity: (B, 4 K, H, W) in [0, 1], by the same rules.
         """
         samples = conditioning.shape[0]  # len() would fix the number in an exported network
         actor, present = torch.zeros(samples, dtype=torch.int64), torch.ones(samples, self.images.shape[1])
@@ -49,7 +49,7 @@ class FixedReferences(nn.Module):
 def noise_places(samples: int, count: int, size: int) -> tuple[Tensor, Tensor]:
     """Return grid and validity of noise for K key frames, smooth as real ones."""
     flow = NOISE_FLOW * torch.randn(samples, count, 2, NOISE_MAPS, NOISE_MAPS)
-    validity = torch.rand(samples, count, 3, NOISE_MAPS, NOISE_MAPS)
+    validity = torch.rand(samples, count, 4, NOISE_MAPS, NOISE_MAPS)
     images, present = torch.empty(0), torch.ones(samples, count)  # not looked at
     placed = place_references(images, torch.zeros(samples, dtype=torch.int64), ReferenceMaps(flow, validity), present, size)
     return placed.grid, placed.validity

@@ -37,6 +37,8 @@ FREE_KEYS = (
 ADDED = {
     "data.split.protocol": LAST_FIFTH,
     "data.loading.reference_gap": 0.5,
+    "data.augmentation.omission": 0.0,
+    "data.augmentation.hiding": 0.0,
     "model.inputs.references": 0,
     "model.discriminator.scales": 1,
     **{f"model.losses.{name}": 0.0 for name in ("mouth_adversarial", "eyes_adversarial", "face_lpips", "mouth_lpips")},

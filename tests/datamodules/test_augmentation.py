@@ -12,7 +12,7 @@ from kornia.geometry.transform import get_affine_matrix2d, warp_affine
 from scipy import ndimage
 from torch import Tensor
 
-from lit_reenact.core.schema import Window
+from lit_reenact.core.schema import EYES, FACE, MOUTH, References, Window
 from lit_reenact.datamodules.affine_warp import warp_images
 from lit_reenact.datamodules.augmentation import MOVES, Augmentation
 from tests.factories import make_data
@@ -189,3 +189,21 @@ def test_diffuse_images_are_recoloured_at_any_position() -> None:
     changed = augmentation(without, torch.Generator().manual_seed(0), ("correspondence", "eyes"))
     assert torch.equal(changed.conditioning, without.conditioning)
     assert torch.equal(changed.base, usual.base)
+
+
+def test_hiding_marks_eyes_and_mouths_in_all_references() -> None:
+    """Each of the two in its own share of the windows, and nothing beyond their regions."""
+    region = torch.zeros(400, 4, 4, dtype=torch.uint8)
+    region[:, 0], region[:, 1], region[:, 2] = FACE, EYES, MOUTH
+    references = References(*[torch.zeros(0)] * 3, torch.zeros(400, 8, 4, 4), torch.ones(400, 2))
+    window = make_window()._replace(frame=torch.zeros(400, 3, 4, 4), region=region, references=references)
+    hidden = Augmentation(hiding=0.25)(window, torch.Generator().manual_seed(0)).references
+    assert hidden is not None
+    unseen = hidden.validity.view(400, 2, 4, 4, 4)
+    assert not unseen[:, :, :3].any()
+    assert not unseen[:, :, 3, [0, 3]].any()
+    assert not references.validity.any()
+    for row in (1, 2):
+        marks = unseen[:, :, 3, row]
+        assert torch.equal(marks.amin((1, 2)), marks.amax((1, 2)))
+        assert 0.18 < marks[:, 0, 0].mean() < 0.32

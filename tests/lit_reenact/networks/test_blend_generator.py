@@ -31,9 +31,15 @@ def references(samples: int = 2, **changes: Tensor) -> References:
         images=torch.rand(1, COUNT, 3, 2 * SIZE + 1, 2 * SIZE + 1, generator=seeded) * 2 - 1,
         actor=torch.zeros(samples, dtype=torch.int64),
         grid=grid.expand(samples, -1, -1, -1),
-        validity=torch.rand(samples, 3 * COUNT, SIZE, SIZE, generator=seeded),
+        validity=validity(torch.rand(samples, 3 * COUNT, SIZE, SIZE, generator=seeded)),
         present=torch.ones(samples, COUNT),
     )._replace(**changes)
+
+
+def validity(seen: Tensor, unseen: float = 0.0) -> Tensor:
+    """Return channels (B, 4 K, H, W) from the three of each reference that do not mark what it cannot show."""
+    three = seen.unflatten(1, (COUNT, 3))
+    return torch.cat([three, torch.full_like(three[:, :, :1], unseen)], 2).flatten(1, 2)
 
 
 def conditioning(samples: int = 2) -> Tensor:
@@ -62,6 +68,14 @@ def test_only_references_that_are_present_reach_the_frame(generator: BlendGenera
     assert torch.equal(before[1], after[1])
     _, shares = generator.blend(conditioning(), None, clean)
     assert shares[1, 1].max() < 1e-6
+
+
+def test_what_a_reference_cannot_show_comes_from_elsewhere(generator: BlendGenerator) -> None:
+    hidden = references()
+    hidden.validity[:, 4 * 1 + 3, :, :5] = 1  # the left of the second reference
+    _, shares = generator.eval().blend(conditioning(), None, hidden)
+    assert shares[:, 1, :, :5].max() < 1e-6
+    assert shares[:, 1, :, 5:].min() > 1e-3
 
 
 def test_the_marker_stays_out_in_training_too(generator: BlendGenerator) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.core.geometry import axis_angle_to_matrix, flip, warp_by_flow
+from lit_reenact.core.geometry import axis_angle_to_matrix, flip, head_to_camera, project, warp_by_flow
 from lit_reenact.core.schema import Actor, Camera, FaceParameters, ReferenceMaps
 from lit_reenact.face import FaceModel, builtin_model
 from lit_reenact.face.model import vertex_normals
@@ -85,7 +85,7 @@ def test_a_head_turned_by_60_degrees_shows_one_side(model: FaceModel, actor: Act
     warp = ReferenceWarp(model, actor, CAMERA, references)
     for landmark, expected in ((RIGHT_CHEEK, [1.0, 0.0, 1.0]), (LEFT_CHEEK, [0.0, 1.0, 1.0])):
         wanted, row, column = move_onto_pixel(model, actor, face(model), landmark)
-        validity = warp(wanted).validity[0, :, :, row, column]  # (K, 3)
+        validity = warp(wanted).validity[0, :, :, row, column]  # (K, 4)
         torch.testing.assert_close(validity[:, 0], torch.tensor(expected), rtol=0, atol=0.05)
         turned_away = expected.index(0.0)
         assert validity[turned_away, 1] > 0.9  # the cheek is a strip that would have to be stretched
@@ -104,13 +104,39 @@ def test_the_stretch_is_the_logarithm_of_the_area(model: FaceModel, actor: Actor
 
 def test_a_reference_of_the_wanted_frame_itself_is_valid_and_does_not_move(model: FaceModel, actor: Actor) -> None:
     maps = ReferenceWarp(model, actor, CAMERA, face(model))(face(model))
-    visibility, stretch, cosine = maps.validity[0, 0]
+    visibility, stretch, cosine, _ = maps.validity[0, 0]
     covered = cosine > 0
     assert maps.flow.abs().max() < 1e-6
     assert 0.3 < covered.float().mean() < 0.7
     assert float(visibility[cosine > 0.4].mean()) > 0.97
     torch.testing.assert_close(stretch[covered], torch.full_like(stretch[covered], 0.5))
     assert not maps.validity[0, 0, :, 0].any()  # above the head
+
+
+def with_expression(model: FaceModel, **coefficients: float) -> FaceParameters:
+    still = face(model)
+    expression = still.expression.clone()
+    for name, value in coefficients.items():
+        expression[0, model.expression_names.index(name)] = value
+    return still.replace(expression=expression)
+
+
+@pytest.mark.parametrize("coefficient", ["jawOpen", "eyeBlinkLeft"])
+def test_a_shut_eye_or_mouth_cannot_show_an_open_one(model: FaceModel, actor: Actor, coefficient: str) -> None:
+    """Both ways between a shut and an open frame: only the inside of what opens is unseen, in one of the two."""
+    rest, other = face(model), with_expression(model, **{coefficient: 1.0})
+    wide, narrow = (other, rest) if coefficient == "jawOpen" else (rest, other)
+    opened = ReferenceWarp(model, actor, CAMERA, FaceParameters.concatenate([narrow, wide]))(wide)
+    unseen = opened.validity[0, :, 3]
+    inside = unseen[0] > 0.99
+    assert 8 < inside.sum() < 300
+    assert unseen[0, ~inside].max() < 0.01
+    assert not unseen[1].any()
+    landmarks = project(head_to_camera(model.landmarks_of(actor, wide), wide.rotation, wide.translation), CAMERA.resize(SIZE))
+    above, below = (13, 14) if coefficient == "jawOpen" else (386, 374)
+    column, row = landmarks[0, [above, below], :2].mean(0).long().tolist()
+    assert inside[row, column]
+    assert not ReferenceWarp(model, actor, CAMERA, wide)(narrow).validity[0, 0, 3].any()
 
 
 def test_what_lies_outside_of_the_reference_is_not_seen(model: FaceModel, actor: Actor) -> None:
@@ -149,11 +175,11 @@ def test_a_frame_does_not_depend_on_its_neighbours_nor_a_reference_on_the_others
     references, wanted = parameters[torch.tensor([5, 60])], parameters[:70]  # more than are drawn at once
     together = ReferenceWarp(model, actor, CAMERA, references)(wanted)
     alone = ReferenceWarp(model, actor, CAMERA, references[1:])(wanted[66:67])
-    assert [tensor.shape for tensor in together] == [(70, 2, 2, 64, 64), (70, 2, 3, 64, 64)]
+    assert [tensor.shape for tensor in together] == [(70, 2, 2, 64, 64), (70, 2, 4, 64, 64)]
     for one, other in zip(together, alone, strict=True):
         torch.testing.assert_close(one[66, 1], other[0, 0], rtol=0, atol=1e-6)
     nothing = ReferenceWarp(model, actor, CAMERA, references)(wanted[:0])
-    assert [tensor.shape for tensor in nothing] == [(0, 2, 2, 64, 64), (0, 2, 3, 64, 64)]
+    assert [tensor.shape for tensor in nothing] == [(0, 2, 2, 64, 64), (0, 2, 4, 64, 64)]
 
 
 def test_both_implementations_agree(model: FaceModel, actor: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
