@@ -138,7 +138,8 @@ def _origin_of(generator: BlendGenerator, batch: Window, count: int) -> Tensor:
     assert batch.references is not None
     images, *placed = batch.references
     references = References(images, *(values[:count] for values in placed))
-    return origin_picture(generator.blend(batch.conditioning[:count], batch.base[:count], references).shares)
+    blend = generator.blend(batch.conditioning[:count], batch.base[:count], references, batch.actor[:count])
+    return origin_picture(blend.shares)
 
 
 def _write_video(trainer: Trainer, key: str, name: str, fps: Fraction, record: Record, rows: Iterable[Tensor]) -> None:

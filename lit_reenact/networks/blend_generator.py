@@ -42,7 +42,8 @@ class BlendGenerator(Generator):
 
     The face mesh says where each pixel lies in each reference (``References.grid``). The U-Net sees the references at these
     places and corrects the places: hair, torso and lips do not follow the mesh exactly. At the full resolution, two convolutions
-    over features, corrected references and mean frame then give painted pixels and a mask for each source of pixels.
+    over features, corrected references, mean frame and neural texture then give painted pixels and a mask for each source of
+    pixels.
 
     Args:
         inputs: images and frames that the network sees; ``references`` is 1 or more.
@@ -63,7 +64,7 @@ class BlendGenerator(Generator):
 
     def _build_base(self, widths: list[int], inputs: InputSettings, settings: GeneratorSettings) -> None:
         count = inputs.references
-        seen = 3 + (3 + VALIDITY) * count
+        seen = 3 + (3 + VALIDITY) * count + settings.texture_channels
         self.from_base = nn.Conv2d(seen, widths[0], kernel_size=4, stride=2, padding=1, bias=False)
         half = widths[0] * (1 if settings.levels == 1 else 2)  # beside the encoder's map
         self.to_shift = nn.Conv2d(half, 2 * count, kernel_size=3, padding=1)
@@ -77,7 +78,13 @@ class BlendGenerator(Generator):
         nn.init.zeros_(self.to_shift.weight)
         self.register_buffer("mean_frame", torch.zeros(3, self.image_size, self.image_size))
 
-    def forward(self, conditioning: Tensor, base: Tensor | None = None, references: References | None = None) -> Tensor:
+    def forward(
+        self,
+        conditioning: Tensor,
+        base: Tensor | None = None,
+        references: References | None = None,
+        actor: Tensor | None = None,
+    ) -> Tensor:
         """Synthesise frames, float32 (B, 3, H, W) in [-1, 1], by the rules of ``Generator.forward``.
 
         Raises:
@@ -85,23 +92,25 @@ class BlendGenerator(Generator):
         """
         if references is None:
             raise ValueError("a blend head needs reference frames")
-        return self.blend(conditioning, base, references).frame
+        return self.blend(conditioning, base, references, actor).frame
 
-    def blend(self, conditioning: Tensor, base: Tensor | None, references: References) -> Blend:
+    def blend(self, conditioning: Tensor, base: Tensor | None, references: References, actor: Tensor | None = None) -> Blend:
         """Synthesise frames, and say where their pixels come from.
 
         Args:
             conditioning: (B, 3 * images * window, H, W) in [-1, 1].
             base: (B, 3, H, W) in [-1, 1] mean frame of each sample's clip; None for the network's own.
             references: key frames and the places of the B frames' pixels in them.
+            actor: int64 (B,) person of each window, whose texture is shown; None for ``actor`` of this network.
         """
         samples = conditioning.shape[0]  # len() would fix the number in an exported network
         background = (self.mean_frame[None] if base is None else base).expand(samples, -1, -1, -1)
-        before = self._gather(sample_references(references), background, references)
+        texture = self._show_texture(conditioning, actor)
+        before = self._gather(sample_references(references), background, references, texture)
         half = self._decode_to_half(self._encode(conditioning, before))
         shift = interpolate(self.to_shift(half).float(), scale_factor=2.0, mode="bilinear", align_corners=False)
         moved = sample_references(references, shift * SHIFT)
-        after = self._gather(moved, background, references)
+        after = self._gather(moved, background, references, texture)
         features = self.last_up(half)
         output = self.to_frame(torch.cat([features, after.to(features.dtype)], dim=1)).float()
         painted, logits = output[:, :3].tanh(), output[:, 3:]
@@ -112,10 +121,10 @@ class BlendGenerator(Generator):
         sources = torch.cat([moved, background[:, None], painted[:, None]], dim=1)  # (B, K + 2, 3, H, W)
         return Blend((shares[:, :, None] * sources).sum(1), shares)
 
-    def _gather(self, sampled: Tensor, background: Tensor, references: References) -> Tensor:
-        """Return everything that the network sees beside its window: (B, 3 + 7 K, H, W)."""
+    def _gather(self, sampled: Tensor, background: Tensor, references: References, texture: list[Tensor]) -> Tensor:
+        """Return everything that the network sees beside its window: (B, 3 + 7 K + C, H, W)."""
         present = references.present.repeat_interleave(VALIDITY, dim=1)[:, :, None, None]
-        seen = torch.cat([background, sampled.flatten(1, 2), references.validity * present], dim=1)
+        seen = torch.cat([background, sampled.flatten(1, 2), references.validity * present, *texture], dim=1)
         return seen.contiguous(memory_format=torch.channels_last)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from lit_reenact.core.schema import KeyFrames, References
 from lit_reenact.networks.blocks import DownStep, Norm, Refinement, UpConvolution, initialize
 from lit_reenact.networks.settings import GeneratorSettings, Head, InputSettings
+from lit_reenact.networks.texture import make_texture
 
 DROPOUT_SIZE = 8
 """Largest side, in pixels, of the maps that dropout acts on; they belong to the deepest up-steps."""
@@ -39,10 +40,12 @@ class Generator(nn.Module):
         image_size: side of the square images in pixels.
         head: ``residual`` or ``tanh``; ``blend`` in a ``BlendGenerator``.
         key_frames: reference frames of the person to be shown, set by whoever loads or trains the network; None without.
+        texture: neural texture of each person; None without.
+        actor: index of the person to be shown, set by whoever loads the network of several.
 
     Raises:
-        ValueError: ``image_size`` is no such multiple, ``head`` or ``norm`` is unknown, or there are reference frames without a
-            ``blend`` head.
+        ValueError: ``image_size`` is no such multiple, ``head`` or ``norm`` is unknown, there are reference frames without a
+            ``blend`` head, or there cannot be a texture (``make_texture``).
 
     Example:
         >>> generator = Generator(InputSettings(image_size=64, window=3), GeneratorSettings(channels=8, levels=4))
@@ -51,6 +54,7 @@ class Generator(nn.Module):
     """
 
     key_frames: KeyFrames | None = None
+    actor = 0
     mean_frame: Tensor  # (3, H, W) in [-1, 1]; zeros until it is set
 
     def __init__(
@@ -74,6 +78,7 @@ class Generator(nn.Module):
         self._build_encoder(inputs.channels, widths, settings.norm)
         self._build_decoder(widths, settings)
         self.apply(initialize)
+        self.texture = make_texture(inputs, settings)
         if head != "tanh":
             self._build_base(widths, inputs, settings)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -97,12 +102,19 @@ class Generator(nn.Module):
         self.to_frame = nn.Conv2d(width, 3, kernel_size=3, padding=1)
 
     def _build_base(self, widths: list[int], inputs: InputSettings, settings: GeneratorSettings) -> None:
-        self.from_base = nn.Conv2d(3, widths[0], kernel_size=4, stride=2, padding=1, bias=False)
+        seen = 3 + settings.texture_channels
+        self.from_base = nn.Conv2d(seen, widths[0], kernel_size=4, stride=2, padding=1, bias=False)
         initialize(self.from_base)
         self.register_buffer("mean_frame", torch.zeros(3, self.image_size, self.image_size))
         nn.init.normal_(self.to_frame.weight, 0.0, 1e-4)
 
-    def forward(self, conditioning: Tensor, base: Tensor | None = None, references: References | None = None) -> Tensor:
+    def forward(
+        self,
+        conditioning: Tensor,
+        base: Tensor | None = None,
+        references: References | None = None,
+        actor: Tensor | None = None,
+    ) -> Tensor:
         """Synthesise frames.
 
         Args:
@@ -110,12 +122,14 @@ class Generator(nn.Module):
             base: (B, 3, H, W) in [-1, 1], what a residual head starts from in place of its mean frame, where that is another
                 actor's, or moved by augmentation.
             references: reference frames for a blend head; other heads take none.
+            actor: int64 (B,) person of each window, whose texture is shown; None for ``actor`` of this network.
 
         Returns:
             float32 (B, 3, H, W) in (-1, 1).
         """
         start = self._start(base)
-        maps = self._encode(conditioning, start)
+        texture = self._show_texture(conditioning, actor)
+        maps = self._encode(conditioning, _beside(start, texture))
         features = self._decode(maps)
         return self._to_image(features, start)
 
@@ -125,20 +139,24 @@ class Generator(nn.Module):
             return None
         return self.mean_frame[None] if base is None else base
 
-    def _encode(self, conditioning: Tensor, start: Tensor | None) -> list[Tensor]:
-        """Return the maps of every level, finest first."""
-        maps = [self._first_step(conditioning, start)]
+    def _show_texture(self, conditioning: Tensor, actor: Tensor | None) -> list[Tensor]:
+        """Return the texture as the current frames show it, (B, C, H, W); none if there is no texture."""
+        return [] if self.texture is None else [self.texture(conditioning, self.actor if actor is None else actor)]
+
+    def _encode(self, conditioning: Tensor, seen: Tensor | None) -> list[Tensor]:
+        """Return the maps of every level, finest first, from windows and what is seen beside them."""
+        maps = [self._first_step(conditioning, seen)]
         for down in list(self.down)[1:]:
             maps.append(down(maps[-1]))
         return maps
 
-    def _first_step(self, conditioning: Tensor, start: Tensor | None) -> Tensor:
-        """Return the first maps (B, C, H/2, W/2): a convolution over window and start is the sum of one over each."""
+    def _first_step(self, conditioning: Tensor, seen: Tensor | None) -> Tensor:
+        """Return the first maps (B, C, H/2, W/2): a convolution over all inputs is the sum of one over each of the two."""
         convolution, *rest = self.down[0].children()
         dtype = next(self.parameters()).dtype
         features: Tensor = convolution(conditioning.contiguous(memory_format=torch.channels_last).to(dtype))
-        if start is not None:
-            features = features + self.from_base(start.to(dtype))
+        if seen is not None:
+            features = features + self.from_base(seen.to(dtype))
         for layer in rest:
             features = layer(features)
         return features
@@ -170,3 +188,10 @@ class Generator(nn.Module):
     def set_mean_frame(self, mean_frame: Tensor) -> None:
         """Start from this frame (3, H, W) in [-1, 1], the mean of the training frames; only for the residual head."""
         self.mean_frame.copy_(mean_frame)
+
+
+def _beside(start: Tensor | None, texture: list[Tensor]) -> Tensor | None:
+    """Return frames (B or 1, 3, H, W) and texture (B, C, H, W) in one tensor."""
+    if start is None or not texture:
+        return start
+    return torch.cat([start.expand(texture[0].shape[0], -1, -1, -1), *texture], dim=1)

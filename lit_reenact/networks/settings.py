@@ -74,6 +74,11 @@ class GeneratorSettings:
         head: ``tanh`` (the paper), or ``residual``: ``tanh(network + atanh(mean_frame))``, which starts from the mean training
             frame instead of from noise, so that a static background need not be learned; or ``blend``: soft masks over pixels of
             the reference frames, the mean frame, and painted pixels (``BlendGenerator``).
+        texture_channels: number of features of each person's neural texture (``NeuralTexture``), which is learned on the head's
+            surface and seen beside the window; 16 in Thies et al. 2019, 0 for none. A ``tanh`` head takes none.
+
+    Raises:
+        ValueError: ``texture_channels`` is negative.
     """
 
     channels: int = 64
@@ -82,6 +87,11 @@ class GeneratorSettings:
     norm: Norm = "batch"
     dropout: float = 0.5
     head: Head = "residual"
+    texture_channels: int = 0
+
+    def __post_init__(self) -> None:
+        if self.texture_channels < 0:
+            raise ValueError(f"model.generator.texture_channels is {self.texture_channels}, but must be at least 0")
 
 
 @dataclass(frozen=True)

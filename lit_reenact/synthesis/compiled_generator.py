@@ -26,13 +26,19 @@ def compile_generator(generator: Generator) -> None:
     on_gpu = next(generator.parameters()).device.type == "cuda"
     compiled = torch.compile(generator.forward, dynamic=False, mode="reduce-overhead" if on_gpu else "default")
 
-    def forward(conditioning: Tensor, base: Tensor | None = None, references: References | None = None) -> Tensor:
+    def forward(
+        conditioning: Tensor,
+        base: Tensor | None = None,
+        references: References | None = None,
+        actor: Tensor | None = None,
+    ) -> Tensor:
         frames = []
         for start in range(0, len(conditioning), BATCH):
             rows = torch.arange(start, start + BATCH, device=conditioning.device).clamp(max=len(conditioning) - 1)
             placed = None if references is None else References(references.images, *(each[rows] for each in references[1:]))
+            frame, person = (None if each is None else each[rows] for each in (base, actor))
             try:
-                generated = compiled(conditioning[rows], None if base is None else base[rows], placed)
+                generated = compiled(conditioning[rows], frame, placed, person)
             except TorchDynamoException as error:
                 reason = str(error).strip().splitlines()[0]
                 raise ReenactError(

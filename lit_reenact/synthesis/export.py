@@ -47,8 +47,8 @@ def export(checkpoint: Path, output: Path) -> float:
         The largest difference to the checkpoint's frames, in their range of [-1, 1], over windows of noise.
 
     Raises:
-        ReenactError: the checkpoint cannot be read, or holds the key frames of several clips; ``output`` has another ending,
-            what ONNX needs is not installed, or the file does not reproduce the checkpoint's frames.
+        ReenactError: the checkpoint cannot be read, or holds the key frames or the textures of several clips; ``output`` has
+            another ending, what ONNX needs is not installed, or the file does not reproduce the checkpoint's frames.
 
     Example:
         >>> export(Path("outputs/anna/seed-0/checkpoints/best.ckpt"), Path("anna.onnx"))
@@ -60,6 +60,11 @@ def export(checkpoint: Path, output: Path) -> float:
     trained_on = state.get("TrackDataModule", {})
     if generator.head == "blend":
         generator.key_frames = _only_key_frames(checkpoint, trained_on.get("key_frames", ()))
+    if generator.texture is not None and len(generator.texture) > 1:
+        raise ReenactError(
+            f"{checkpoint} has the textures of {len(generator.texture)} persons, but an exported generator holds that of one: "
+            "export a checkpoint that was trained on a single person"
+        )
     network = generator if generator.key_frames is None else FixedReferences(generator, generator.key_frames)
     description = _describe(generator, checkpoint, trained_on)
     noise = _noise(description)

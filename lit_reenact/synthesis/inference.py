@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lit_reenact.core.devices import computes_in_bfloat16
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.core.schema import FaceParameters, KeyFrames, References, Track, conditioning_channels
+from lit_reenact.core.schema import FaceParameters, References, Track, conditioning_channels
 from lit_reenact.networks.generator import Generator
 from lit_reenact.networks.key_frames import unpack_key_frames
 from lit_reenact.networks.windows import WindowMemory, stack_windows
@@ -59,7 +59,9 @@ def load_generator(
     if "clip_sha256" in trained_on:
         _check_target(checkpoint, target, trained_on["source"], trained_on["clip_sha256"])
     generator = load_networks(checkpoint, state).generator.eval().to(device)
-    generator.key_frames = _key_frames_of(target, trained_on)
+    generator.actor = _actor(target, trained_on)
+    if "key_frames" in trained_on:
+        generator.key_frames = unpack_key_frames(trained_on["key_frames"][generator.actor])
     if generator.head == "blend" and generator.key_frames is None:
         raise ReenactError(f"{checkpoint} holds no key frames, which its network moves: take one that `lit-reenact fit` wrote")
     if precision == "bfloat16" or (precision == "auto" and computes_in_bfloat16(torch.device(device))):
@@ -69,12 +71,10 @@ def load_generator(
     return generator
 
 
-def _key_frames_of(target: Track | None, trained_on: Mapping[str, Any]) -> KeyFrames | None:
-    """Return the key frames of the target, of the first clip without one; None if the network takes none."""
-    if "key_frames" not in trained_on:
-        return None
-    clip = trained_on["clip_sha256"].index(target.info.clip_sha256) if target is not None else 0
-    return unpack_key_frames(trained_on["key_frames"][clip])
+def _actor(target: Track | None, trained_on: Mapping[str, Any]) -> int:
+    """Return the index of the target's clip among those that the network was trained on; 0 without a target."""
+    clips: Sequence[str] = trained_on.get("clip_sha256", ())
+    return clips.index(target.info.clip_sha256) if target is not None and clips else 0
 
 
 def _load_exported(file: Path, target: Track | None, precision: Precision, compiled: bool) -> OnnxGenerator:

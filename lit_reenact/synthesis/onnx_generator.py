@@ -63,17 +63,23 @@ class OnnxGenerator(Generator):
         digest = torch.frombuffer(bytearray(sha256(content).digest()), dtype=torch.uint8)
         self.digest = nn.Parameter(digest, requires_grad=False)
 
-    def forward(self, conditioning: Tensor, base: Tensor | None = None, references: References | None = None) -> Tensor:
+    def forward(
+        self,
+        conditioning: Tensor,
+        base: Tensor | None = None,
+        references: References | None = None,
+        actor: Tensor | None = None,
+    ) -> Tensor:
         """Generate frames, float32 (B, 3, H, W) in [-1, 1], from windows (B, C, H, W) in [-1, 1].
 
-        Of ``references`` it takes the places alone: the file has key frames of its own.
+        Of ``references`` it takes the places alone: the file has key frames, and the texture, of one person.
 
         Raises:
-            ValueError: ``base`` is given, references are left out, or they are given to a generator without key frames, or not
-                to one with.
+            ValueError: ``base`` or ``actor`` is given, references are left out, or they are given to a generator without key
+                frames, or not to one with.
         """
-        if base is not None or (references is None) != (self.key_frames is None):
-            raise ValueError("an exported generator has its own base frame, and takes references if it has key frames")
+        if base is not None or actor is not None or (references is None) != (self.key_frames is None):
+            raise ValueError("an exported generator has its own base frame and person, and takes references if it has key frames")
         if references is None:
             return self.run(conditioning)
         if not references.present.all():

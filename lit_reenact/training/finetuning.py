@@ -18,7 +18,8 @@ FREE = (IMAGE_SIZE, "generator.dropout", "discriminator.scales")
 def start_from(module: ReenactModule, checkpoint: Path) -> None:
     """Give the networks of a new training the weights of a checkpoint, the generator its averaged ones.
 
-    The mean frame stays that of the module: it belongs to the clips. So do optimizers and the count of batch steps.
+    The mean frame stays that of the module: it belongs to the clips. So do optimizers and the count of batch steps. Everybody's
+    neural texture starts from the mean of those in the checkpoint.
 
     Args:
         module: networks that are not trained yet.
@@ -37,6 +38,8 @@ def start_from(module: ReenactModule, checkpoint: Path) -> None:
     if "mean_frame" in weights:
         weights["mean_frame"] = module.generator.mean_frame
     module.generator.load_state_dict(weights)
+    if module.generator.texture is not None:
+        module.generator.texture.set_actors(1)  # the training makes room for its own persons
     for name in shared:
         module.discriminators[name].load_state_dict(trained.discriminators[name].state_dict())
 

@@ -88,6 +88,7 @@ def train(cli: ReenactCLI, resume: Path | None) -> None:
         logger.log_hyperparams({"protocol": cli.datamodule.split.protocol})
     cli.model.mean_frame = cli.datamodule.mean_frame
     cli.model.key_frames = cli.datamodule.key_frames
+    cli.model.actors = len(cli.datamodule.subjects)
     try:
         with quiet():
             cli.trainer.fit(cli.model, datamodule=cli.datamodule, ckpt_path=resume, weights_only=True)

@@ -60,6 +60,7 @@ class ReenactModule(LightningModule):
         mean_frame: function that returns the mean training frame, (3, H, W) or (A, 3, H, W) of A actors, in [-1, 1]; set it
             before a training. A residual head starts from that frame, unless a checkpoint brought one.
         key_frames: function that returns the key frames of each clip; set it before a training with reference frames.
+        actors: number of persons to train on; set it before a training with a neural texture.
 
     Raises:
         ReenactError: the discriminator has too many layers for the size of the images.
@@ -93,6 +94,7 @@ class ReenactModule(LightningModule):
         self.optimizer = optimizer
         self.mean_frame: Callable[[], Tensor] | None = None
         self.key_frames: Callable[[], list[KeyFrames]] | None = None
+        self.actors = 1
         self.batch_step = 0
         self.skipped = SkippedBatches()
         self._logits: dict[str, Tensor] = {}  # of the last batch
@@ -105,9 +107,15 @@ class ReenactModule(LightningModule):
             for network in self.networks.values():
                 network.compile()
 
-    def forward(self, conditioning: Tensor, base: Tensor | None = None, references: References | None = None) -> Tensor:
+    def forward(
+        self,
+        conditioning: Tensor,
+        base: Tensor | None = None,
+        references: References | None = None,
+        actor: Tensor | None = None,
+    ) -> Tensor:
         """Synthesise frames, as ``Generator.forward``."""
-        frame: Tensor = self.generator(conditioning, base, references)
+        frame: Tensor = self.generator(conditioning, base, references, actor)
         return frame
 
     def configure_optimizers(self) -> Adam:
@@ -123,6 +131,8 @@ class ReenactModule(LightningModule):
             self.generator.set_mean_frame(mean.mean(0) if mean.dim() == 4 else mean)
         if self.key_frames is not None and self.inputs.references:
             self.generator.key_frames = self.key_frames()[0]  # for videos of the first actor during the training
+        if self.generator.texture is not None:
+            self.generator.texture.set_actors(self.actors)
         if self.losses.perceives:
             self._lpips = Lpips(self.losses.lpips_backbone)
 
@@ -150,7 +160,7 @@ class ReenactModule(LightningModule):
         parts = batch.split(self.optimizer.micro_batches)
         for number, part in enumerate(parts, start=1):
             share = len(part.frame) / len(batch.frame)
-            fake = self.forward(part.conditioning, part.base, part.references)
+            fake = self.forward(part.conditioning, part.base, part.references, part.actor)
             terms = self.terms(part, fake)
             # One backward pass for all networks: DDP waits in every pass for the gradients of all its parameters, so a pass over
             # one network alone would need find_unused_parameters, toggled or not. Each loss reaches its own network only.
@@ -168,7 +178,7 @@ class ReenactModule(LightningModule):
 
     def validation_step(self, batch: Window, batch_idx: int) -> Tensor:
         """Return the generated frames, which callbacks receive as ``outputs`` and compare with ``batch.frame``."""
-        return self.forward(batch.conditioning, batch.base, batch.references)
+        return self.forward(batch.conditioning, batch.base, batch.references, batch.actor)
 
     test_step = validation_step
 

@@ -33,7 +33,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "generator": {"channels": 4, "levels": 2},
     "discriminator": {"channels": 4},
 }
-HEADS: dict[Head, Any] = {"residual": {"norm": "batch"}, "tanh": {"norm": "instance"}, "blend": {"norm": "batch"}}
+HEADS: dict[Head, Any] = {
+    "residual": {"norm": "batch"},
+    "tanh": {"norm": "instance"},
+    "blend": {"norm": "batch", "texture_channels": 3},
+}
 
 
 def _checkpoint(path: Path, head: Head) -> Path:
@@ -51,6 +55,8 @@ def _checkpoint(path: Path, head: Head) -> Path:
         torch.nn.init.normal_(module.generator.to_frame.weight, std=0.2)
     if head == "residual":
         module.generator.set_mean_frame(torch.rand(3, 32, 32) * 2 - 1)
+    if module.generator.texture is not None:
+        torch.nn.init.normal_(module.generator.texture.planes, std=0.1)
     for _ in range(3):
         network.train()(torch.rand(4, 27, 32, 32) * 2 - 1, *places)
     state = {"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}

@@ -33,6 +33,7 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], list[s
         "data.balance": "true",
         "data.augmentation.rotation": 5.0,
         "model.inputs.image_size": 32,
+        "model.generator.texture_channels": 2,
         "model.losses.lpips": 0.0,
         "model.losses.mouth_adversarial": 1.0,
         "model.losses.eyes_adversarial": 1.0,

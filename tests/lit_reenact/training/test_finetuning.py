@@ -42,6 +42,19 @@ def test_without_an_average_the_trained_weights_count(tmp_path: Path) -> None:
     assert torch.equal(module.generator.to_frame.weight, trained.generator.to_frame.weight)
 
 
+def test_everybody_starts_from_the_mean_of_the_textures(tmp_path: Path) -> None:
+    trained, module = (make_module(generator={"texture_channels": 1}) for _ in range(2))
+    for one, actors in ((trained, 2), (module, 3)):
+        one.actors = actors
+    trained.setup("fit")
+    assert trained.generator.texture is not None
+    assert module.generator.texture is not None
+    trained.generator.texture.planes.data = torch.stack([torch.full((2, 128, 128), value) for value in (1.0, 4.0)])
+    start_from(module, saved(trained, tmp_path))
+    module.setup("fit")
+    assert torch.equal(module.generator.texture.planes, torch.full((3, 2, 128, 128), 2.5))
+
+
 @pytest.mark.parametrize(("before", "now"), [(0.0, 1.0), (1.0, 0.0)])
 def test_a_training_without_a_discriminator_lends_and_takes_the_generator(tmp_path: Path, before: float, now: float) -> None:
     trained = make_module(losses={"adversarial": before}, discriminator={"channels": 8})
@@ -82,6 +95,7 @@ def test_a_larger_image_may_start_from_a_smaller_one(tmp_path: Path) -> None:
         ("generator", "max_channels", 16),
         ("generator", "norm", "instance"),
         ("generator", "head", "tanh"),
+        ("generator", "texture_channels", 2),
         ("discriminator", "channels", 8),
         ("discriminator", "layers", 2),
     ],

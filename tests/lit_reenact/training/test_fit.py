@@ -22,6 +22,7 @@ from lit_reenact.core.errors import ReenactError
 from lit_reenact.evaluation.candidates import synthesise_candidate
 from lit_reenact.networks.windows import WindowShape
 from lit_reenact.synthesis import write_reenactment, write_self_reenactment
+from lit_reenact.synthesis.export import export
 from lit_reenact.synthesis.inference import load_generator
 from lit_reenact.tracking.tracked_clip import TrackedClip
 from lit_reenact.tracking.trackfile import load_track
@@ -205,6 +206,25 @@ def test_a_centred_run_on_two_actors(arguments: Callable[..., list[str]], track_
     assert generator.shape == WindowShape(3, "centred", 2)
     with pytest.raises(ReenactError, match=r"trained on synthetic\.mp4, synthetic\.mp4"):
         load_generator(run.last, target=replace(target, info=replace(target.info, clip_sha256="0")))
+
+
+def test_two_actors_have_a_texture_each(arguments: Callable[..., list[str]], track_folder: Path, tmp_path: Path) -> None:
+    """Each is learned, goes with its own target, and cannot be exported together with the other's."""
+    make_track(tmp_path / "other", seed=1)
+    settings = tmp_path / "mine.yaml"
+    settings.write_text(
+        f"model:\n  generator:\n    texture_channels: 2\ndata:\n  track:\n  - {track_folder}\n  - {tmp_path / 'other'}\n"
+    )
+    words = [word for word in arguments("--budget.max_batch_steps=4") if word not in ("--track", str(track_folder))]
+    run = fit.run_fit([*words, "--config", str(settings)])
+    for number, folder in enumerate((track_folder, tmp_path / "other")):
+        generator = load_generator(run.last, target=load_track(folder))
+        assert generator.texture is not None
+        assert generator.actor == number
+        assert generator.texture.planes[number].any()
+    assert not torch.equal(*generator.texture.planes)
+    with pytest.raises(ReenactError, match="has the textures of 2 persons"):
+        export(run.last, tmp_path / "model.pt2")
 
 
 def test_an_ablation_by_configuration_alone(arguments: Callable[..., list[str]], track_folder: Path, tmp_path: Path) -> None:
