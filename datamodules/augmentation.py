@@ -124,7 +124,9 @@ class Augmentation:
             flat = adjust_hue(flat, hue.repeat_interleave(each))
             return (flat * 2 - 1).view_as(images)
 
-        frame, base = (recolour(one[:, None])[:, 0] for one in (window.frame, window.base))
+        both = torch.cat([window.frame, window.base], 1)
+        recoloured = recolour(both.view(len(both), -1, 3, *both.shape[2:])).flatten(1, 2)
+        frame, base = recoloured[:, :3], recoloured[:, 3:]
         window = window._replace(frame=frame, base=base)
         if "diffuse" not in conditioning:
             return window

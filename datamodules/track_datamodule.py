@@ -16,6 +16,7 @@ from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.schema import FaceParameters, FrameImages, KeyFrames, References, Runs, Track, Window
 from lit_reenact.core.split import Split, SplitSettings
 from lit_reenact.datamodules.augmentation import UNCHANGED, Augmentation
+from lit_reenact.datamodules.background_plate import BackgroundPlate
 from lit_reenact.datamodules.balance import frame_weights
 from lit_reenact.datamodules.clip_frames import ClipFrames
 from lit_reenact.datamodules.clip_references import ClipReferences
@@ -91,7 +92,7 @@ class TrackDataModule(LightningDataModule):
         ]
         self.folder = self.subjects[0].folder
         self._memory = WindowMemory()
-        self._means: Tensor | None = None
+        self._bases: Tensor | None = None
         self._key_images: Tensor | None = None
         self._renderers: list[Renderer] = []
 
@@ -157,17 +158,32 @@ class TrackDataModule(LightningDataModule):
         """Renderer of the first actor's conditioning images at the data module's size."""
         return self.subjects[0].renderer
 
-    def mean_frame(self) -> Tensor:
-        """Return the mean of the valid training frames: float32 (3, H, W) in [-1, 1], or (A, 3, H, W) of A actors."""
-        means = self._mean_frames(torch.device("cpu"))
-        return means[0] if len(means) == 1 else means
+    @cached_property
+    def plates(self) -> list[BackgroundPlate]:
+        """The background plate of each clip; none if the network takes none."""
+        if not self.inputs.plate:
+            return []
+        pairs = zip(self.frames, self.subjects, strict=True)
+        return [BackgroundPlate(frames, subject.track.info.clip_sha256, subject.training_frames()) for frames, subject in pairs]
 
-    def _mean_frames(self, device: torch.device) -> Tensor:
-        if self._means is None:
+    def base(self) -> Tensor:
+        """Return what a network starts from: the mean of the valid training frames, and the plate if it takes one.
+
+        Returns:
+            float32 (C, H, W) in [-1, 1], C = 3, or 6 with a plate; (A, C, H, W) of A actors.
+        """
+        bases = self._all_bases(torch.device("cpu"))
+        return bases[0] if len(bases) == 1 else bases
+
+    def _all_bases(self, device: torch.device) -> Tensor:
+        if self._bases is None:
             pairs = zip(self.frames, self.subjects, strict=True)
-            self._means = torch.stack([frames.mean(subject.training_frames()) for frames, subject in pairs])
-        self._means = self._means.to(device)
-        return self._means
+            self._bases = torch.stack([frames.mean(subject.training_frames()) for frames, subject in pairs])
+            if self.plates:
+                images = torch.stack([plate.read()[:3] for plate in self.plates])
+                self._bases = torch.cat([self._bases, to_signed(images)], 1)
+        self._bases = self._bases.to(device)
+        return self._bases
 
     def prepare_data(self) -> None:
         """Write the cache files beside the tracks (one process a machine)."""
@@ -183,6 +199,8 @@ class TrackDataModule(LightningDataModule):
                 ensure_cache(varied.conditioning_file, varied.subject.renderer.to(device), varied.parameters)
         for references in self.references:
             references.ensure()
+        for plate in self.plates:
+            plate.ensure()
 
     def setup(self, stage: str | None = None) -> None:
         """Make the datasets of all three parts.
@@ -311,14 +329,14 @@ class TrackDataModule(LightningDataModule):
     def on_after_batch_transfer(self, batch: Runs, dataloader_idx: int) -> Window:
         """Render the images, unless a loader has done so, and stack those of each window, on the training device."""
         images = self._render(batch, batch.images) if isinstance(batch.images, FaceParameters) else batch.images
-        means = self._mean_frames(images.region.device)
+        bases = self._all_bases(images.region.device)
         window = Window(
             conditioning=stack_windows(images.conditioning, batch.shown, self._memory),
             frame=to_signed(batch.frame),
             region=images.region[batch.shown[:, self.inputs.shape.current]],
             number=batch.number,
             actor=batch.actor,
-            base=means.expand(len(batch.frame), -1, -1, -1) if len(means) == 1 else means[batch.actor],
+            base=bases.expand(len(batch.frame), -1, -1, -1) if len(bases) == 1 else bases[batch.actor],
             flow=batch.flow,
         )
         training = self.trainer is not None and self.trainer.training

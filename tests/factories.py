@@ -179,7 +179,7 @@ def make_blend_module(base: dict[str, dict[str, Any]] = TINY, **generator: Any) 
     network: Any = module.generator
     torch.nn.init.normal_(network.to_shift.weight, std=0.2)
     torch.nn.init.normal_(network.to_frame[-1].weight, std=0.2)
-    network.set_mean_frame(torch.rand_like(network.mean_frame) * 2 - 1)
+    network.set_base(torch.rand_like(network.mean_frame) * 2 - 1)
     return module
 
 

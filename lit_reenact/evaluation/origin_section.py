@@ -14,7 +14,8 @@ from lit_reenact.synthesis.pixel_origin import Colour
 
 TEXT = (
     "<p>The network moves pixels of key frames, which are real frames of the training part, to where the wanted face needs them, "
-    "and paints what they do not show. The mean frame is the mean of all training frames.</p>"
+    "and paints what they do not show. The mean frame is the mean of all training frames, the "
+    "plate what the camera sees without the person.</p>"
 )
 
 

@@ -1,4 +1,4 @@
-"""Shares of held-out pixels that a blend generator takes from its key frames, from the mean frame, and from painting."""
+"""Shares of held-out pixels that a blend generator takes from key frames, mean frame, plate and painting."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SAMPLE = 40
 PICTURES = 4
 """Number of frames with a picture of their pixels' origin."""
 
-KINDS = ("key_frames", "mean_frame", "painted")
+KINDS = ("key_frames", "mean_frame", "plate", "painted")
 PLACES = ("", "face_", "eyes_", "mouth_")
 PIXEL_ORIGINS = tuple(f"{place}{kind}" for kind in KINDS for place in PLACES)
 """Names of all shares: the source of the pixels, after the region unless that is the whole frame."""
@@ -83,10 +83,10 @@ def origin_shares(shares: Tensor, region: Tensor) -> dict[str, Tensor]:
     """Return the mean share in each region of N frames by its name in ``PIXEL_ORIGINS``, (N,) each; NaN without the region.
 
     Args:
-        shares: float32 (N, K + 2, H, W), by the rules of ``Blend.shares``.
+        shares: float32 (N, K + 3, H, W), by the rules of ``Blend.shares``.
         region: uint8 (N, H, W) of ``EMPTY``, ``FACE``, ``EYES`` and ``MOUTH``.
     """
-    sources = (shares[:, :-2].sum(1), shares[:, -2], shares[:, -1])
+    sources = (shares[:, :-3].sum(1), *shares[:, -3:].unbind(1))
     masks = (torch.ones_like(region, dtype=torch.bool), region != EMPTY, region == EYES, region == MOUTH)
     means = [region_mean(source, mask) for source in sources for mask in masks]
     return dict(zip(PIXEL_ORIGINS, means, strict=True))

@@ -120,7 +120,7 @@ class Generator(nn.Module):
         Args:
             conditioning: (B, 3 * images * window, H, W) in [-1, 1].
             base: (B, 3, H, W) in [-1, 1], what a residual head starts from in place of its mean frame, where that is another
-                actor's, or moved by augmentation.
+                actor's, or moved by augmentation; for a blend head with the background plate, if it takes one: (B, 6, H, W).
             references: reference frames for a blend head; other heads take none.
             actor: int64 (B,) person of each window, whose texture is shown; None for ``actor`` of this network.
 
@@ -185,9 +185,9 @@ class Generator(nn.Module):
         for network in self.children():
             network.bfloat16()
 
-    def set_mean_frame(self, mean_frame: Tensor) -> None:
-        """Start from this frame (3, H, W) in [-1, 1], the mean of the training frames; only for the residual head."""
-        self.mean_frame.copy_(mean_frame)
+    def set_base(self, base: Tensor) -> None:
+        """Start from the mean of the training frames, (3, H, W) in [-1, 1]; not for the tanh head."""
+        self.mean_frame.copy_(base)
 
 
 def _beside(start: Tensor | None, texture: list[Tensor]) -> Tensor | None:

@@ -26,6 +26,7 @@ class InputSettings:
         stride: step in frames of the clip from one frame of a window to the next.
         references: number of key frames of the training part whose pixels a ``blend`` head moves; 0 for the paper's network,
             which sees conditioning alone.
+        plate: whether a ``blend`` head also takes pixels of the background plate: what the camera sees without the person.
 
     Raises:
         ReenactError: ``conditioning`` names no image, an unknown one, or one of them twice.
@@ -42,12 +43,20 @@ class InputSettings:
     placement: Placement = "causal"
     stride: int = 1
     references: int = 0
+    plate: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "conditioning", parse_conditioning(self.conditioning))
         WindowShape(self.window, self.placement, self.stride)  # raises
         if self.references < 0:
             raise ValueError(f"model.inputs.references is {self.references}, but must be at least 0")
+        if self.plate and not self.references:
+            raise ValueError("model.inputs.plate is on, but only a blend head takes a background plate: set references, too")
+
+    @property
+    def base_channels(self) -> int:
+        """Number of channels of a sample's base: its mean frame, and the background plate if there is one."""
+        return 6 if self.plate else 3
 
     @property
     def shape(self) -> WindowShape:

@@ -29,6 +29,7 @@ KEY_FRAME_COLOURS: tuple[Colour, ...] = (
 are the eight that Okabe and Ito (2008) chose so that people with any kind of colour vision tell them apart."""
 
 MEAN_FRAME_COLOUR: Colour = (0, 0, 0)
+PLATE_COLOUR: Colour = (190, 190, 190)
 PAINTED_COLOUR: Colour = (213, 94, 0)
 
 
@@ -39,19 +40,19 @@ def origin_colours(references: int) -> dict[str, Colour]:
         references: number of key frames.
     """
     key_frames = {f"key frame {k + 1}": KEY_FRAME_COLOURS[k % len(KEY_FRAME_COLOURS)] for k in range(references)}
-    return {**key_frames, "mean frame": MEAN_FRAME_COLOUR, "painted": PAINTED_COLOUR}
+    return {**key_frames, "mean frame": MEAN_FRAME_COLOUR, "background plate": PLATE_COLOUR, "painted": PAINTED_COLOUR}
 
 
 def origin_picture(shares: Tensor) -> Tensor:
     """Draw each pixel in the colours of its sources, mixed by their shares.
 
     Args:
-        shares: float32 (N, K + 2, H, W), by the rules of ``Blend.shares``.
+        shares: float32 (N, K + 3, H, W), by the rules of ``Blend.shares``.
 
     Returns:
         uint8 (N, H, W, 3).
     """
-    colours = torch.tensor(list(origin_colours(shares.shape[1] - 2).values()), dtype=torch.float32, device=shares.device)
+    colours = torch.tensor(list(origin_colours(shares.shape[1] - 3).values()), dtype=torch.float32, device=shares.device)
     return torch.einsum("nkhw,kc->nhwc", shares, colours).round().clamp(0, 255).to(torch.uint8)
 
 
@@ -59,7 +60,7 @@ def origin_picture(shares: Tensor) -> Tensor:
 def trace_pixels(
     generator: BlendGenerator, target: Track, parameters: FaceParameters, numbers: Tensor, cuts: tuple[int, ...] = ()
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield some frames' numbers (N,) with their shares, float32 (N, K + 2, S, S) on the CPU, a few frames at a time.
+    """Yield some frames' numbers (N,) with their shares, float32 (N, K + 3, S, S) on the CPU, a few frames at a time.
 
     Args:
         generator: network trained on the target's clip.

@@ -35,8 +35,7 @@ def start_from(module: ReenactModule, checkpoint: Path) -> None:
     weights = trained.generator.state_dict()
     if weights.keys() != module.generator.state_dict().keys():  # a map of 1x1 is not normalised
         _refuse_other_networks(trained, module, checkpoint, ("inputs",), ())
-    if "mean_frame" in weights:
-        weights["mean_frame"] = module.generator.mean_frame
+    weights |= {name: buffer for name, buffer in module.generator.named_buffers(recurse=False) if name in weights}
     module.generator.load_state_dict(weights)
     if module.generator.texture is not None:
         module.generator.texture.set_actors(1)  # the training makes room for its own persons

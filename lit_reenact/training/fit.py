@@ -86,7 +86,7 @@ def train(cli: ReenactCLI, resume: Path | None) -> None:
     cli.trainer.loggers = make_loggers(cli.run_folder.path, name, cli.config.loggers, batch_step_of(resume))
     for logger in cli.trainer.loggers:
         logger.log_hyperparams({"protocol": cli.datamodule.split.protocol})
-    cli.model.mean_frame = cli.datamodule.mean_frame
+    cli.model.base = cli.datamodule.base
     cli.model.key_frames = cli.datamodule.key_frames
     cli.model.actors = len(cli.datamodule.subjects)
     try:

@@ -57,8 +57,9 @@ class ReenactModule(LightningModule):
 
     Attributes:
         batch_step: number of batches trained on.
-        mean_frame: function that returns the mean training frame, (3, H, W) or (A, 3, H, W) of A actors, in [-1, 1]; set it
-            before a training. A residual head starts from that frame, unless a checkpoint brought one.
+        base: function that returns the mean training frame, (3, H, W) or (A, 3, H, W) of A actors, in [-1, 1], followed by the
+            background plate (6 channels) if the network takes one; set it before a training. The network starts from it, unless a
+            checkpoint brought another.
         key_frames: function that returns the key frames of each clip; set it before a training with reference frames.
         actors: number of persons to train on; set it before a training with a neural texture.
 
@@ -68,7 +69,7 @@ class ReenactModule(LightningModule):
 
     Example:
         >>> module = ReenactModule(InputSettings(image_size=64), losses=LossSettings(l1=50.0))
-        >>> module.mean_frame = data.mean_frame
+        >>> module.base = data.base
         >>> Trainer().fit(module, data)
     """
 
@@ -92,7 +93,7 @@ class ReenactModule(LightningModule):
         self.inputs = inputs
         self.losses = losses
         self.optimizer = optimizer
-        self.mean_frame: Callable[[], Tensor] | None = None
+        self.base: Callable[[], Tensor] | None = None
         self.key_frames: Callable[[], list[KeyFrames]] | None = None
         self.actors = 1
         self.batch_step = 0
@@ -126,9 +127,9 @@ class ReenactModule(LightningModule):
         """Build what only training needs."""
         if stage != "fit":
             return
-        if self.mean_frame is not None and self.generator.head != "tanh" and not self.generator.mean_frame.any():
-            mean = self.mean_frame()
-            self.generator.set_mean_frame(mean.mean(0) if mean.dim() == 4 else mean)
+        if self.base is not None and self.generator.head != "tanh" and not self.generator.mean_frame.any():
+            base = self.base()
+            self.generator.set_base(base.mean(0) if base.dim() == 4 else base)
         if self.key_frames is not None and self.inputs.references:
             self.generator.key_frames = self.key_frames()[0]  # for videos of the first actor during the training
         if self.generator.texture is not None:

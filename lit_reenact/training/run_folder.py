@@ -40,6 +40,7 @@ ADDED = {
     "data.augmentation.omission": 0.0,
     "data.augmentation.hiding": 0.0,
     "model.inputs.references": 0,
+    "model.inputs.plate": False,
     "model.generator.texture_channels": 0,
     "model.discriminator.scales": 1,
     **{f"model.losses.{name}": 0.0 for name in ("mouth_adversarial", "eyes_adversarial", "face_lpips", "mouth_lpips")},

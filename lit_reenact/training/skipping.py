@@ -20,13 +20,11 @@ class NormStatistics:
     One operation packs all of them, another one puts them back: many small buffers take longer one by one.
 
     Args:
-        networks: networks on their device; the mean frame of a generator is not counted among the statistics.
+        networks: networks on their device; a generator's own buffers, its mean frame and plate, are no statistics.
     """
 
     def __init__(self, networks: Iterable[nn.Module]) -> None:
-        buffers = [
-            buffer for network in networks for name, buffer in network.named_buffers() if name != "mean_frame" and buffer.numel()
-        ]
+        buffers = [buffer for network in networks for name, buffer in network.named_buffers() if "." in name and buffer.numel()]
         dtypes = dict.fromkeys(buffer.dtype for buffer in buffers)
         self._groups = [[buffer for buffer in buffers if buffer.dtype == dtype] for dtype in dtypes]
         self._before: list[Tensor] = []

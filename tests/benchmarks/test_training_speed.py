@@ -130,7 +130,7 @@ def bare_steps(words: list[str]) -> Iterator[None]:
     data, module = cli.datamodule, cli.model
     data.prepare_data()
     data.setup()
-    module.generator.set_mean_frame(data.mean_frame())
+    module.generator.set_base(data.base())
     optimizer = module.configure_optimizers()
     for step in count():
         if not step % len(data.train_dataloader()):

@@ -47,7 +47,7 @@ def main(ranks: int, batch: int, steps: int) -> None:
         GeneratorSettings(channels=32, levels=5, max_channels=256, norm="instance"),
         losses=LossSettings(lpips=0.0),
     )
-    module.generator.set_mean_frame(torch.full((3, SIZE, SIZE), 0.25))
+    module.generator.set_base(torch.full((3, SIZE, SIZE), 0.25))
     loader: DataLoader[Window] = DataLoader([one_window()] * (steps * batch // ranks), batch // ranks, collate_fn=collate_windows)  # type: ignore[arg-type]
     clock, settings = Clock(), {"strategy": "ddp", "use_distributed_sampler": False} if ranks > 1 else {}
     trainer: Trainer = quiet_trainer(devices=ranks, callbacks=[clock], limit_val_batches=0, **settings)

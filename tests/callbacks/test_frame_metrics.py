@@ -27,7 +27,7 @@ def test_validation_and_test_are_means_over_frames(track_folder: Path, tmp_path:
 
     clip = FrameReader(track_folder / "clip.mp4").read(range(95, 120)).numpy().astype(np.float64) / 255
     module.eval()
-    module.generator.set_mean_frame(data.mean_frame())
+    module.generator.set_base(data.base())
     window = data.on_after_batch_transfer(data.test_dataset.__getitems__(list(range(25))), 0)
     with torch.inference_mode():
         generated = (module(window.conditioning).permute(0, 2, 3, 1).double().numpy() + 1) / 2

@@ -195,7 +195,7 @@ def test_a_resumed_training_ends_as_one_without_a_break(folder: Path, tmp_path: 
     def train(run: str, batches: int, checkpoint: Path | None) -> Path:
         torch.manual_seed(0)
         data, module = prepared(folder, **settings), make_module(**BLEND)
-        module.mean_frame, module.key_frames = data.mean_frame, data.key_frames
+        module.base, module.key_frames = data.base, data.key_frames
         trainer = make_trainer(tmp_path / run, max_steps=batches)
         trainer.fit(module, data, ckpt_path=checkpoint)
         path = tmp_path / run / f"{batches}.ckpt"

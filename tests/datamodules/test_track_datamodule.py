@@ -24,8 +24,9 @@ from lit_reenact.callbacks import BatchBudget
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import sha256_of
 from lit_reenact.core.schema import FrameImages, Runs, Window
-from lit_reenact.datamodules import TrackDataModule, subject, track_datamodule
+from lit_reenact.datamodules import TrackDataModule, background_plate, subject, track_datamodule
 from lit_reenact.datamodules.augmentation import Augmentation
+from lit_reenact.datamodules.background_plate import BackgroundPlate
 from lit_reenact.datamodules.loading import Rendering
 from lit_reenact.tracking.trackfile import load_track, save_track
 from lit_reenact.video import Frame, VideoWriter, iterate_frames
@@ -75,7 +76,19 @@ def test_unique_images_are_handed_over_and_become_windows(track_folder: Path) ->
     assert torch.equal(window.region, data.renderer.regions(data.track.parameters[runs.number]))
     assert torch.equal(window.number, runs.number)
     assert window.actor.tolist() == [0] * 4
-    assert torch.equal(window.base, data.mean_frame().expand(4, -1, -1, -1))
+    assert torch.equal(window.base, data.base().expand(4, -1, -1, -1))
+
+
+def test_a_plate_follows_the_mean_frame(track_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nobody = torch.zeros(32, 32, dtype=torch.bool)
+    monkeypatch.setattr(background_plate, "PersonSegmenter", lambda: lambda frames: nobody.expand(len(frames), -1, -1))
+    data, plain = prepared(track_folder, inputs={"references": 2, "plate": True}), prepared(track_folder)
+    base = data.base()
+    assert torch.equal(base[:3], plain.base())
+    image = BackgroundPlate(data.frames[0], data.track.info.clip_sha256, torch.arange(60)).read()[:3]
+    torch.testing.assert_close(base[3:], image / 127.5 - 1)
+    window = data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
+    assert torch.equal(window.base, base.expand(4, -1, -1, -1))
 
 
 def test_flow_is_told_between_windows_that_follow_each_other(track_folder: Path) -> None:
@@ -125,7 +138,7 @@ def test_less_footage_is_the_first_of_it_and_nothing_else_changes(track_folder: 
     data = prepared(track_folder, split={"training_frames": 20})
     assert sorted(torch.cat([batch.number for batch in data.train_dataloader()]).tolist()) == list(range(20))
     assert torch.cat([batch.number for batch in data.test_dataloader()]).tolist() == list(range(95, 120))
-    assert torch.equal(data.mean_frame(), data.frames[0].mean(torch.arange(20)))
+    assert torch.equal(data.base(), data.frames[0].mean(torch.arange(20)))
 
 
 @pytest.mark.parametrize("frames", [2, 61])
@@ -203,7 +216,7 @@ def test_frames_that_do_not_fit_are_decoded(own_folder: Path, workers: int) -> N
     data = prepared(own_folder, loading={"frame_cache_gib": 70 * 3 * 32**2 / 2**30, "workers": workers})
     assert data.frames[0].keep == 70
     assert equal(windows_of(data, data.val_dataloader()), before)
-    assert torch.equal(data.mean_frame(), expected.mean_frame())
+    assert torch.equal(data.base(), expected.base())
 
 
 def test_the_mean_frame_is_that_of_the_valid_training_frames(own_folder: Path) -> None:
@@ -212,7 +225,7 @@ def test_the_mean_frame_is_that_of_the_valid_training_frames(own_folder: Path) -
     save_track(track, own_folder)
     frames = np.stack(list(iterate_frames(own_folder / "clip.mp4"))).astype(np.float64)[:60]
     expected = np.delete(frames, range(10, 20), axis=0).mean(0).transpose(2, 0, 1) / 127.5 - 1
-    mean = prepared(own_folder, inputs={"image_size": 64}).mean_frame()
+    mean = prepared(own_folder, inputs={"image_size": 64}).base()
     assert mean.shape == (3, 64, 64)
     assert np.abs(mean.numpy() - expected).max() < 1e-5
 
@@ -253,7 +266,7 @@ def two_actors(track_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.mark.parametrize("rendering", ["cache", "worker", "device"])
 def test_several_actors_stand_side_by_side(two_actors: list[str], rendering: Rendering) -> None:
     data = prepared(two_actors, loading={"rendering": rendering})
-    assert data.mean_frame().shape == (2, 3, 32, 32)
+    assert data.base().shape == (2, 3, 32, 32)
     made = windows_of(data, data.train_dataloader())
     number, actor = (torch.cat([getattr(window, name) for window in made]) for name in ("number", "actor"))
     seen = set(zip(actor.tolist(), number.tolist(), strict=True))
@@ -267,7 +280,7 @@ def test_several_actors_stand_side_by_side(two_actors: list[str], rendering: Ren
             rows = order[window.number[own]]
             for name in ("conditioning", "frame", "region"):
                 assert torch.equal(getattr(window, name)[own], getattr(expected, name)[rows])
-            assert torch.equal(window.base[own], alone.mean_frame().expand(int(own.sum()), -1, -1, -1))
+            assert torch.equal(window.base[own], alone.base().expand(int(own.sum()), -1, -1, -1))
 
 
 def test_actors_have_equal_shares_when_balanced(two_actors: list[str]) -> None:

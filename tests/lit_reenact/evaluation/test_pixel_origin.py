@@ -34,15 +34,17 @@ def test_shares_are_means_over_the_pixels_of_each_region() -> None:
     region = torch.tensor([[[EMPTY, FACE, EYES, EYES]], [[EMPTY, EMPTY, FACE, FACE]]], dtype=torch.uint8)
     painted = torch.tensor([[[0.0, 0.3, 0.5, 0.7]], [[1.0, 0.0, 0.2, 0.6]]])
     mean = torch.full_like(painted, 0.1).minimum(1 - painted)
-    first = (1 - painted - mean) / 4
-    shares = origin_shares(torch.stack([first, 3 * first, mean, painted], 1), region)
+    plate = torch.full_like(painted, 0.2).minimum(1 - painted - mean)
+    first = (1 - painted - mean - plate) / 4
+    shares = origin_shares(torch.stack([first, 3 * first, mean, plate, painted], 1), region)
     assert tuple(shares) == PIXEL_ORIGINS
     assert shares["painted"].tolist() == pytest.approx([0.375, 0.45])
     assert shares["face_painted"].tolist() == pytest.approx([0.5, 0.4])
     assert shares["eyes_painted"].tolist() == pytest.approx([0.6, torch.nan], nan_ok=True)
     assert shares["mouth_painted"].isnan().all()
     assert shares["mean_frame"].tolist() == pytest.approx([0.1, 0.075])
-    assert shares["face_key_frames"].tolist() == pytest.approx([0.4, 0.5])
+    assert shares["face_plate"].tolist() == pytest.approx([0.2, 0.2])
+    assert shares["face_key_frames"].tolist() == pytest.approx([0.2, 0.3])
     assert MOUTH not in region
 
 

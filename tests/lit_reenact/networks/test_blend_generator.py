@@ -50,7 +50,7 @@ def test_the_frame_is_the_mean_of_its_sources_by_their_shares(generator: BlendGe
     """With every source of one colour, a frame cannot leave the range of these colours."""
     frame, shares = generator.eval().blend(conditioning(), None, references())
     assert frame.shape == (2, 3, SIZE, SIZE)
-    assert shares.shape == (2, COUNT + 2, SIZE, SIZE)
+    assert shares.shape == (2, COUNT + 3, SIZE, SIZE)
     assert torch.allclose(shares.sum(1), torch.ones(2, SIZE, SIZE), atol=1e-5)
     assert frame.abs().max() <= 1
 
@@ -76,6 +76,38 @@ def test_what_a_reference_cannot_show_comes_from_elsewhere(generator: BlendGener
     _, shares = generator.eval().blend(conditioning(), None, hidden)
     assert shares[:, 1, :, :5].max() < 1e-6
     assert shares[:, 1, :, 5:].min() > 1e-3
+    assert shares[:, COUNT].min() > 1e-3  # the others may show what it does not, and then the mean frame may, too
+
+
+@pytest.mark.parametrize("plate", [False, True])
+def test_what_no_reference_can_show_is_painted(plate: bool) -> None:
+    """A reference that is left out, for being the sample's own frame, may have been the only one to show it."""
+    inputs = InputSettings(image_size=SIZE, window=2, references=COUNT, plate=plate)
+    generator = BlendGenerator(inputs, GeneratorSettings(channels=8, levels=3, max_channels=16, head="blend")).eval()
+    hidden = references(present=torch.tensor([[0.0, 1.0, 1.0], [0.0, 0.0, 0.0]]))
+    hidden.validity[:, [4 + 3, 8 + 3], :, :5] = 1
+    shares = generator.blend(conditioning(), None, hidden).shares
+    assert shares[:, -1, :, :5].min() > 1 - 1e-6
+    assert shares[0, COUNT, :, 5:].min() > 1e-3
+    nothing_unseen = references(present=torch.zeros(2, COUNT))
+    assert generator.blend(conditioning(), None, nothing_unseen).shares[:, COUNT].min() > 1e-3
+
+
+def test_the_plate_is_a_source_of_pixels() -> None:
+    inputs = InputSettings(image_size=SIZE, window=2, references=COUNT, plate=True)
+    generator = BlendGenerator(inputs, GeneratorSettings(channels=8, levels=3, max_channels=16, head="blend")).eval()
+    base = torch.rand(6, SIZE, SIZE, generator=torch.Generator().manual_seed(3)) * 2 - 1
+    generator.set_base(base)
+    assert torch.equal(generator.plate, base[3:])
+    frame, shares = generator.blend(conditioning(), None, references())
+    assert shares[:, COUNT + 1].min() > 1e-3
+    torch.testing.assert_close(generator(conditioning(), base.expand(2, -1, -1, -1), references()), frame)
+    assert "plate" in generator.state_dict()
+
+
+def test_a_plate_without_references_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"model\.inputs\.plate is on"):
+        InputSettings(plate=True)
 
 
 def test_the_marker_stays_out_in_training_too(generator: BlendGenerator) -> None:
@@ -101,7 +133,7 @@ def test_another_mean_frame_is_seen(generator: BlendGenerator) -> None:
     own = generator(conditioning(), None, references())
     other = generator(conditioning(), torch.ones(2, 3, SIZE, SIZE), references())
     assert not torch.allclose(own, other)
-    generator.set_mean_frame(torch.ones(3, SIZE, SIZE))
+    generator.set_base(torch.ones(3, SIZE, SIZE))
     assert torch.allclose(generator(conditioning(), None, references()), other, atol=1e-6)
 
 

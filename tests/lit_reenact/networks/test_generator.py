@@ -79,7 +79,7 @@ def test_weights_start_as_in_the_paper(paper: Generator) -> None:
 def test_the_residual_head_starts_at_the_mean_frame() -> None:
     generator = small(3, channels=8, levels=6)
     mean_frame = torch.rand(3, 64, 64) * 1.9 - 0.95
-    generator.set_mean_frame(mean_frame)
+    generator.set_base(mean_frame)
     frame = generator(torch.rand(2, 27, 64, 64) * 2 - 1)
     assert (frame - mean_frame).abs().max() < 2 / 255  # the range [-1, 1] is 2 wide
 
@@ -108,7 +108,7 @@ def test_the_network_of_a_residual_head_sees_its_base() -> None:
 
 def test_a_mean_frame_at_the_ends_of_the_range_stays_finite_and_learnable() -> None:
     generator = small(3, channels=8, levels=6)
-    generator.set_mean_frame(torch.ones(3, 64, 64))
+    generator.set_base(torch.ones(3, 64, 64))
     frame = generator(torch.zeros(2, 27, 64, 64))
     frame.sum().backward()
     assert frame.isfinite().all()

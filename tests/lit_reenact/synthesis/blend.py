@@ -25,7 +25,7 @@ def save_blend(folder: Path, path: Path, **inputs: Any) -> BlendGenerator:
     for layer in generator.to_frame:
         if isinstance(layer, torch.nn.Conv2d):
             torch.nn.init.normal_(layer.weight, std=0.3)
-    generator.set_mean_frame(data.mean_frame())
+    generator.set_base(data.base())
     generator.key_frames = data.key_frames()[0]
     state: dict[str, Any] = {"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}
     state |= {"datamodule_hyper_parameters": dict(data.hparams), "TrackDataModule": data.state_dict()}

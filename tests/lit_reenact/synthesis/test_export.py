@@ -54,7 +54,7 @@ def _checkpoint(path: Path, head: Head) -> Path:
         network, places = module.generator, ()
         torch.nn.init.normal_(module.generator.to_frame.weight, std=0.2)
     if head == "residual":
-        module.generator.set_mean_frame(torch.rand(3, 32, 32) * 2 - 1)
+        module.generator.set_base(torch.rand(3, 32, 32) * 2 - 1)
     if module.generator.texture is not None:
         torch.nn.init.normal_(module.generator.texture.planes, std=0.1)
     for _ in range(3):

@@ -53,7 +53,7 @@ def test_half_the_bits_change_frames_by_less_than_a_level(head: str, checkpoint:
     module = make_module(SETTINGS, generator={"head": head})
     torch.nn.init.normal_(module.generator.to_frame.weight, std=0.2)
     if head == "residual":
-        module.generator.set_mean_frame(torch.rand(3, 32, 32) * 2 - 1)
+        module.generator.set_base(torch.rand(3, 32, 32) * 2 - 1)
     torch.save(checkpoint | {"state_dict": module.state_dict(), "hyper_parameters": dict(module.hparams)}, tmp_path / "a.ckpt")
     full, half = (load_generator(tmp_path / "a.ckpt", precision=precision) for precision in ("float32", "bfloat16"))
     assert half.to_frame.weight.dtype == torch.bfloat16

@@ -42,7 +42,7 @@ def module(data: TrackDataModule) -> ReenactModule:
     module = make_module(inputs={"references": COUNT}, generator={"head": "blend"})
     for weight in module.generator.parameters():
         torch.nn.init.normal_(weight, std=0.1)
-    module.generator.set_mean_frame(data.mean_frame())
+    module.generator.set_base(data.base())
     return module.eval()
 
 

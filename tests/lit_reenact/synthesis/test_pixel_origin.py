@@ -18,18 +18,19 @@ __all__ = ["track_folder"]
 
 
 def test_a_pixel_has_the_colours_of_its_sources_by_their_shares() -> None:
-    """Pixels, left to right: one of the first key frame, of the mean frame, painted, and half of the second and half painted."""
-    shares = torch.tensor([[1.0, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1], [0, 0.5, 0, 0.5]]).T.reshape(1, 4, 1, 4)
+    """From left to right: the first key frame, the mean frame, painted, half the second and half painted, the plate."""
+    pixels = [[1.0, 0, 0, 0, 0], [0, 0, 1, 0, 0], [0, 0, 0, 0, 1], [0, 0.5, 0, 0, 0.5], [0, 0, 0, 1, 0]]
+    shares = torch.tensor(pixels).T.reshape(1, 5, 1, 5)
     picture = origin_picture(shares)
     assert picture.dtype == torch.uint8
-    assert picture[0, 0].tolist() == [[0, 114, 178], [0, 0, 0], [213, 94, 0], [226, 161, 33]]
+    assert picture[0, 0].tolist() == [[0, 114, 178], [0, 0, 0], [213, 94, 0], [226, 161, 33], [190, 190, 190]]
 
 
 def test_every_source_has_a_name_and_a_colour() -> None:
     colours = origin_colours(7)
-    assert list(colours) == [*(f"key frame {k}" for k in range(1, 8)), "mean frame", "painted"]
+    assert list(colours) == [*(f"key frame {k}" for k in range(1, 8)), "mean frame", "background plate", "painted"]
     assert colours["key frame 7"] == colours["key frame 1"] == KEY_FRAME_COLOURS[0]
-    assert len(set(origin_colours(6).values())) == 8
+    assert len(set(origin_colours(6).values())) == 9
 
 
 @pytest.mark.parametrize("placement", ["causal", "centred"])

@@ -107,7 +107,7 @@ def seeded_module(flat: dict[str, Any]) -> ReenactModule:
 @pytest.mark.parametrize(("name", "changes"), [("everything", {"lambda_lpips": 0.0}), ("paper", PLAIN)])
 def test_losses_agree(name: str, changes: dict[str, Any]) -> None:
     module, data, recorder = seeded_module(FLAT | changes), Windows(), Recorder()
-    module.mean_frame = data.mean_frame
+    module.base = data.mean_frame
     quiet_trainer(callbacks=[recorder], max_epochs=2, limit_val_batches=0).fit(module, data)
     assert len(recorder.logged) == 6
     for loss, values in RECORDED[name].items():
@@ -118,7 +118,7 @@ def test_losses_agree(name: str, changes: dict[str, Any]) -> None:
 def checkpoint(tmp_path: Path) -> Path:
     """A checkpoint with flat settings, as that version wrote it."""
     module = seeded_module(FLAT | TINY)
-    module.generator.set_mean_frame(random(3, 32, 32, seed=1))
+    module.generator.set_base(random(3, 32, 32, seed=1))
     torch.nn.init.normal_(module.generator.to_frame.weight, 0, 0.5, generator=torch.Generator().manual_seed(2))
     state = {"state_dict": module.state_dict(), "hyper_parameters": {**FLAT, **TINY}, "batch_step": 7}
     state["hyper_parameters"]["_instantiator"] = "lightning.pytorch.cli.instantiate_module"

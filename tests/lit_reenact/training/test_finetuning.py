@@ -25,7 +25,7 @@ def test_both_networks_start_there_but_the_mean_frame_does_not(tmp_path: Path) -
         make_module(),
         make_module(optimizer={"learning_rate": 1e-3}, losses={"l1": 5.0}, generator={"dropout": 0.1}),
     )
-    trained.generator.set_mean_frame(torch.full((3, 32, 32), 0.5))
+    trained.generator.set_base(torch.full((3, 32, 32), 0.5))
     average = {name: 0.5 * value for name, value in trained.generator.state_dict().items()}
     start_from(module, saved(trained, tmp_path, generator_ema=average))
     for name, value in module.generator.state_dict().items():

@@ -93,7 +93,7 @@ def quiet_trainer(**settings: Any) -> Trainer:
 
 def _fit(module: ReenactModule, **settings: Any) -> tuple[Trainer, Recorder]:
     recorder, data = Recorder(), Windows()
-    module.mean_frame = data.mean_frame
+    module.base = data.mean_frame
     trainer = quiet_trainer(callbacks=[recorder], **settings)
     trainer.fit(module, data)
     return trainer, recorder
@@ -257,7 +257,7 @@ def test_the_mean_frame_is_the_one_handed_in_unless_a_checkpoint_brought_one() -
     _fit(module, max_steps=1)
     assert (module.generator.mean_frame == 0.25).all()
     loaded = make_module(SMALL)
-    loaded.generator.set_mean_frame(torch.full((3, 32, 32), -0.5))
+    loaded.generator.set_base(torch.full((3, 32, 32), -0.5))
     _fit(loaded, max_steps=1)
     assert (loaded.generator.mean_frame == -0.5).all()
 

@@ -68,7 +68,7 @@ def seeded_module(generator: dict[str, Any] | None = None, **groups: Any) -> Ree
     module = make_module(SMALL, generator={"norm": "instance", "dropout": 0.0, "levels": 4, **(generator or {})}, **groups)
     module.actors = 2  # only one of them is ever seen
     module.setup("fit")
-    module.generator.set_mean_frame(Windows().mean_frame())
+    module.generator.set_base(Windows().mean_frame())
     return module
 
 
