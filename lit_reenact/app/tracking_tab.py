@@ -40,7 +40,7 @@ def build_tracking(tracks: Path, face_model: str, largest_upload: int) -> None:
         clip = track_upload(check_video(upload), tracks, face_model, side)
         page = (clip.folder / REPORT_NAME).read_text(encoding="utf-8")
         folder = escape(str(clip.folder))
-        next_command = f"lit-reenact fit --config configs/paper.yaml --track {folder}"
+        next_command = f"lit-reenact fit --config configs/portrait.yaml --track {folder}"
         sentence = f"<p>Tracked {len(clip.track)} frames into <code>{folder}</code>. To train: <code>{next_command}</code></p>"
         frame = f'<iframe title="report of the tracking" sandbox srcdoc="{escape(page)}"></iframe>'
         return sentence, frame

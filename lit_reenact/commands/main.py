@@ -26,7 +26,7 @@ give the target the source's head pose, expression and gaze.
   lit-reenact demo                                        every step on two embedded clips, in minutes on a CPU
   lit-reenact doctor                                      check this machine, and a video of yours
   lit-reenact track target.mp4 source.mp4 -o tracks       fit the face model to videos
-  lit-reenact fit --config configs/paper.yaml --track tracks/target
+  lit-reenact fit --config configs/portrait.yaml --track tracks/target
   lit-reenact reenact --source tracks/source --target tracks/target --checkpoint CKPT -o out.mp4
   lit-reenact evaluate --target tracks/target --checkpoint CKPT -o outputs/evaluation
   lit-reenact ablate configs/ablations/*.yaml --track tracks/target --seeds 3

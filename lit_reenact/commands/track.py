@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         words = f"--track {jobs[0].folder}"
         if settings.protocol != LAST_FIFTH:
             words += f" --protocol {settings.protocol}"
-        print(f"Next: train on the target's track with `lit-reenact fit --config configs/paper.yaml {words}`")
+        print(f"Next: train on the target's track with `lit-reenact fit --config configs/portrait.yaml {words}`")
     return 0
 
 
