@@ -24,7 +24,8 @@ class Augmentation:
     """Random changes of training windows; every setting is the largest change, and 0 switches it off.
 
     Each window draws its own change, uniformly between the two extremes of every setting. The mean frame that a residual head
-    starts from changes in the same way, so that a background that stands still also stands still for the network.
+    starts from changes in the same way, so that a background that stands still also stands still for the network. Where windows
+    come with optical flow, those that follow each other change alike, so that one still follows the other.
 
     Attributes:
         rotation: rotation about the middle of the image, degrees to either side.
@@ -67,29 +68,20 @@ class Augmentation:
             The changed windows, images in [-1, 1].
         """
         draw = torch.rand(len(window.frame), MOVES + COLOURS, generator=generator).mul_(2).sub_(1)
-        draw = (draw * (torch.rand(len(draw), 1, generator=generator) < self.probability)).to(window.frame)
+        draw = draw * (torch.rand(len(draw), 1, generator=generator) < self.probability)
+        alike = run_starts(window.flow).cpu() if window.flow.numel() else slice(None)
+        draw = draw[alike].to(window.frame)
         if window.references is not None and self.omission:
-            window = window._replace(references=self._omit(window.references, generator))
+            kept = torch.rand(window.references.present.shape, generator=generator) >= self.omission
+            window = window._replace(references=_omit(window.references, kept[alike]))
         if window.references is not None and self.hiding:
-            window = window._replace(references=self._hide(window.references, window.region, generator))
+            hidden = torch.rand(2, len(draw), generator=generator) < self.hiding
+            window = window._replace(references=_hide(window.references, window.region, hidden[:, alike]))
         if self.rotation or self.shift or self.scale:
             window = self._move(window, draw[:, :MOVES])
         if self.exposure or self.saturation or self.hue:
             window = self._recolour(window, draw[:, MOVES:], conditioning)
         return window
-
-    def _omit(self, references: References, generator: torch.Generator) -> References:
-        """Leave out each reference frame of each window with the same probability."""
-        kept = torch.rand(references.present.shape, generator=generator) >= self.omission
-        return references._replace(present=references.present * kept.to(references.present))
-
-    def _hide(self, references: References, region: Tensor, generator: torch.Generator) -> References:
-        """Mark the eyes, and the mouth, of each window as unseen in all reference frames, with the same probability."""
-        hidden = (torch.rand(2, len(region), generator=generator) < self.hiding).to(region.device)[:, :, None, None]
-        hidden = ((region == EYES) & hidden[0]) | ((region == MOUTH) & hidden[1])  # (B, H, W)
-        validity = references.validity.clone()
-        validity[:, VALIDITY - 1 :: VALIDITY].masked_fill_(hidden[:, None], 1.0)
-        return references._replace(validity=validity)
 
     def _move(self, window: Window, draw: Tensor) -> Window:
         """Rotate, scale and shift the images; outside them, conditioning is black and frames repeat their border."""
@@ -106,6 +98,7 @@ class Augmentation:
             frame=warp(window.frame, "bicubic", "border").clamp(-1, 1),
             base=warp(window.base, "bicubic", "border").clamp(-1, 1),
             region=warp(window.region[:, None].float(), "nearest", "zeros")[:, 0].to(window.region.dtype),
+            flow=_move_flow(window.flow, matrix, warp) if window.flow.numel() else window.flow,
             references=None if window.references is None else _move_references(window.references, warp),
         )
 
@@ -134,6 +127,38 @@ class Augmentation:
         images = window.conditioning.reshape(len(draw), -1, conditioning_channels(conditioning), *size).clone()
         images[:, :, first : first + 3] = recolour(images[:, :, first : first + 3])
         return window._replace(conditioning=images.flatten(1, 2))
+
+
+def run_starts(flow: Tensor) -> Tensor:
+    """Return the first window of the run that each window belongs to: int64 (B,).
+
+    Args:
+        flow: (B, 2, H, W) by the rules of ``Window.flow``.
+    """
+    number = torch.arange(len(flow), device=flow.device)
+    follows = flow.isfinite().flatten(1).any(1)
+    return torch.where(follows, 0, number).cummax(0).values
+
+
+def _omit(references: References, kept: Tensor) -> References:
+    """Leave out the reference frames that are False in ``kept``, bool (B, K)."""
+    return references._replace(present=references.present * kept.to(references.present))
+
+
+def _hide(references: References, region: Tensor, hidden: Tensor) -> References:
+    """Mark as unseen, in all reference frames, the eyes and the mouth of windows that are True in ``hidden``, bool (2, B)."""
+    eyes, mouth = hidden.to(region.device)[:, :, None, None]
+    unseen = ((region == EYES) & eyes) | ((region == MOUTH) & mouth)  # (B, H, W)
+    validity = references.validity.clone()
+    validity[:, VALIDITY - 1 :: VALIDITY].masked_fill_(unseen[:, None], 1.0)
+    return references._replace(validity=validity)
+
+
+def _move_flow(flow: Tensor, matrix: Tensor, warp: Callable[..., Tensor]) -> Tensor:
+    """Move optical flow with its frames, and turn and scale its vectors; NaN where a pixel comes from outside of the frame."""
+    moved = torch.einsum("bij,bjhw->bihw", matrix[:, :, :2], warp(flow.float(), "bilinear", "zeros"))
+    inside = warp(torch.ones_like(flow[:, :1], dtype=torch.float32), "bilinear", "zeros") > 0.99
+    return torch.where(inside, moved, torch.nan).to(flow.dtype)
 
 
 def _move_references(references: References, warp: Callable[[Tensor], Tensor]) -> References:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.datamodules.augmentation import Augmentation
 from lit_reenact.datamodules.sampler import RUNS_IN_A_BATCH
 
 Rendering = Literal["cache", "worker", "device"]
@@ -39,7 +38,7 @@ class LoadingSettings:
     flow: bool = False
 
 
-def refuse_useless_runs(loading: LoadingSettings, batch_size: int, augmentation: Augmentation) -> None:
+def refuse_useless_runs(loading: LoadingSettings, batch_size: int) -> None:
     """Refuse empty runs of windows, a negative gap, and optical flow where no window follows another.
 
     Raises:
@@ -50,11 +49,6 @@ def refuse_useless_runs(loading: LoadingSettings, batch_size: int, augmentation:
         raise ReenactError(f"data.loading.reference_gap is {loading.reference_gap}, but must be at least 0 seconds")
     if length is not None and length < 1:
         raise ReenactError(f"data.loading.run_length is {length}, but a run has at least 1 window")
-    if loading.flow and (augmentation.rotation or augmentation.shift or augmentation.scale):
-        raise ReenactError(
-            "data.loading.flow is on, but data.augmentation moves each window by itself, so that none follows another: "
-            "switch off one"
-        )
     if loading.flow and (length or batch_size // RUNS_IN_A_BATCH) < 2:
         raise ReenactError(
             f"data.loading.flow is on, but in batches of {batch_size} no window follows another by itself: set "

@@ -78,7 +78,7 @@ class TrackDataModule(LightningDataModule):
             ReenactError: a run of windows is empty, or optical flow is wanted where no window follows another.
         """
         super().__init__()
-        refuse_useless_runs(loading, batch_size, augmentation)
+        refuse_useless_runs(loading, batch_size)
         shared = {"inputs": asdict(inputs), "split": asdict(split), "loading": asdict(loading)}  # plain, for checkpoints
         self.save_hyperparameters({"track": track, "batch_size": batch_size, "balance": balance, **shared}, logger=False)
         self.inputs = inputs

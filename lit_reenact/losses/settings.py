@@ -27,7 +27,7 @@ class LossSettings:
         face_lpips: weight of the perceptual distance of crops of the face, of three quarters of the frame's size.
         mouth_lpips: weight of the perceptual distance of crops of the mouth, enlarged to half of the frame's size.
         lpips_backbone: network of the perceptual distance: ``alex`` is shipped, ``squeeze`` and ``vgg`` are downloaded.
-        temporal: weight of the flicker along the optical flow of the real frames; needs ``data.loading.flow``.
+        temporal: weight of what changes otherwise than in the real frames, along their optical flow; needs ``data.loading.flow``.
     """
 
     gan_loss: GanLoss = "vanilla"

@@ -12,9 +12,10 @@ from kornia.geometry.transform import get_affine_matrix2d, warp_affine
 from scipy import ndimage
 from torch import Tensor
 
+from lit_reenact.core.geometry import warp_by_flow
 from lit_reenact.core.schema import EYES, FACE, MOUTH, References, Window
 from lit_reenact.datamodules.affine_warp import warp_images
-from lit_reenact.datamodules.augmentation import MOVES, Augmentation
+from lit_reenact.datamodules.augmentation import MOVES, Augmentation, run_starts
 from tests.factories import make_data
 
 SIZE, WINDOW, BATCH = 48, 3, 4
@@ -207,3 +208,57 @@ def test_hiding_marks_eyes_and_mouths_in_all_references() -> None:
         marks = unseen[:, :, 3, row]
         assert torch.equal(marks.amin((1, 2)), marks.amax((1, 2)))
         assert 0.18 < marks[:, 0, 0].mean() < 0.32
+
+
+def followed(flow: Tensor) -> Window:
+    """Windows of two frames that follow each other by ``flow`` (2, H, W), of smooth pictures; then two of another run."""
+    generator = torch.Generator().manual_seed(5)
+    coarse = torch.rand(2, 3, 7, 7, generator=generator)
+    before = torch.nn.functional.interpolate(coarse, size=SIZE, mode="bicubic").clamp(0, 1) * 2 - 1
+    now = warp_by_flow(before, flow.expand(2, -1, -1, -1))
+    frames = torch.stack([before[0], now[0], before[1], now[1]])
+    none = torch.full_like(flow, torch.nan)
+    return make_window()._replace(frame=frames, base=frames.clone(), flow=torch.stack([none, flow, none, flow]))
+
+
+@pytest.mark.parametrize(
+    "change", [{"rotation": 25.0}, {"scale": 0.3}, {"shift": 0.1}, {"rotation": 20.0, "scale": 0.2, "shift": 0.1}]
+)
+def test_flow_leads_from_a_moved_frame_to_the_moved_frame_before_it(change: dict[str, float]) -> None:
+    flow = torch.tensor([3.0, -2.0])[:, None, None].expand(2, SIZE, SIZE)
+    moved = Augmentation(**change)(followed(flow), torch.Generator().manual_seed(2))
+    follows = moved.flow.isfinite().all(1)
+    assert follows.flatten(1).any(1).tolist() == [False, True, False, True]
+    for number in (1, 3):
+        inner = torch.zeros(SIZE, SIZE, dtype=torch.bool)
+        inner[10:-10, 10:-10] = True
+        inner &= follows[number]
+        assert inner.sum() > 0.5 * (SIZE - 20) ** 2
+        before = warp_by_flow(moved.frame[number - 1 : number], moved.flow[number : number + 1].nan_to_num())[0]
+        error = (before - moved.frame[number]).abs().mean(0)[inner].mean()
+        unmoved = (moved.frame[number - 1] - moved.frame[number]).abs().mean(0)[inner].mean()
+        assert error < 0.1 * unmoved
+    still = Augmentation(**change)(followed(flow * 0), torch.Generator().manual_seed(2))
+    torch.testing.assert_close(still.frame[0], still.frame[1], rtol=0, atol=1e-3)  # one change for a run
+
+
+def test_all_that_is_drawn_is_one_for_a_run() -> None:
+    flow = torch.zeros(2, SIZE, SIZE)
+    references = References(*[torch.zeros(0)] * 2, torch.zeros(4, 4, SIZE, SIZE), torch.zeros(4, 8, SIZE, SIZE), torch.ones(4, 2))
+    draws = []
+    for seed in range(20):
+        window = followed(flow)._replace(references=references)
+        changed = Augmentation(omission=0.5, hiding=0.5, exposure=0.3)(window, torch.Generator().manual_seed(seed)).references
+        assert changed is not None
+        present, hidden = changed.present, changed.validity.amax((1, 2, 3))
+        assert torch.equal(present[[0, 2]], present[[1, 3]])
+        assert torch.equal(hidden[[0, 2]], hidden[[1, 3]])
+        draws.append(bool((present[0] != present[2]).any() or hidden[0] != hidden[2]))
+    assert any(draws)
+
+
+def test_runs_begin_where_no_flow_leads_on() -> None:
+    flow = torch.zeros(6, 2, 3, 3)
+    flow[[0, 1, 4]] = torch.nan
+    flow[2, :, 0] = torch.nan  # pixels without a place in the frame before
+    assert run_starts(flow).tolist() == [0, 1, 1, 1, 4, 4]

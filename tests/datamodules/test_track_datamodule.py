@@ -25,7 +25,6 @@ from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import sha256_of
 from lit_reenact.core.schema import FrameImages, Runs, Window
 from lit_reenact.datamodules import TrackDataModule, background_plate, subject, track_datamodule
-from lit_reenact.datamodules.augmentation import Augmentation
 from lit_reenact.datamodules.background_plate import BackgroundPlate
 from lit_reenact.datamodules.loading import Rendering
 from lit_reenact.tracking.trackfile import load_track, save_track
@@ -108,8 +107,6 @@ def test_flow_is_told_between_windows_that_follow_each_other(track_folder: Path)
 
 
 def test_flow_where_no_window_follows_another_is_refused(track_folder: Path) -> None:
-    with pytest.raises(ReenactError, match="moves each window by itself"):
-        make_data(track_folder, loading={"run_length": 2, "flow": True}, augmentation=Augmentation(shift=0.1))
     with pytest.raises(ReenactError, match=r"in batches of 4 .* set data.loading.run_length=2"):
         make_data(track_folder, loading={"flow": True})
 
