@@ -49,21 +49,6 @@ class UpConvolution(nn.Sequential):
         )
 
 
-class ResizedConvolution(nn.Sequential):
-    """Step to twice the resolution without the comb pattern of an up-convolution: (B, C, H, W) to (B, C', 2H, 2W).
-
-    A 3x3 convolution at the lower resolution, bilinear resizing, normalisation, ReLU (after Odena et al. 2016).
-    """
-
-    def __init__(self, in_channels: int, out_channels: int, norm: Norm) -> None:
-        super().__init__(
-            nn.Conv2d(in_channels, out_channels, kernel_size=3, padding=1, bias=norm == "none"),
-            nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
-            normalization(norm, out_channels),
-            nn.ReLU(inplace=True),
-        )
-
-
 class Refinement(nn.Sequential):
     """Step at one resolution: 3x3 convolution, normalisation, ReLU: (B, C, H, W) to (B, C, H, W)."""
 

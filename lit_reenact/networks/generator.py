@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lit_reenact.core.schema import KeyFrames, References
-from lit_reenact.networks.blocks import DownStep, Norm, Refinement, ResizedConvolution, UpConvolution, initialize
+from lit_reenact.networks.blocks import DownStep, Norm, Refinement, UpConvolution, initialize
 from lit_reenact.networks.settings import GeneratorSettings, Head, InputSettings
 from lit_reenact.networks.texture import make_texture
 
@@ -98,8 +98,7 @@ class Generator(nn.Module):
             self.up.append(nn.Sequential(up, Refinement(width, norm), Refinement(width, norm)))
             features = 2 * width  # beside the encoder's map
         width = settings.channels // 2
-        last = ResizedConvolution if settings.head == "blend" else UpConvolution
-        self.last_up = nn.Sequential(last(features, width, norm), Refinement(width, norm))
+        self.last_up = nn.Sequential(UpConvolution(features, width, norm), Refinement(width, norm))
         self.to_frame = nn.Conv2d(width, 3, kernel_size=3, padding=1)
 
     def _build_base(self, widths: list[int], inputs: InputSettings, settings: GeneratorSettings) -> None:
