@@ -135,11 +135,12 @@ class BlendGenerator(Generator):
     def _missing(self, references: References, sources: int) -> Tensor:
         """Return 1 where a source of pixels cannot show what is wanted: (B, sources, H, W); painting always can.
 
-        An eye or a mouth that is open too wide for every key frame is not in the mean frame either.
+        An eye or a mouth that is open too wide for every key frame is not in the mean frame either. Training leaves the mean
+        frame in: where augmentation hides a shut mouth, it may well show one.
         """
         unseen = references.validity[:, VALIDITY - 1 :: VALIDITY]
         missing = torch.maximum(1 - references.present[:, :, None, None], unseen)
-        nowhere = missing.amin(1, keepdim=True) * unseen.amax(1, keepdim=True)
+        nowhere = missing.amin(1, keepdim=True) * unseen.amax(1, keepdim=True) * (not self.training)
         still = sources - self.references - 1
         return torch.cat([missing, nowhere.expand(-1, still, -1, -1), torch.zeros_like(nowhere)], 1)
 

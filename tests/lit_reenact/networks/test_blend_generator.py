@@ -89,8 +89,9 @@ def test_what_no_reference_can_show_is_painted(plate: bool) -> None:
     shares = generator.blend(conditioning(), None, hidden).shares
     assert shares[:, -1, :, :5].min() > 1 - 1e-6
     assert shares[0, COUNT, :, 5:].min() > 1e-3
+    assert generator.train().blend(conditioning(), None, hidden).shares[0, COUNT, :, :5].min() > 1e-3
     nothing_unseen = references(present=torch.zeros(2, COUNT))
-    assert generator.blend(conditioning(), None, nothing_unseen).shares[:, COUNT].min() > 1e-3
+    assert generator.eval().blend(conditioning(), None, nothing_unseen).shares[:, COUNT].min() > 1e-3
 
 
 def test_the_plate_is_a_source_of_pixels() -> None:
