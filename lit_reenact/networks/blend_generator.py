@@ -119,7 +119,7 @@ class BlendGenerator(Generator):
         output = self.to_frame(torch.cat([features, after.to(features.dtype)], dim=1)).float()
         painted, logits = output[:, :3].tanh(), output[:, 3:]
         shares = (logits + ABSENT * self._missing(references, logits.shape[1])).softmax(1)
-        still = background.split(3, 1)  # type: ignore[no-untyped-call]
+        still = background.chunk(background.shape[1] // 3, 1)
         sources = torch.cat([moved, torch.stack([*still, painted], 1)], 1)  # (B, sources, 3, H, W)
         frame = (shares[:, :, None] * sources).sum(1)
         if self.plate is None:
