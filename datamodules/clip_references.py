@@ -25,7 +25,7 @@ from lit_reenact.datamodules.varied_clip import VariedClip
 from lit_reenact.datamodules.windows import Part
 from lit_reenact.face import load_face_model
 from lit_reenact.rendering.reference_maps import MAP_SIZE, ReferenceWarp
-from lit_reenact.rendering.reference_selection import choose_key_frames, key_frame_features
+from lit_reenact.rendering.reference_selection import choose_key_frames, key_frame_features, outside_gap
 from lit_reenact.video import FrameReader
 
 
@@ -84,7 +84,7 @@ class ClipReferences:
 
     def training(self, part: Part) -> Part:
         """Add the maps to the training part; a variation is as near to a key frame as the frame that it was warped from."""
-        own = (torch.arange(len(self.subject.track))[:, None] - self.numbers).abs() <= self.gap  # (T, K)
+        own = ~outside_gap(self.numbers, torch.arange(len(self.subject.track)), self.gap)  # (T, K)
         if self.varied is None:
             return replace(part, maps=self._maps, near=own)
         length, copies = self.varied.length, self.varied.variations.copies

@@ -68,13 +68,14 @@ class Demo:
     @property
     def metrics(self) -> dict[str, Any]:
         """Content of ``metrics.json``."""
-        means = self.evaluation.means
+        means, distance = self.evaluation.means, self.evaluation.reference_distance
         return {
             "target": self.target.track.info.source,
             "source": self.source.track.info.source,
             "protocol": self.evaluation.protocol,
             "held_out_frames": self.evaluation.counted_frames,
             "held_out": {method: {name: values[name] for name in SUMMARY} for method, values in means.items()},
+            **({} if distance is None else {"reference_distance": distance.to_dict()}),
             "motion": self.fidelity,
             "landmark_error_percent": {
                 clip.track.info.source: round(float(clip.track.error.nanmean()), 3) for clip in (self.target, self.source)

@@ -85,7 +85,8 @@ def run_demo(
     with progress.step("Training", "minutes on a CPU; after Ctrl-C the same command goes on from there"):
         run = _train(output, target_clip, retrain, steps)
     with progress.step("Held-out frames", "the end of the target's clip, never trained on, and the baselines"):
-        candidate = synthesise_candidate(target_clip, run.best, video=output / "self_reenactment.mp4")
+        drivers = {source_clip.track.info.source: source_clip.track}
+        candidate = synthesise_candidate(target_clip, run.best, video=output / "self_reenactment.mp4", drivers=drivers)
         evaluation = evaluate(target_clip, candidate)
     with progress.step("Reenactment", "the source drives the target"):
         generator = load_generator(run.best, target=target_clip.track)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.files import refuse_overwriting
 
 if TYPE_CHECKING:
+    from lit_reenact.core.schema import Track
     from lit_reenact.evaluation.evaluate import Evaluation
     from lit_reenact.tracking.tracked_clip import TrackedClip
 
@@ -77,6 +79,15 @@ def _add_measurements(parser: argparse.ArgumentParser) -> None:
         "--checkpoint",
     )
     parser.add_argument(
+        "--drivers",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="TRACK",
+        help="tracks of persons who drive the target: the report says how far their motion lies from the key frames of the "
+        "checkpoint's network, beside training and held-out frames",
+    )
+    parser.add_argument(
         "--matted",
         action="store_true",
         help="put white in place of the background, in the real and in all other frames, before anything is measured; the mask "
@@ -110,7 +121,8 @@ def _inputs(arguments: argparse.Namespace) -> list[Path | None]:
     folders = [folder for folder in (arguments.frames, *dict(arguments.also).values()) if folder is not None and folder.is_dir()]
     pictures = [picture for folder in folders for picture in pictures_in(folder)]
     files = (arguments.manifest, arguments.checkpoint, arguments.identity_model, arguments.fid_model)
-    return [*track_files(arguments.target), *files, *pictures]
+    tracks = [file for track in (arguments.target, *arguments.drivers) for file in track_files(track)]
+    return [*tracks, *files, *pictures]
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -131,6 +143,8 @@ def _check(arguments: argparse.Namespace) -> None:
 
     if arguments.edits and arguments.checkpoint is None:
         raise ReenactError("--edits wants --checkpoint: pictures that are there already cannot be edited")
+    if arguments.drivers and arguments.checkpoint is None:
+        raise ReenactError("--drivers wants --checkpoint: pictures that are there already have no key frames")
     if arguments.edits and arguments.matted:
         raise ReenactError("--edits measures whole frames, --matted the person on white: run them one after the other")
     if arguments.checkpoint is not None:
@@ -169,13 +183,33 @@ def _evaluate(arguments: argparse.Namespace, target: TrackedClip) -> Evaluation:
     if arguments.checkpoint is None:
         candidate = read_candidate(target, arguments.frames, arguments.protocol)
     else:
-        candidate = synthesise_candidate(target, arguments.checkpoint, device_of(arguments.device), protocol=arguments.protocol)
+        candidate = synthesise_candidate(
+            target,
+            arguments.checkpoint,
+            device_of(arguments.device),
+            protocol=arguments.protocol,
+            drivers=_drivers(arguments.drivers),
+        )
     others = read_other_systems(target, candidate, dict(arguments.also))
     measured = {"track_again": arguments.retrack, "matted": arguments.matted, "with_networks": not arguments.without_networks}
     evaluation = evaluate(target, candidate, others=others, networks=networks, **measured)
     if arguments.edits:
         evaluation = add_edits(evaluation, target, arguments.checkpoint, device_of(arguments.device))
     return evaluation
+
+
+def _drivers(folders: Sequence[Path]) -> dict[str, Track]:
+    """Return the tracks of drivers by the names of their folders.
+
+    Raises:
+        ReenactError: two folders have one name, or one holds no track.
+    """
+    tracks: dict[str, Track] = {}
+    for clip in map(load_target, folders):
+        if clip.folder.name in tracks:
+            raise ReenactError(f"--drivers names two tracks {clip.folder.name}: rename one of the folders, or leave it out")
+        tracks[clip.folder.name] = clip.track
+    return tracks
 
 
 def _print_summary(evaluation: Evaluation, output: Path) -> None:
@@ -186,6 +220,8 @@ def _print_summary(evaluation: Evaluation, output: Path) -> None:
     frames = f"{evaluation.counted_frames} held-out frames of {evaluation.target} ({evaluation.protocol})"
     frames += ", matted: the person on white" if evaluation.matted else ""
     print(f"Means over {frames}, with 95 % confidence intervals.")
+    if evaluation.reference_distance is not None:
+        print(evaluation.reference_distance.to_text())
     if evaluation.edits:
         print("What edits moved in frames that the training did not use, tracked again from pixels:")
         print(align(edits_rows(evaluation.edits)))

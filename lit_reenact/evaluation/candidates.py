@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
+from lit_reenact.core.schema import Track
 from lit_reenact.core.split import ProtocolName, Split
 from lit_reenact.evaluation.baseline_frames import BASELINES
 from lit_reenact.evaluation.frame_folder import read_frame_folder
 from lit_reenact.evaluation.heldout import held_out_split
 from lit_reenact.evaluation.pixel_origin import PixelOrigin, measure_pixel_origin
+from lit_reenact.evaluation.reference_distance import ReferenceDistance, measure_reference_distance, reference_gap
 from lit_reenact.synthesis import synthesise, write_self_reenactment
 from lit_reenact.synthesis.inference import Precision, load_generator
 from lit_reenact.tracking.tracked_clip import TrackedClip
@@ -33,12 +36,14 @@ class Candidate:
         split: parts of the clip; the frames are those of its test part.
         frames: uint8 (N, S, S, 3).
         pixel_origin: origin of the frames' pixels; None without a network that takes key frames.
+        reference_distance: distances of frames to the key frames; None without a network that takes them.
     """
 
     origin: str
     split: Split
     frames: Tensor
     pixel_origin: PixelOrigin | None = None
+    reference_distance: ReferenceDistance | None = None
 
 
 def synthesise_candidate(
@@ -49,6 +54,7 @@ def synthesise_candidate(
     progress: bool = True,
     video: Path | None = None,
     protocol: ProtocolName | None = None,
+    drivers: Mapping[str, Track] = MappingProxyType({}),
 ) -> Candidate:
     """Generate the held-out part with a trained network, driven by the part's own tracked motion (self-reenactment).
 
@@ -60,21 +66,24 @@ def synthesise_candidate(
         progress: whether to show a progress bar.
         video: .mp4 to write as well, with input | conditioning | output | error side by side; None writes none.
         protocol: name of the split that the checkpoint must have been trained with; None takes the checkpoint's own.
+        drivers: name to the track of who drives the target, whose distance to the key frames is measured as well.
 
     Raises:
-        ReenactError: the checkpoint cannot be used for this clip or was trained with another protocol, or the clip is too short
-            to have a test part.
+        ReenactError: the checkpoint cannot be used for this clip or was trained with another protocol, the clip is too short
+            to have a test part, or there are drivers but no key frames.
     """
     generator = load_generator(checkpoint, device, target.track, precision)
     split = held_out_split(target, checkpoint, generator.shape.span, protocol)
-    origin, pixel_origin = f"checkpoint {checkpoint.name}", measure_pixel_origin(generator, target, split.test)
+    origin, gap = f"checkpoint {checkpoint.name}", reference_gap(checkpoint)
+    distance = measure_reference_distance(generator, target, split, gap, drivers)
+    pixel_origin = measure_pixel_origin(generator, target, split.test)
     if video is not None:
         frames = write_self_reenactment(target, split.test, generator, video, progress, checkpoint=checkpoint.name)
-        return Candidate(origin, split, frames, pixel_origin)
+        return Candidate(origin, split, frames, pixel_origin, distance)
     parameters = target.track.parameters[split.test.start : split.test.stop]
     label = "held-out frames" if progress else None
     chunks = synthesise(generator, target.track, parameters, cuts_in(split.test, target.track.info.cuts), label)
-    return Candidate(origin, split, torch.cat([chunk.frames for chunk in chunks]), pixel_origin)
+    return Candidate(origin, split, torch.cat([chunk.frames for chunk in chunks]), pixel_origin, distance)
 
 
 def read_candidate(target: TrackedClip, folder: Path, protocol: ProtocolName | None = None) -> Candidate:

@@ -11,6 +11,9 @@ WIDTH, HEIGHT = 420, 180
 LEFT, RIGHT, TOP, BOTTOM = 42, 10, 8, 34
 MOST_POINTS = 500
 
+COLOURS = ("var(--output)", "var(--third)", "#2a9d6f", "#b0457b", "var(--driving)", "#1f7a99", "#8a6d3b")
+"""Colours of lines, in their order."""
+
 
 @dataclass(frozen=True)
 class Line:

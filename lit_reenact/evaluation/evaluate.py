@@ -22,6 +22,7 @@ from lit_reenact.evaluation.intervals import Estimate, block_length, estimate
 from lit_reenact.evaluation.matting import find_person, matte
 from lit_reenact.evaluation.pixel_origin import PixelOrigin
 from lit_reenact.evaluation.recognition import measure_fid, measure_identity
+from lit_reenact.evaluation.reference_distance import ReferenceDistance
 from lit_reenact.evaluation.references import References, measure_references
 from lit_reenact.evaluation.statistics import summarise
 from lit_reenact.evaluation.table import COMPARED
@@ -53,6 +54,7 @@ class Evaluation:
         edits: what the edits changed in generated frames (``edit_fidelity``); empty if none were tried.
         warped_edits: what the edits changed in real frames that the face mesh warps, without a network; empty if none were tried.
         pixel_origin: origin of the model's pixels; None without a network that takes key frames.
+        reference_distance: distances of frames to the key frames; None without a network that takes them.
         protocol: name of the split that the frames are the test part of.
         matted: whether all frames, the real ones too, show the person on white.
     """
@@ -74,6 +76,7 @@ class Evaluation:
     edits: EditFidelity = field(default_factory=dict)
     warped_edits: EditFidelity = field(default_factory=dict)
     pixel_origin: PixelOrigin | None = None
+    reference_distance: ReferenceDistance | None = None
     protocol: str = LAST_FIFTH
     matted: bool = False
 
@@ -156,6 +159,7 @@ def evaluate(
         networks={metric: network.path.name for metric, network in networks.items()},
         references=measure_references(target, candidate.split, size, track_again) if with_networks else None,
         pixel_origin=candidate.pixel_origin,
+        reference_distance=candidate.reference_distance,
         protocol=candidate.split.protocol,
         matted=matted,
     )

@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 
 from lit_reenact.core.files import write_text
+from lit_reenact.evaluation.distance_section import distance_sections
 from lit_reenact.evaluation.evaluate import Evaluation
 from lit_reenact.evaluation.origin_section import origin_sections
 from lit_reenact.evaluation.page import page, section
@@ -47,7 +48,7 @@ def write_report(evaluation: Evaluation, path: Path, reenactment: Reenactment | 
         parts += [tiles(evaluation, reenactment), reenactment_section(reenactment), self_reenactment_section(reenactment)]
     parts += [numbers_section(evaluation), sliders_section(evaluation)]
     parts += [motion_section(evaluation) if reenactment is None else motion_following_section(reenactment)]
-    parts += [*origin_sections(evaluation), *edits_sections(evaluation)]
+    parts += [*origin_sections(evaluation), *distance_sections(evaluation), *edits_sections(evaluation)]
     parts += [curves_section(evaluation), error_maps_section(evaluation), *extremes_sections(evaluation)]
     if reenactment is not None:
         parts.append(training_section(reenactment))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lit_reenact.evaluation.candidates import MODEL
-from lit_reenact.evaluation.charts import Line, line_chart
+from lit_reenact.evaluation.charts import COLOURS, Line, line_chart
 from lit_reenact.evaluation.evaluate import Evaluation
 from lit_reenact.evaluation.frame_metrics import unit
 from lit_reenact.evaluation.moments import evaluated_moments, moments_html
@@ -27,7 +27,6 @@ APART_SECONDS = 0.5
 """Time between two extreme frames; neighbours would show the same."""
 
 CURVES = ("face_l1", "mouth_l1", "eyes_l1", "warped_error")
-COLOURS = ("var(--output)", "var(--third)", "#2a9d6f", "#b0457b", "var(--driving)", "#1f7a99", "#8a6d3b")
 
 COLUMNS = 6
 """Number of moments in the picture of all methods."""

@@ -24,6 +24,7 @@ def write_numbers(evaluation: Evaluation, folder: Path) -> None:
 
     The same frames give the same files, byte for byte.
     """
+    distance = evaluation.reference_distance
     results = {
         "target": evaluation.target,
         "origin": evaluation.origin,
@@ -36,6 +37,7 @@ def write_numbers(evaluation: Evaluation, folder: Path) -> None:
         **({"networks": evaluation.networks} if evaluation.networks else {}),
         **_plain_references(evaluation.references),
         **_plain_origin(evaluation.pixel_origin),
+        **({} if distance is None else {"reference_distance": distance.to_dict()}),
         "methods": _plain_rows(evaluation.estimates),
         "differences": _plain_rows(evaluation.differences),
         "motion": _plain_row(evaluation.motion),

@@ -47,6 +47,8 @@ def log_evaluation(evaluation: Evaluation, folder: Path, checkpoint: Path | None
     }
     shares = results.get("pixel_origin", {}).get("shares", {})
     logged |= {f"{group}/{name}": share for name, share in shares.items() if share is not None}
+    medians = results.get("reference_distance", {}).get("medians", {})
+    logged |= {f"{group}/reference_distance/{_word(name)}": value for name, value in medians.items() if value is not None}
     table = [[method, metric, *(value[column] for column in COLUMNS[2:])] for method, metric, value in rows]
     logged[f"{group}/table"] = wandb.Table(columns=COLUMNS, data=table)
     logged[f"{group}/report"] = wandb.Html(str(folder / "report.html"), inject=False)
@@ -69,8 +71,11 @@ def _rows(results: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, float |
 
 
 def _key(group: str, method: str, metric: str) -> str:
-    others = re.sub(r"\W+", "_", method)
-    return f"{group}/{metric}" if method == MODEL else f"{group}/{others}/{metric}"
+    return f"{group}/{metric}" if method == MODEL else f"{group}/{_word(method)}/{metric}"
+
+
+def _word(name: str) -> str:
+    return re.sub(r"\W+", "_", name)
 
 
 def _pictures(evaluation: Evaluation, worst: bool) -> list[wandb.Image]:
