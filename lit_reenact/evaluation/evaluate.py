@@ -136,8 +136,7 @@ def evaluate(
     real, outputs = _frames_to_compare(target, candidate, others or {}, matted)
     values, fps = measure_frames(target, test, real, outputs, with_networks), float(target.fps)
     if "csim" in networks:
-        for method, series in measure_identity(outputs, real, real_landmarks(target, test, size), networks["csim"]).items():
-            values[method]["csim"] = series.to(values[method]["l1"])
+        _add_identity(values, measure_identity(outputs, real, real_landmarks(target, test, size), networks["csim"]))
     estimates = {method: _estimates(metrics, fps) for method, metrics in values.items()}
     for method, distance in (measure_fid(outputs, real, networks["fid"]) if "fid" in networks else {}).items():
         estimates[method]["fid"] = Estimate(distance, math.nan, math.nan)  # one distance for all frames: no bootstrap
@@ -176,6 +175,11 @@ def _frames_to_compare(
         return real, outputs
     masks = find_person(target, test, real)
     return matte(real, masks), {method: matte(frames, masks) for method, frames in outputs.items()}
+
+
+def _add_identity(values: Values, similarities: Mapping[str, Tensor]) -> None:
+    for method, series in similarities.items():
+        values[method]["csim"] = series.to(values[method]["l1"])
 
 
 def add_edits(
