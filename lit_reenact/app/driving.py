@@ -67,6 +67,6 @@ def drive_target(
         raise ReenactError("no source is chosen: upload a video, or name the folder of a track")
     track = None if source is None else resample_track(source.track, run.target.fps)
     parameters = transfer(track, run.target.track, policy)
-    parameters, report = guard(parameters, run.target.track, mode, run.target.fps)
+    parameters, report = guard(parameters, run.target.track, mode, run.target.fps, run.generator.key_frames)
     cuts = transferred_cuts(track, run.target.track, policy)
     return UneditedPerformance(parameters, cuts, source, policy, mode, report.to_text())

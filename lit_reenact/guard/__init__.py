@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from lit_reenact.guard.guarding import guard
 from lit_reenact.guard.ranges import SeenRange
-from lit_reenact.guard.report import COMBINATION, Excess, GuardMode, GuardReport
+from lit_reenact.guard.report import COMBINATION, KEY_FRAMES, Excess, GuardMode, GuardReport
 
-__all__ = ["COMBINATION", "Excess", "GuardMode", "GuardReport", "SeenRange", "guard"]
+__all__ = ["COMBINATION", "KEY_FRAMES", "Excess", "GuardMode", "GuardReport", "SeenRange", "guard"]

@@ -12,6 +12,9 @@ GuardMode = Literal["warn", "clamp", "soft"]
 COMBINATION = "combination"
 """Name of the channel that stands for all others together."""
 
+KEY_FRAMES = "key frames"
+"""Name of the distance to the nearest key frame."""
+
 SPANS, LINES = 3, 6
 """Largest number of time spans in a line of text, and of channels with a line of their own."""
 
@@ -48,10 +51,10 @@ class GuardReport:
     """Channels outside the training range, before any limiting.
 
     Attributes:
-        mode: action of the guard; a ``COMBINATION`` is never limited.
+        mode: action of the guard; a ``COMBINATION`` and the distance to ``KEY_FRAMES`` are never limited.
         frames: number of frames of the driving parameters.
         fps: frames per second, as a fraction in text.
-        excesses: channels outside, the most visible first.
+        excesses: channels outside: the distance to key frames, then the most visible first.
     """
 
     mode: GuardMode
@@ -79,6 +82,8 @@ class GuardReport:
         where = f"{excess.frames} of {self.frames} frames ({spans}{more})"
         if excess.channel == COMBINATION:
             return f"{COMBINATION}: {where} up to {excess.worst:.1f} times as far from training as its frames lie from each other"
+        if excess.channel == KEY_FRAMES:
+            return f"{KEY_FRAMES}: {where} farther from all of them than 99 % of the training frames, up to {excess.worst:.0f} px"
         form, unit = ("+.0f", f" {excess.unit}") if excess.unit else (".2f", "")
         low, high, worst = (f"{value:{form}}{unit}" for value in (excess.low, excess.high, excess.worst))
         return f"{excess.channel}: {where} as far as {worst}; training showed {low} to {high}"

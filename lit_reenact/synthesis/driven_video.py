@@ -105,7 +105,7 @@ def write_reenactment(
     driver_track, target_track = (resample_track(clip.track, fps) for clip in (driver, target))
     source_track = None if source is None else driver_track
     wanted = transfer(source_track, target_track, settings.policy)
-    parameters, report = guard(wanted, target.track, settings.guard, fps)
+    parameters, report = guard(wanted, target.track, settings.guard, fps, generator.key_frames)
     driver_frames = frames_at_rate(len(driver.track), driver.fps, fps)
     plan = VideoPlan(
         output,

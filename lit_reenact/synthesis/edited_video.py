@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
-from lit_reenact.core.schema import FaceParameters
+from lit_reenact.core.schema import FaceParameters, KeyFrames
 from lit_reenact.edit import Edit, apply_sliders, hold_light, neck_of
 from lit_reenact.face import load_face_model
 from lit_reenact.guard import guard
@@ -81,7 +81,9 @@ def write_edited(
     """
     settings, performance = settings or EditSettings(), performance or base_performance(target)
     _check_request(edit, performance, generator)
-    parameters, warnings = _edit_parameters(target, edit, performance, settings.any_light)
+    parameters, warnings = _edit_parameters(
+        target, edit, performance, settings.any_light, None if generator is None else generator.key_frames
+    )
     composite = settings.original is not None or generator is None
     record = _record(target, edit, performance, checkpoint, settings, composite)
     full_frames = None
@@ -109,14 +111,14 @@ def _check_request(edit: Edit, performance: BasePerformance, generator: Generato
 
 
 def _edit_parameters(
-    target: TrackedClip, edit: Edit, performance: BasePerformance, any_light: bool
+    target: TrackedClip, edit: Edit, performance: BasePerformance, any_light: bool, key_frames: KeyFrames | None
 ) -> tuple[FaceParameters, tuple[str, ...]]:
     """Apply the sliders to a performance; return the parameters, and sentences about what the training frames did not show."""
     track, model = target.track, load_face_model(target.track.info.face_model)
     wanted = edit.values(len(performance.parameters), target.fps)
     values, limited = (wanted, ()) if any_light else hold_light(wanted, performance.parameters, track)
     edited = apply_sliders(values, performance.parameters, model, neck_of(track), track.actor)
-    parameters, report = guard(edited, track, fps=target.fps)
+    parameters, report = guard(edited, track, fps=target.fps, key_frames=key_frames)
     return parameters, (*limited, *report.to_text().splitlines())
 
 

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from lit_reenact.core.errors import ReenactError
 from lit_reenact.core.geometry import axis_angle_to_matrix, euler_to_matrix, matrix_to_axis_angle, matrix_to_euler
-from lit_reenact.core.schema import FaceParameters, Track
+from lit_reenact.core.schema import FaceParameters, KeyFrames, Track
 from lit_reenact.face import load_face_model
-from lit_reenact.guard import COMBINATION, GuardMode, GuardReport, SeenRange, guard
+from lit_reenact.guard import COMBINATION, KEY_FRAMES, GuardMode, GuardReport, SeenRange, guard
 from lit_reenact.guard.ranges import channel_values
 from lit_reenact.transfer import REACH, mean_rotation
 from tests.factories import make_parameters, make_track
@@ -186,6 +186,27 @@ def test_a_report_is_readable_by_people_and_programs(plain: Track) -> None:
     _, report = guard(make_parameters(MODEL, 50), turning(plain))
     assert len(report.excesses) > 7
     assert len(report.to_text().splitlines()) == 7
+
+
+@pytest.mark.parametrize("frames", [1, 2])
+def test_many_frames_far_from_the_key_frames_are_reported_first(plain: Track, frames: int) -> None:
+    """The only key frame looks ahead; 99 % of the training frames lie within 9.9 degrees of it."""
+    target, numbers = turning(plain), torch.tensor([200])
+    key_frames = KeyFrames(numbers, torch.zeros(1, 3, 64, 64, dtype=torch.uint8), target.parameters[numbers])
+    degrees = torch.zeros(20, 3)
+    degrees[4:8, 0] = torch.tensor([9.8, -9.8, 9.0, -9.0])
+    degrees[10 : 10 + frames, 0] = 30.0
+    driven = still(20).replace(rotation=posed(degrees))
+    limited, report = guard(driven, target, "clamp", key_frames=key_frames)
+    assert only(guard(driven, target)[1]) == "yaw"
+    assert matrix_to_euler(axis_angle_to_matrix(limited.rotation))[10, 0].rad2deg() < 15
+    if frames == 1:  # 5 %: as many as in other parts of the same performance
+        assert only(report) == "yaw"
+        return
+    first, second = report.excesses
+    assert (first.channel, first.spans, second.channel) == (KEY_FRAMES, ((10, 12),), "yaw")
+    line = report.to_text().splitlines()[0]
+    assert line.startswith("key frames: 2 of 20 frames (0.4-0.5 s) farther from all of them than 99 % of the training frames, up")
 
 
 def test_an_unknown_mode_is_refused(plain: Track) -> None:
